@@ -1,0 +1,50 @@
+"""What geosim refuses, and why.
+
+Every message says what was wanted, what was found and what to do.
+
+    GeosimError
+    ├── RasterReadError (OSError)        a file cannot be opened or read
+    ├── OutputError (OSError)            the output cannot be written
+    │   └── ResultExistsError            there is a result already
+    ├── GridMismatchError (ValueError)   the two dates share no grid
+    ├── NoDataError (ValueError)         nothing valid to compare
+    ├── OptionError (ValueError)         an option's value cannot be used
+    ├── WeightsError (ValueError)        a weights file is not what it should be
+    └── MissingDependencyError (ImportError)   an optional library is needed
+"""
+
+
+class GeosimError(Exception):
+    """Root of all errors that geosim raises on purpose."""
+
+
+class RasterReadError(GeosimError, OSError):
+    """A raster cannot be opened or read."""
+
+
+class OutputError(GeosimError, OSError):
+    """The output cannot be written."""
+
+
+class ResultExistsError(OutputError):
+    """The output folder holds a result already."""
+
+
+class GridMismatchError(GeosimError, ValueError):
+    """The two rasters cannot be brought onto one grid."""
+
+
+class NoDataError(GeosimError, ValueError):
+    """No pixel is valid on both dates."""
+
+
+class OptionError(GeosimError, ValueError):
+    """An option has a value that cannot be used."""
+
+
+class WeightsError(GeosimError, ValueError):
+    """A weights file has other tensors, shapes or bytes than it should."""
+
+
+class MissingDependencyError(GeosimError, ImportError):
+    """An optional library is needed and not installed."""
