@@ -1,0 +1,42 @@
+"""geosim: what changed between two georeferenced images of one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from geosim.errors import GeosimError
+    from geosim.options import ChangeOptions, MinArea
+    from geosim.pipeline import detect_change
+    from geosim.result import ChangeResult
+    from geosim.siamese.network import create_siamese_model
+
+__all__ = [
+    "ChangeOptions",
+    "ChangeResult",
+    "GeosimError",
+    "MinArea",
+    "__version__",
+    "create_siamese_model",
+    "detect_change",
+]
+
+_HOMES = {
+    "ChangeOptions": "geosim.options",
+    "ChangeResult": "geosim.result",
+    "GeosimError": "geosim.errors",
+    "MinArea": "geosim.options",
+    "create_siamese_model": "geosim.siamese.network",
+    "detect_change": "geosim.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Import a public name when it is first used: `import geosim` stays fast."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'geosim' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,174 @@
+"""From scores to probabilities and from probabilities to a decision.
+
+All functions work on the histogram of a whole scene (`geosim.change.scores`), which is
+a sum over blocks and so does not depend on how the scene was cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy.special import expit
+from skimage.filters import threshold_otsu
+
+from geosim.change.scores import HISTOGRAM_BINS, UNIT_LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+Rule = Literal["auto", "otsu", "kapur"]
+"""How the threshold is found; a number fixes it."""
+
+_EVEN = 0.5
+"""Where change becomes more likely than no change."""
+
+
+def histogram_quantiles(
+    counts: NDArray[np.int64], centres: NDArray[np.float64], at: Sequence[float]
+) -> NDArray[np.float64]:
+    """Quantiles of a histogram, to half a bin."""
+    cumulative = np.cumsum(counts) / max(int(counts.sum()), 1)
+    places = np.searchsorted(cumulative, np.asarray(at), side="left")
+    found: NDArray[np.float64] = centres[np.minimum(places, len(centres) - 1)]
+    return found
+
+
+def logistic_probability(
+    score: NDArray[np.float64], *, slope: float, middle: float
+) -> NDArray[np.float64]:
+    """`1 / (1 + exp(-slope * (score - middle)))`."""
+    probability: NDArray[np.float64] = expit(slope * (score - middle))
+    return probability
+
+
+def mixture_probability(
+    counts: NDArray[np.int64], centres: NDArray[np.float64]
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Probability of change from the histogram alone: a mixture of two Gaussians.
+
+    The score's logarithm is modelled as a mixture of unchanged and changed pixels,
+    fitted by expectation maximisation (Bruzzone & Prieto 2000), started from the
+    lower and upper parts of the distribution. The posterior of the upper component
+    is made monotone: a larger score is never less likely to be change.
+
+    Returns:
+        A function of scores that gives probabilities.
+    """
+    offset = max(float(centres[0]), 1e-9)
+    x = np.log(centres + offset)
+    weight = counts / max(int(counts.sum()), 1)
+    mean, spread, share = _fit_two_gaussians(x, weight)
+
+    def posterior(score: NDArray[np.float64]) -> NDArray[np.float64]:
+        at = np.log(np.maximum(score, 0.0) + offset)[..., None]
+        log_density = -0.5 * ((at - mean) / spread) ** 2 - np.log(spread)
+        log_odds = np.log(share) + log_density
+        value = expit(log_odds[..., 1] - log_odds[..., 0])
+        monotone = np.where(at[..., 0] < mean[0], 0.0, value)
+        return np.maximum.accumulate(monotone)
+
+    return posterior
+
+
+def _fit_two_gaussians(
+    x: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """(means, spreads, shares) of two components, the lower first."""
+    low, mid, high = histogram_quantiles(weight, x, (0.16, 0.5, 0.98))  # type: ignore[arg-type]
+    start = max(mid - low, 1e-3)
+    mean, spread = np.array([mid, max(high, mid + 2 * start)]), np.full(2, start)
+    share = np.array([0.9, 0.1])
+    for _ in range(200):
+        log_p = np.log(share) - np.log(spread) - 0.5 * ((x[:, None] - mean) / spread) ** 2
+        log_p -= log_p.max(axis=1, keepdims=True)
+        member = np.exp(log_p)
+        member *= (weight / member.sum(axis=1))[:, None]
+        total = np.maximum(member.sum(axis=0), 1e-12)
+        moved = (member * x[:, None]).sum(axis=0) / total
+        variance = (member * (x[:, None] - moved) ** 2).sum(axis=0) / total
+        still = np.abs(moved - mean).max() < 1e-6
+        mean, spread = moved, np.maximum(np.sqrt(variance), 1e-3)
+        share = np.clip(total / total.sum(), 1e-6, 1.0)
+        if still:
+            break
+    order = np.argsort(mean)
+    return mean[order], spread[order], share[order]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """The decision rule of one run."""
+
+    value: float
+    """Probability from which a pixel counts as changed, 0..1."""
+    rule: str
+    """"auto", "otsu", "kapur" or "fixed"."""
+    reason: str
+    """One sentence on how the value came about."""
+
+    @property
+    def level(self) -> int:
+        """The smallest 8-bit probability level that counts as changed, 1..255."""
+        return max(int(np.ceil(self.value * UNIT_LEVELS - 1e-9)), 1)
+
+
+def choose_threshold(
+    rule: Rule | float,
+    counts: NDArray[np.int64],
+    probability: NDArray[np.float64],
+) -> Threshold:
+    """Find the threshold on the probability.
+
+    Args:
+        rule: "auto" takes the probability at face value and asks for more than even
+            odds; "otsu" (Otsu 1979) and "kapur" (Kapur et al. 1985) split the
+            score's histogram; a number in 0..1 is the threshold.
+        counts: the score's histogram, shape (4096,).
+        probability: probability in the middle of each bin, rising, shape (4096,).
+    """
+    if not isinstance(rule, str):
+        return Threshold(value=rule, rule="fixed", reason="fixed by the user")
+    if rule == "auto":
+        return Threshold(
+            value=_EVEN,
+            rule="auto",
+            reason="from this calibrated probability on, change is the likelier answer",
+        )
+    place = _SPLITS[rule](counts)
+    reason = {
+        "otsu": "splits the scores into two classes of least variance (Otsu)",
+        "kapur": "splits the scores into two classes of most entropy (Kapur)",
+    }[rule]
+    return Threshold(value=float(probability[place]), rule=rule, reason=reason)
+
+
+def _split_otsu(counts: NDArray[np.int64]) -> int:
+    """First bin of the upper class, by scikit-image."""
+    centres = np.arange(HISTOGRAM_BINS)
+    return min(int(threshold_otsu(hist=(counts, centres))) + 1, HISTOGRAM_BINS - 1)
+
+
+def _split_kapur(counts: NDArray[np.int64]) -> int:
+    """First bin of the upper class: the largest sum of both classes' entropies."""
+    share = counts / max(int(counts.sum()), 1)
+    below = np.cumsum(share)
+    terms = np.cumsum(np.where(share > 0, -share * np.log(np.maximum(share, 1e-300)), 0))
+    above, rest = 1.0 - below, terms[-1] - terms
+    usable = (below > 0) & (above > 1e-12)
+    safe_below, safe_above = np.where(usable, below, 1.0), np.where(usable, above, 1.0)
+    entropy = (
+        np.log(safe_below) + terms / safe_below + np.log(safe_above) + rest / safe_above
+    )
+    if not usable.any():
+        return HISTOGRAM_BINS - 1
+    return min(int(np.argmax(np.where(usable, entropy, -np.inf))) + 1, len(counts) - 1)
+
+
+_SPLITS: dict[str, Callable[[NDArray[np.int64]], int]] = {
+    "otsu": _split_otsu,
+    "kapur": _split_kapur,
+}

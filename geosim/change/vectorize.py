@@ -1,0 +1,86 @@
+"""Outlines of objects as polygons, and their sizes on the ellipsoid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyproj
+import shapely
+from rasterio.features import shapes
+from shapely.geometry import shape
+
+if TYPE_CHECKING:
+    from affine import Affine
+    from numpy.typing import NDArray
+
+_GEOD = pyproj.Geod(ellps="WGS84")
+
+
+class Outlines:
+    """Collects the outlines of numbered objects strip by strip.
+
+    Kept in pixel coordinates, which are whole numbers: joining strips there is exact.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[int, list[shapely.Polygon]] = {}
+
+    def add(self, numbers: NDArray[np.int32], row_off: int) -> None:
+        """Take in a strip.
+
+        Args:
+            numbers: (rows, width), object numbers from 1, 0 where there is none.
+            row_off: the strip's first row on the grid.
+        """
+        for geometry, number in shapes(numbers, mask=numbers > 0, connectivity=4):
+            polygon = shapely.transform(shape(geometry), lambda xy: xy + [0, row_off])
+            self._parts.setdefault(int(number), []).append(polygon)
+
+    def joined(self, count: int) -> list[shapely.Polygon]:
+        """The outlines of objects 1..count in (col, row), joined across strips."""
+        return [_join(self._parts[number]) for number in range(1, count + 1)]
+
+
+def _join(parts: list[shapely.Polygon]) -> shapely.Polygon:
+    """One polygon of parts that share edges, without leftover points on straight lines.
+
+    The start of each ring is normalised, so that the result does not depend on
+    where the strips were cut.
+    """
+    whole = parts[0] if len(parts) == 1 else shapely.union_all(parts)
+    # normalised first, so that no ring starts at a point on a straight line
+    return shapely.normalize(shapely.simplify(shapely.normalize(whole), 0.0))
+
+
+def to_map(polygons: list[shapely.Polygon], transform: Affine) -> NDArray[np.object_]:
+    """(col, row) polygons in map coordinates, exterior rings counter-clockwise."""
+
+    def apply(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(transform @ (points[:, 0], points[:, 1]))
+
+    mapped = shapely.transform(np.array(polygons, dtype=object), apply)
+    return np.asarray(shapely.orient_polygons(mapped))
+
+
+def sizes(
+    polygons: NDArray[np.object_], crs: pyproj.CRS | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(area in m2, perimeter in m) of each polygon on the WGS 84 ellipsoid.
+
+    NaN without a CRS: pixels have no size then.
+    """
+    if crs is None or not len(polygons):
+        missing = np.full(len(polygons), np.nan)
+        return missing, missing.copy()
+    to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
+
+    def apply(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(to_degrees.transform(points[:, 0], points[:, 1]))
+
+    measured = [
+        _GEOD.geometry_area_perimeter(polygon)
+        for polygon in shapely.transform(polygons, apply)
+    ]
+    areas, perimeters = np.array(measured).T
+    return np.abs(areas), perimeters

@@ -1,0 +1,49 @@
+"""When an image was taken: from what its name or its tags say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DAY = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)"
+)
+_MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.](0[1-9]|1[0-2])(?!\d)")
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
+_TAGS = ("ACQUISITION_DATE", "DATE_ACQUIRED", "acquisition_date", "TIFFTAG_DATETIME")
+
+
+def image_date(path: str, tags: Mapping[str, str]) -> str | None:
+    """ISO date of an image, or None.
+
+    A date in the file's name is taken first, since people name files after what they
+    show; then tags, of which TIFF's own date may be that of the last edit.
+
+    >>> image_date("scenes/LS20010525.tif", {})
+    '2001-05-25'
+    >>> image_date("before.tif", {"TIFFTAG_DATETIME": "1990:07:14 10:00:00"})
+    '1990-07-14'
+    """
+    found = _date_in(PurePath(path).stem)
+    if found:
+        return found
+    for tag in _TAGS:
+        found = _date_in(tags.get(tag, "").replace(":", "-"))
+        if found:
+            return found
+    return None
+
+
+def _date_in(text: str) -> str | None:
+    """The most precise date that a text holds."""
+    if day := _DAY.search(text):
+        return f"{day[1]}-{day[3]}-{day[4]}"
+    if month := _MONTH.search(text):
+        return f"{month[1]}-{month[2]}"
+    if year := _YEAR.search(text):
+        return year[1]
+    return None

@@ -1,0 +1,160 @@
+"""Second pass: probabilities, the decision, objects; strip by strip.
+
+The scores of the first pass are turned into probabilities with what is known of the
+whole scene, cut at the threshold, and joined into objects. Two runs over the strips are
+needed: only after the first is it known which objects are large enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geosim.change.cells import CellSums
+from geosim.change.objects import ObjectFinder, Objects
+from geosim.change.scores import (
+    HISTOGRAM_BINS,
+    SCORE_LEVELS,
+    SCORE_NODATA,
+    UNIT_LEVELS,
+    UNIT_NODATA,
+)
+from geosim.change.threshold import Threshold, choose_threshold
+from geosim.change.vectorize import Outlines
+from geosim.raster.grid import Grid, strips
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import shapely
+    from numpy.typing import NDArray
+
+    from geosim.options import ChangeOptions
+    from geosim.raster.writer import WorkRaster
+    from geosim.scoring import Scorer
+
+STRIP_ROWS = 256
+"""Rows of a strip. Fixed, so that nothing depends on the blocks of the first pass."""
+
+CHANGED, SAME, NODATA = 1, 0, 255
+"""Values of `change.tif`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What the second pass found."""
+
+    threshold: Threshold
+    """Where probability became change."""
+    histogram: NDArray[np.int64]
+    """(255,): pixels at each probability level 0..254."""
+    objects: Objects
+    """The objects kept."""
+    outlines: list[shapely.Polygon]
+    """Their outlines in (col, row), object 1 first."""
+    tiles: CellSums
+    """Per tile: changed pixels."""
+    preview: CellSums
+    """Per preview pixel: valid pixels, sum of probability levels, changed pixels."""
+    valid_px: int
+    """Pixels valid on both dates."""
+    valid_m2: float
+    """Their area; pixels without a CRS."""
+    changed_px: int
+    """Pixels of the kept objects."""
+
+
+def decide(  # noqa: PLR0913 - one call, all of it by name
+    grid: Grid,
+    *,
+    counts: NDArray[np.int64],
+    scorer: Scorer,
+    options: ChangeOptions,
+    scores: WorkRaster,
+    layers: WorkRaster,
+    change: WorkRaster,
+    tile_size: int,
+    preview_cell: int,
+    progress: Callable[[int], None],
+) -> Decision:
+    """Run the second pass.
+
+    Args:
+        grid: the scene's grid.
+        counts: histogram of the scores of the whole scene.
+        scorer: the method, which knows what a score means.
+        options: threshold rule and minimum mapping unit.
+        scores: 16-bit scores of the first pass.
+        layers: takes the probability as its first band.
+        change: takes the decision.
+        tile_size: side of a tile in pixels.
+        preview_cell: pixels per preview pixel.
+        progress: called with the number of pixels done since the last call.
+    """
+    probability = scorer.probability(counts)
+    threshold = choose_threshold(options.threshold, counts, _per_bin(probability))
+    level_of = _probability_levels(probability)
+    row_areas = grid.row_areas()
+    finder = ObjectFinder()
+    histogram = np.zeros(UNIT_NODATA + 1, np.int64)
+    valid_m2 = 0.0
+    for window in strips(grid, STRIP_ROWS):
+        levels = level_of[scores.read(window, 1)]
+        layers.write(levels, window, 1)
+        histogram += np.bincount(levels.ravel(), minlength=UNIT_NODATA + 1)
+        areas = row_areas[window.row_off : window.row_end]
+        valid_m2 += float(((levels != UNIT_NODATA).sum(axis=1) * areas).sum())
+        finder.add(_changed(levels, threshold), levels, areas)
+        progress(window.width * window.height)
+    minimum = options.min_area
+    objects = finder.finish(
+        min_pixels=int(np.ceil(minimum.value)) if minimum.unit == "px" else 1,
+        min_area=minimum.value if minimum.unit == "m2" else 0.0,
+    )
+    tiles = CellSums(grid.width, grid.height, tile_size, 1)
+    preview = CellSums(grid.width, grid.height, preview_cell, 3)
+    outlines = Outlines()
+    for number, window in enumerate(strips(grid, STRIP_ROWS)):
+        levels = layers.read(window, 1)
+        kept = objects.numbers(number, _changed(levels, threshold))
+        valid = levels != UNIT_NODATA
+        decision = np.where(valid, (kept > 0) * CHANGED, NODATA).astype(np.uint8)
+        change.write(decision, window, 1)
+        outlines.add(kept, window.row_off)
+        tiles.add(window.row_off, 0, (kept > 0)[None])
+        preview.add(
+            window.row_off, 0, np.stack([valid, levels * valid, kept > 0], dtype=np.int32)
+        )
+        progress(window.width * window.height)
+    return Decision(
+        threshold=threshold,
+        histogram=histogram[:UNIT_NODATA],
+        objects=objects,
+        outlines=outlines.joined(len(objects.pixels)),
+        tiles=tiles,
+        preview=preview,
+        valid_px=int(histogram[:UNIT_NODATA].sum()),
+        valid_m2=valid_m2,
+        changed_px=int(objects.pixels.sum()),
+    )
+
+
+def _changed(levels: NDArray[np.uint8], threshold: Threshold) -> NDArray[np.bool_]:
+    """True where the probability reaches the threshold."""
+    changed: NDArray[np.bool_] = (levels >= threshold.level) & (levels != UNIT_NODATA)
+    return changed
+
+
+def _per_bin(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability in the middle of each histogram bin, of that at each level."""
+    middle = (np.arange(HISTOGRAM_BINS) + 0.5) * (SCORE_LEVELS + 1) / HISTOGRAM_BINS
+    return probability[np.minimum(middle.astype(int), SCORE_LEVELS)]
+
+
+def _probability_levels(probability: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """8-bit probability of each 16-bit score level, shape (65536,)."""
+    levels = np.full(SCORE_NODATA + 1, UNIT_NODATA, np.uint8)
+    levels[: SCORE_LEVELS + 1] = np.rint(probability * UNIT_LEVELS)
+    return levels

@@ -1,0 +1,293 @@
+"""What a user gets: COGs, GeoPackage, styles, report, run.json, in a staging folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import rasterio
+import shapely
+
+import geosim
+from geosim.change.cells import mean_where_any
+from geosim.change.vectorize import sizes, to_map
+from geosim.dates import image_date
+from geosim.publish import record as rec
+from geosim.publish.geopackage import write_geopackage
+from geosim.publish.stac import change_item, read_asset
+from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
+from geosim.raster.writer import Layout, WorkRaster, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from geosim.deciding import Decision
+    from geosim.options import ChangeOptions
+    from geosim.raster.grid import Grid
+    from geosim.raster.scene import Scene, Source
+    from geosim.sampling import Sample
+    from geosim.scanning import Scan
+    from geosim.scoring import Scorer
+
+FILES = (
+    "tiles.tif",
+    "difference.tif",
+    "change.tif",
+    "changes.gpkg",
+    "tiles.qml",
+    "difference.qml",
+    "change.qml",
+    "report.html",
+    "run.json",
+)
+"""Names of all files of a result."""
+
+CHANGE_CLASS = "changed"
+"""Value of a polygon's attribute `class`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """All that the two passes found, ready to be written."""
+
+    scene: Scene
+    sample: Sample
+    scorer: Scorer
+    scan: Scan
+    decision: Decision
+    options: ChangeOptions
+    tile_size: int
+
+
+def change_polygons(found: Found) -> gpd.GeoDataFrame:
+    """The objects as polygons with the attributes of the contract, largest first."""
+    grid, decision = found.scene.grid, found.decision
+    outlines = to_map(decision.outlines, grid.transform)
+    areas, perimeters = sizes(outlines, grid.crs)
+    count = len(outlines)
+    before, after = input_dates(found)
+    columns = {
+        "id": np.arange(1, count + 1),
+        "area_m2": areas,
+        "area_ha": areas / rec.SQUARE_METRES_PER_HECTARE,
+        "area_px": decision.objects.pixels,
+        "perimeter_m": perimeters,
+        "probability_mean": decision.objects.probability_mean / 254,
+        "probability_max": decision.objects.probability_max / 254,
+        "class": [CHANGE_CLASS] * count,
+        "date_before": [before] * count,
+        "date_after": [after] * count,
+    }
+    return gpd.GeoDataFrame(columns, geometry=list(outlines), crs=grid.crs)
+
+
+def tile_layers(found: Found) -> dict[str, NDArray[np.float32]]:
+    """Bands of `tiles.tif` by name, each (tile rows, tile columns), NaN = nodata."""
+    valid, ssim_sum = found.scan.tiles.sums
+    changed = found.decision.tiles.sums[0]
+    whole = float(found.tile_size**2)
+    layers = {}
+    if found.scan.similarity is not None:
+        layers["similarity"] = found.scan.similarity
+    return layers | {
+        "ssim": mean_where_any(ssim_sum, valid),
+        "change_fraction": mean_where_any(changed, valid),
+        "valid_fraction": (valid / whole).astype(np.float32),
+    }
+
+
+def tile_polygons(
+    layers: Mapping[str, NDArray[np.float32]], grid: Grid, tile_size: int
+) -> gpd.GeoDataFrame:
+    """Tiles with any valid pixel as squares cut to the grid, with their scores."""
+    rows, cols = np.nonzero(layers["valid_fraction"] > 0)
+    left, top = cols * tile_size, rows * tile_size
+    right = np.minimum(left + tile_size, grid.width)
+    bottom = np.minimum(top + tile_size, grid.height)
+    squares = to_map(list(shapely.box(left, top, right, bottom)), grid.transform)
+    columns: dict[str, Any] = {"row": rows, "col": cols}
+    columns |= {name: values[rows, cols] for name, values in layers.items()}
+    return gpd.GeoDataFrame(columns, geometry=list(squares), crs=grid.crs)
+
+
+def write_tiles(
+    path: Path,
+    layers: Mapping[str, NDArray[np.float32]],
+    grid: Grid,
+    options: ChangeOptions,
+    tags: Mapping[str, str],
+) -> None:
+    """Write `tiles.tif` on the tile grid."""
+    layout = Layout(
+        dtype="float32", nodata=float("nan"), bands=tuple(layers), tags=tags
+    )
+    raster = WorkRaster(path.with_suffix(".work.tif"), grid, layout)
+    for band, values in enumerate(layers.values(), start=1):
+        raster.write(values, grid.window, band)
+    raster.to_cog(path, dict(options.creation_options))
+
+
+def write_vectors(staging: Path, found: Found) -> gpd.GeoDataFrame:
+    """Write `changes.gpkg`; the polygons come back."""
+    polygons = change_polygons(found)
+    tiles = tile_polygons(tile_layers(found), found.scene.grid, found.tile_size)
+    write_geopackage(
+        staging / "changes.gpkg",
+        {"changes": polygons, "tiles": tiles},
+        {name: style() for name, style in LAYER_STYLES.items()},
+        created=datetime.now(UTC),
+    )
+    return polygons
+
+
+def write_styles(staging: Path) -> None:
+    """Write a `.qml` beside each raster."""
+    for name, style in RASTER_STYLES.items():
+        path = (staging / name).with_suffix(".qml")
+        with writing(path):
+            path.write_text(style(), encoding="utf-8")
+
+
+def write_run(
+    staging: Path, final: Path, record: rec.RunRecord, bands: Mapping[str, Any]
+) -> None:
+    """Write `run.json`, the STAC Item, last: it lists the others with checksums."""
+    assets = [
+        read_asset(
+            staging / name,
+            bands=bands.get(name, ()),
+            pixels=record.options["tile_size"] if name == "tiles.tif" else 1,
+        )
+        for name in FILES
+        if name != "run.json"
+    ]
+    item = change_item(record, assets, folder=final)
+    path = staging / "run.json"
+    with writing(path):
+        path.write_text(json.dumps(item, indent=2) + "\n", encoding="utf-8")
+
+
+def run_record(
+    found: Found,
+    *,
+    name: str,
+    polygons: gpd.GeoDataFrame,
+    timings: Mapping[str, float],
+    notes: tuple[str, ...],
+) -> rec.RunRecord:
+    """All that a finished run has to tell."""
+    scene, grid, decision = found.scene, found.scene.grid, found.decision
+    dates = input_dates(found)
+    known = grid.crs is not None
+    sources, readings = (scene.before, scene.after), scene.readings
+    before, after = (
+        _input(source, reading, date)
+        for source, reading, date in zip(sources, readings, dates, strict=True)
+    )
+    shift, threshold = found.sample.shift, decision.threshold
+    return rec.RunRecord(
+        name=name,
+        version=geosim.__version__,
+        created=datetime.now(UTC),
+        method=found.options.method,
+        engine=found.scorer.description,
+        before=before,
+        after=after,
+        grid=_grid(grid),
+        threshold=rec.ThresholdRecord(
+            value=threshold.value, rule=threshold.rule, reason=threshold.reason
+        ),
+        areas=rec.AreaRecord(
+            valid_px=decision.valid_px,
+            changed_px=decision.changed_px,
+            valid_m2=decision.valid_m2 if known else None,
+            changed_m2=float(polygons["area_m2"].sum()) if known else None,
+        ),
+        polygons=len(polygons),
+        options=found.options.to_dict() | {"tile_size": found.tile_size},
+        weights=_weights(found.scorer),
+        shift=rec.ShiftRecord(
+            rows=shift.d_row, cols=shift.d_col, corrected=found.sample.corrected
+        )
+        if shift
+        else None,
+        timings=dict(timings),
+        software={
+            "geosim": geosim.__version__,
+            "GDAL": rasterio.__gdal_version__,
+            "rasterio": rasterio.__version__,
+            "numpy": np.__version__,
+        },
+        notes=notes,
+    )
+
+
+def input_dates(found: Found) -> tuple[str | None, str | None]:
+    """ISO dates of both inputs: as given, or as their names or tags say."""
+    options, scene = found.options, found.scene
+    return (
+        options.date_before or image_date(scene.before.path, scene.before.tags),
+        options.date_after or image_date(scene.after.path, scene.after.tags),
+    )
+
+
+def _input(source: Source, reading: str, date: str | None) -> rec.InputRecord:
+    return rec.InputRecord(
+        path=source.path,
+        driver=source.driver,
+        crs=crs_name(source.grid),
+        width=source.grid.width,
+        height=source.grid.height,
+        bands=source.band_names,
+        dtype=source.dtype,
+        nodata=source.nodata,
+        date=date,
+        warped=reading.startswith("warped"),
+        placement=reading,
+    )
+
+
+def _grid(grid: Grid) -> rec.GridRecord:
+    transform = grid.transform
+    return rec.GridRecord(
+        wkt=grid.crs.to_wkt() if grid.crs else None,
+        crs=crs_name(grid),
+        transform=(
+            transform.a,
+            transform.b,
+            transform.c,
+            transform.d,
+            transform.e,
+            transform.f,
+        ),
+        width=grid.width,
+        height=grid.height,
+        resolution_m=grid.ground_resolution(),
+    )
+
+
+def crs_name(grid: Grid) -> str | None:
+    """The CRS in short: "EPSG:32633", or its name where it has no code."""
+    if grid.crs is None:
+        return None
+    authority = grid.crs.to_authority(min_confidence=70)
+    return ":".join(authority) if authority else grid.crs.name
+
+
+def _weights(scorer: Scorer) -> rec.WeightsRecord | None:
+    if scorer.weights is None:
+        return None
+    known = scorer.weights.record
+    return rec.WeightsRecord(
+        name=known.name,
+        sha256=known.sha256,
+        licence=known.licence,
+        attribution=known.attribution,
+    )

@@ -1,0 +1,178 @@
+"""The options of a run: one frozen record, checked once, the only home of defaults."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from geosim.change.threshold import Rule
+from geosim.errors import OptionError
+from geosim.raster.radiometry import Normalization
+from geosim.siamese.engine import Device
+from geosim.siamese.weights import DEFAULT_WEIGHTS
+
+Method = Literal["siamese", "ssim", "cva", "irmad"]
+"""How the dates are compared."""
+
+DEFAULT_TILE = 256
+MIN_TILE = 32
+"""Two cells of the network's coarsest features; smaller tiles have no embedding."""
+
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinArea:
+    """Minimum mapping unit: objects smaller than this are dropped."""
+
+    value: float
+    """Size."""
+    unit: Literal["m2", "px"]
+    """Square metres on the ellipsoid, or pixels of the grid."""
+
+    @classmethod
+    def parse(cls, text: str) -> MinArea:
+        """Read "500" (square metres), "500m2" or "50px".
+
+        Raises:
+            OptionError: anything else.
+        """
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(m2|px)?\s*", text)
+        if not found:
+            raise OptionError(
+                "--min-area wants square metres or pixels, such as '500', '500m2' or "
+                f"'50px'; found '{text}'"
+            )
+        unit: Literal["m2", "px"] = "px" if found[2] == "px" else "m2"
+        return cls(value=float(found[1]), unit=unit)
+
+    def __str__(self) -> str:
+        """As `parse` reads it."""
+        return f"{self.value:g}{self.unit}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeOptions:
+    """How `detect_change` works. Every field has the default of the command line."""
+
+    method: Method = "siamese"
+    """"siamese" (the network), "ssim", "cva" or "irmad" (references)."""
+    bands: str | None = None
+    """"all", or numbers or descriptions joined by commas; None: red, green, blue."""
+    tile_size: int | None = None
+    """Side of a scoring tile in pixels, 32 or more; None: 256, or the raster's side
+    where that is smaller."""
+    threshold: Rule | float = "auto"
+    """"auto", "otsu", "kapur" or a probability 0..1."""
+    min_area: MinArea = MinArea(value=50, unit="px")  # noqa: RUF009 - frozen itself
+    """Minimum mapping unit. 50 px is about what the smoothing lets one tell apart."""
+    normalize: Normalization = "histogram"
+    """How date 2's radiometry is matched to date 1's."""
+    coregister: bool = False
+    """True: the shift that is found between the dates is taken out."""
+    grid: str = "before"
+    """Whose pixels to use: "before", "after" or the path of a third raster."""
+    resolution: float | None = None
+    """Another pixel size, in the units of the grid's CRS."""
+    bounds: tuple[float, float, float, float] | None = None
+    """(left, bottom, right, top) to cut to, in the grid's CRS."""
+    date_before: str | None = None
+    """ISO date of date 1; None: from its tags or its name."""
+    date_after: str | None = None
+    """ISO date of date 2; None: from its tags or its name."""
+    weights: str = DEFAULT_WEIGHTS
+    """Name of the weights or path of a weights file."""
+    device: Device = "auto"
+    """"auto" and "cpu": OpenVINO; "cuda": torch on a GPU; "torch": the reference."""
+    threads: int | None = None
+    """Threads; None: all cores."""
+    memory: int = 4000
+    """Memory to work with, in MB; it decides the size of a block."""
+    block_size: int | None = None
+    """Side of a block in pixels, a multiple of 16; None: as `memory` allows."""
+    creation_options: tuple[tuple[str, str], ...] = ()
+    """GDAL creation options for the rasters, as (KEY, VALUE)."""
+    overwrite: bool = False
+    """True: an earlier result in the output folder is replaced."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            OptionError: the first value that cannot be used.
+        """
+        self._check_choices()
+        self._check_sizes()
+        for name in ("date_before", "date_after"):
+            text = getattr(self, name)
+            if text is not None and not _DATE.fullmatch(text):
+                raise OptionError(
+                    f"--{name.replace('_', '-')} wants a date like 2020, 2020-07 or "
+                    f"2020-07-14; found '{text}'"
+                )
+        if self.bounds is not None:
+            left, bottom, right, top = self.bounds
+            if not (left < right and bottom < top):
+                raise OptionError(
+                    "--bounds wants left bottom right top with left < right and "
+                    f"bottom < top; found {self.bounds}"
+                )
+
+    def _check_choices(self) -> None:
+        for name, kind in (
+            ("method", Method),
+            ("normalize", Normalization),
+            ("device", Device),
+        ):
+            if getattr(self, name) not in get_args(kind):
+                raise OptionError(
+                    f"--{name} wants one of {', '.join(get_args(kind))}; found "
+                    f"'{getattr(self, name)}'"
+                )
+        rule = self.threshold
+        if isinstance(rule, str):
+            if rule not in get_args(Rule):
+                raise OptionError(
+                    f"--threshold wants {', '.join(get_args(Rule))} or a probability "
+                    f"between 0 and 1; found '{rule}'"
+                )
+        elif not 0.0 < rule <= 1.0:
+            raise OptionError(
+                f"--threshold wants a probability above 0 and up to 1; found {rule:g}"
+            )
+
+    def _check_sizes(self) -> None:
+        limits: tuple[tuple[str, float | None, float, str], ...] = (
+            ("tile-size", self.tile_size, MIN_TILE, "pixels"),
+            ("threads", self.threads, 1, "threads"),
+            ("memory", self.memory, 500, "MB"),
+            ("block-size", self.block_size, 16, "pixels"),
+        )
+        for name, value, least, unit in limits:
+            if value is not None and value < least:
+                raise OptionError(
+                    f"--{name} wants at least {least:g} {unit}; found {value:g}"
+                )
+        if self.block_size is not None and self.block_size % 16:
+            raise OptionError(
+                f"--block-size wants a multiple of 16 pixels; found {self.block_size}; "
+                f"take {self.block_size // 16 * 16 or 16}"
+            )
+        if self.resolution is not None and not self.resolution > 0:
+            raise OptionError(
+                f"--resolution wants a number above 0; found {self.resolution:g}"
+            )
+
+    @property
+    def thread_count(self) -> int:
+        """Threads to use: `threads`, or the cores this process may run on."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they go into `run.json` and the rasters' tags."""
+        values = asdict(self)
+        values["min_area"] = str(self.min_area)
+        values["creation_options"] = dict(self.creation_options)
+        return values

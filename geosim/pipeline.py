@@ -1,0 +1,284 @@
+"""The main job, from two rasters to a folder that QGIS opens."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import rasterio
+
+import geosim
+from geosim import delivery
+from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
+from geosim.deciding import decide
+from geosim.delivery import FILES, Found
+from geosim.errors import NoDataError, OptionError
+from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
+from geosim.progress import Clock, Progress
+from geosim.publish.styles import CHANGE_COLOUR_TABLE
+from geosim.raster.scene import Scene, open_scene
+from geosim.raster.writer import (
+    Layout,
+    WorkRaster,
+    check_folder,
+    check_space,
+    publish_folder,
+    staging_folder,
+)
+from geosim.reporting import write_report
+from geosim.result import ChangeResult
+from geosim.sampling import take_sample
+from geosim.scanning import scan
+from geosim.scoring import METHODS, Scorer, block_size
+
+if TYPE_CHECKING:
+    from geosim.publish.record import RunRecord
+    from geosim.raster.grid import Grid
+
+_GDAL_CACHE_MB = 64
+"""GDAL's block cache: blocks are read once, a large one only costs memory."""
+
+_BYTES_ON_DISK = 14
+"""Working rasters and results per pixel at most: 2 of scores, 5 of layers, 1 of the
+decision, and the COG of the layers with its overviews while it is written."""
+
+
+def detect_change(
+    before: str | Path,
+    after: str | Path,
+    out: str | Path | None = None,
+    options: ChangeOptions | None = None,
+    *,
+    progress: Progress | None = None,
+) -> ChangeResult:
+    """Find what changed between two rasters of one place.
+
+    Args:
+        before: date 1, a path or any name that GDAL opens (`/vsicurl/...`, `s3://...`).
+        after: date 2.
+        out: folder of the result; None: `change_<before>_<after>` here.
+        options: how; the defaults where None.
+        progress: called as the work goes on.
+
+    Returns:
+        The result: its record, its files, its polygons.
+
+    Raises:
+        GeosimError: one of `geosim.errors`; nothing is left under a final name.
+    """
+    options = options or ChangeOptions()
+    before, after = str(before), str(after)
+    folder = Path(out) if out is not None else default_folder(before, after)
+    check_folder(folder, FILES, overwrite=options.overwrite)
+    clock = Clock(progress)
+    with ExitStack() as stack:
+        stack.enter_context(
+            rasterio.Env(
+                GDAL_CACHEMAX=_GDAL_CACHE_MB, GDAL_NUM_THREADS=options.thread_count
+            )
+        )
+        scene = stack.enter_context(
+            open_scene(
+                before,
+                after,
+                bands=options.bands,
+                reference=options.grid,
+                resolution=options.resolution,
+                bounds=options.bounds,
+            )
+        )
+        tile_size = choose_tile_size(scene.grid, options)
+        staging = stack.enter_context(staging_folder(folder))
+        check_space(staging, scene.grid.width * scene.grid.height * _BYTES_ON_DISK)
+        found, rasters = _analyse(scene, options, tile_size, staging, clock)
+        record = _deliver(found, rasters, staging, folder, clock)
+        publish_folder(staging, folder)
+    return ChangeResult(folder=folder, record=record)
+
+
+def default_folder(before: str, after: str) -> Path:
+    """`change_<before>_<after>` of the names without their suffixes."""
+    names = [PurePath(text).stem or "image" for text in (before, after)]
+    return Path(f"change_{names[0]}_{names[1]}")
+
+
+def choose_tile_size(grid: Grid, options: ChangeOptions) -> int:
+    """The tile size asked for, or the default cut to the raster.
+
+    Raises:
+        NoDataError: the common area is too small to compare.
+        OptionError: the tile is larger than the raster.
+    """
+    side = min(grid.width, grid.height)
+    if side < MIN_TILE:
+        raise NoDataError(
+            f"the common area must be at least {MIN_TILE} x {MIN_TILE} px; it is "
+            f"{grid.width} x {grid.height} px; give larger rasters or a finer "
+            "--resolution"
+        )
+    if options.tile_size is None:
+        return min(DEFAULT_TILE, side)
+    if options.tile_size > max(grid.width, grid.height):
+        raise OptionError(
+            f"--tile-size {options.tile_size} is larger than the common area of "
+            f"{grid.width} x {grid.height} px; give {side} or less"
+        )
+    return options.tile_size
+
+
+def _analyse(
+    scene: Scene, options: ChangeOptions, tile_size: int, staging: Path, clock: Clock
+) -> tuple[Found, dict[str, WorkRaster]]:
+    """Fit, score, decide."""
+    grid = scene.grid
+    with clock.stage("sampling", 1) as tick:
+        sample = take_sample(scene, options)
+        scorer = METHODS[options.method](sample, options)
+        tick(1)
+    size = block_size(scorer, options)
+    rasters = _work_rasters(staging, grid, scorer, options)
+    total = grid.width * grid.height
+    with clock.stage("scoring", total) as tick:
+        scanned = scan(
+            scene,
+            radiometry=sample.radiometry,
+            scorer=scorer,
+            block_size=size,
+            tile_size=tile_size,
+            scores=rasters["scores"],
+            layers=rasters["difference"],
+            progress=tick,
+        )
+    with clock.stage("deciding", 2 * total) as tick:
+        decision = decide(
+            grid,
+            counts=scanned.histogram,
+            scorer=scorer,
+            options=options,
+            scores=rasters["scores"],
+            layers=rasters["difference"],
+            change=rasters["change"],
+            tile_size=tile_size,
+            preview_cell=scanned.preview.cell,
+            progress=tick,
+        )
+    found = Found(
+        scene=scene,
+        sample=sample,
+        scorer=scorer,
+        scan=scanned,
+        decision=decision,
+        options=options,
+        tile_size=tile_size,
+    )
+    return found, rasters
+
+
+def _work_rasters(
+    staging: Path, grid: Grid, scorer: Scorer, options: ChangeOptions
+) -> dict[str, WorkRaster]:
+    """The rasters that the two passes fill."""
+    tags = file_tags(options)
+    layouts = {
+        "scores": Layout(dtype="uint16", nodata=SCORE_NODATA, bands=("score",)),
+        "difference": Layout(
+            dtype="uint8",
+            nodata=UNIT_NODATA,
+            bands=("change", *scorer.band_names, "ssim"),
+            scale=1.0 / UNIT_LEVELS,
+            tags=tags,
+        ),
+        "change": Layout(
+            dtype="uint8",
+            nodata=UNIT_NODATA,
+            bands=("change",),
+            overviews="mode",
+            colours=CHANGE_COLOUR_TABLE,
+            tags=tags,
+        ),
+    }
+    return {
+        name: WorkRaster(staging / f"{name}.work.tif", grid, layout)
+        for name, layout in layouts.items()
+    }
+
+
+def file_tags(options: ChangeOptions) -> dict[str, str]:
+    """Metadata tags of every raster: software and parameters."""
+    return {
+        "TIFFTAG_SOFTWARE": f"geosim {geosim.__version__}",
+        "GEOSIM_METHOD": options.method,
+        "GEOSIM_PARAMETERS": json.dumps(options.to_dict()),
+    }
+
+
+def _deliver(
+    found: Found,
+    rasters: dict[str, WorkRaster],
+    staging: Path,
+    folder: Path,
+    clock: Clock,
+) -> RunRecord:
+    """Write the files of the result into the staging folder."""
+    options, grid = found.options, found.scene.grid
+    creation = dict(options.creation_options)
+    tiles = delivery.tile_layers(found)
+    with clock.stage("writing", 4) as tick:
+        rasters["scores"].close()
+        rasters["scores"].path.unlink()
+        rasters["difference"].to_cog(staging / "difference.tif", creation)
+        tick(1)
+        rasters["change"].to_cog(staging / "change.tif", creation)
+        tick(1)
+        delivery.write_tiles(
+            staging / "tiles.tif",
+            tiles,
+            grid.coarser(found.tile_size),
+            options,
+            file_tags(options),
+        )
+        delivery.write_styles(staging)
+        polygons = delivery.write_vectors(staging, found)
+        tick(1)
+        record = delivery.run_record(
+            found,
+            name=folder.name or "change",
+            polygons=polygons,
+            timings=clock.seconds,
+            notes=_notes(found),
+        )
+        write_report(staging, found, record, polygons)
+        bands = {
+            "tiles.tif": tuple(tiles),
+            "difference.tif": rasters["difference"].layout.bands,
+            "change.tif": rasters["change"].layout.bands,
+        }
+        delivery.write_run(staging, folder, record, bands)
+        tick(1)
+    return record
+
+
+def _notes(found: Found) -> tuple[str, ...]:
+    """What a reader should know, one sentence each."""
+    notes = []
+    grid, shift = found.scene.grid, found.sample.shift
+    if grid.crs is None:
+        notes.append(
+            "The images have no coordinate reference system: areas are in pixels."
+        )
+    if shift is None:
+        notes.append("The shift between the dates could not be measured.")
+    elif not shift.reliable:
+        notes.append(
+            f"The shift between the dates is uncertain: {shift.windows} of "
+            f"{shift.tried} sample windows agree."
+        )
+    elif not found.sample.corrected and max(abs(shift.d_row), abs(shift.d_col)) > 1:
+        notes.append(
+            "The dates lie more than a pixel apart; --coregister takes the shift out."
+        )
+    if found.options.coregister and not found.sample.corrected:
+        notes.append("The shift was not corrected, because it is not certain.")
+    return tuple(notes)

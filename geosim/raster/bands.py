@@ -1,0 +1,81 @@
+"""Which bands of a raster to compare: pure functions of names and interpretations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geosim.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COLOURS = ("red", "green", "blue")
+_SENTINEL_2 = {"B04": "red", "B03": "green", "B02": "blue"}
+"""Zero-padded names are Sentinel-2's alone; B4 would be another band on Landsat."""
+
+
+def choose_bands(
+    wanted: str | None, interpretations: Sequence[str], descriptions: Sequence[str]
+) -> tuple[int, ...]:
+    """Band numbers (from 1) to compare.
+
+    Args:
+        wanted: "all", or numbers and band descriptions joined by commas ("4,3,2",
+            "B04,B03,B02"); None for red, green, blue where the file names them,
+            else the first three bands (or as many as there are).
+        interpretations: colour interpretation of each band, lower case.
+        descriptions: description of each band, "" where it has none.
+
+    Raises:
+        OptionError: a band that the file does not have.
+    """
+    usable = [
+        number
+        for number, kind in enumerate(interpretations, start=1)
+        if kind != "alpha"
+    ]
+    if wanted is None:
+        named = _named_colours(interpretations, descriptions)
+        return named or tuple(usable[:3])
+    if wanted.strip().lower() == "all":
+        return tuple(usable)
+    return tuple(_find_band(part.strip(), descriptions) for part in wanted.split(","))
+
+
+def _named_colours(
+    interpretations: Sequence[str], descriptions: Sequence[str]
+) -> tuple[int, ...]:
+    """Numbers of red, green and blue, or () where not all three are named."""
+    for names in (
+        [text.lower() for text in interpretations],
+        [_colour_of(text) for text in descriptions],
+    ):
+        if all(colour in names for colour in _COLOURS):
+            return tuple(names.index(colour) + 1 for colour in _COLOURS)
+    return ()
+
+
+def _colour_of(description: str) -> str:
+    """The colour that a description names: red, green, blue or ""."""
+    words = description.replace("-", " ").replace("_", " ").split()
+    for word in words:
+        if word.upper() in _SENTINEL_2:
+            return _SENTINEL_2[word.upper()]
+    found = [word.lower() for word in words if word.lower() in _COLOURS]
+    # "red edge" is not red
+    return found[0] if found and "edge" not in description.lower() else ""
+
+
+def _find_band(text: str, descriptions: Sequence[str]) -> int:
+    """The number of the band that `text` names by number or description."""
+    if text.isdigit() and 1 <= int(text) <= len(descriptions):
+        return int(text)
+    for number, description in enumerate(descriptions, start=1):
+        words = description.lower().split()
+        if text.lower() in (description.lower(), *words):
+            return number
+    names = [name for name in descriptions if name]
+    also = f" or one of {', '.join(names)}" if names else ""
+    raise OptionError(
+        f"--bands wants numbers from 1 to {len(descriptions)}{also}; found '{text}'"
+    )

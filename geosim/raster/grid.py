@@ -1,0 +1,345 @@
+"""Grids, windows and blocks: pure arithmetic, no file is touched here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyproj
+from affine import Affine
+
+from geosim.errors import GridMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+SAME_GRID_TOLERANCE = 1e-3
+"""Two grids whose pixels lie closer than this (in pixels) are one grid."""
+
+_EDGE_POINTS = 21
+"""Points per edge when an outline is carried into another CRS: straight lines bend."""
+
+_GEOD = pyproj.Geod(ellps="WGS84")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of pixels of a grid; it may stick out of it."""
+
+    col_off: int
+    """First column."""
+    row_off: int
+    """First row."""
+    width: int
+    """Columns."""
+    height: int
+    """Rows."""
+
+    @property
+    def col_end(self) -> int:
+        """First column that is not in the window any more."""
+        return self.col_off + self.width
+
+    @property
+    def row_end(self) -> int:
+        """First row that is not in the window any more."""
+        return self.row_off + self.height
+
+    def grown(self, margin: int, align: int = 1) -> Window:
+        """Widen by `margin` on each side, then outwards to multiples of `align`."""
+        col = (self.col_off - margin) // align * align
+        row = (self.row_off - margin) // align * align
+        col_end = -((-self.col_end - margin) // align) * align
+        row_end = -((-self.row_end - margin) // align) * align
+        return Window(col, row, col_end - col, row_end - row)
+
+    def clipped(self, width: int, height: int) -> Window:
+        """The part that lies on a grid of this size; at least zero pixels."""
+        col, row = max(self.col_off, 0), max(self.row_off, 0)
+        return Window(
+            col,
+            row,
+            max(min(self.col_end, width) - col, 0),
+            max(min(self.row_end, height) - row, 0),
+        )
+
+    def slices_in(self, outer: Window) -> tuple[slice, slice]:
+        """(rows, columns) of this window in an array that covers `outer`."""
+        row, col = self.row_off - outer.row_off, self.col_off - outer.col_off
+        return slice(row, row + self.height), slice(col, col + self.width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Where pixels lie: CRS, geotransform, size."""
+
+    crs: pyproj.CRS | None
+    """Coordinate reference system; None for plain images."""
+    transform: Affine
+    """Maps (col, row) of pixel corners to (x, y)."""
+    width: int
+    """Columns."""
+    height: int
+    """Rows."""
+
+    @property
+    def window(self) -> Window:
+        """The whole grid as a window."""
+        return Window(0, 0, self.width, self.height)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(left, bottom, right, top) of the outline in the CRS's units."""
+        x, y = self.outline()
+        return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+    @property
+    def pixel_size(self) -> tuple[float, float]:
+        """Length of a pixel's (column, row) step in the CRS's units."""
+        t = self.transform
+        return math.hypot(t.a, t.d), math.hypot(t.b, t.e)
+
+    def outline(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(x, y) of points along the outline, each of shape (4 * 21,)."""
+        step = np.linspace(0.0, 1.0, _EDGE_POINTS)
+        ones, zeros = np.ones_like(step), np.zeros_like(step)
+        col = np.concatenate([step, ones, step[::-1], zeros]) * self.width
+        row = np.concatenate([zeros, step, ones, step[::-1]]) * self.height
+        x, y = self.transform @ (col, row)
+        return np.asarray(x), np.asarray(y)
+
+    def cut(self, window: Window) -> Grid:
+        """The grid of a window of this grid."""
+        shifted = self.transform @ Affine.translation(window.col_off, window.row_off)
+        return Grid(
+            crs=self.crs, transform=shifted, width=window.width, height=window.height
+        )
+
+    def coarser(self, cell: int) -> Grid:
+        """The grid whose pixels are `cell` x `cell` pixels of this one, rounded up."""
+        return Grid(
+            crs=self.crs,
+            transform=self.transform @ Affine.scale(cell),
+            width=-(-self.width // cell),
+            height=-(-self.height // cell),
+        )
+
+    def same_pixels(self, other: Grid) -> bool:
+        """True where both have one CRS and their pixels lie on each other."""
+        if not same_crs(self.crs, other.crs):
+            return False
+        offset = pixel_offset(self, other)
+        return offset is not None
+
+    def ground_resolution(self) -> float | None:
+        """Side of a square as large as the middle pixel, in metres; None without CRS.
+
+        Geodesic on the WGS 84 ellipsoid, so it also holds for degrees.
+        """
+        if self.crs is None:
+            return None
+        return float(math.sqrt(self.row_areas()[self.height // 2]))
+
+    def row_areas(self) -> NDArray[np.float64]:
+        """Area of a pixel in each row, shape (height,), in m2 (1.0 without a CRS).
+
+        Geodesic area on the ellipsoid of the pixel in the middle column. At most
+        2,000 rows are computed, those between are interpolated.
+        """
+        if self.crs is None:
+            return np.ones(self.height)
+        rows = np.unique(np.linspace(0, self.height - 1, 2000).round().astype(int))
+        to_degrees = pyproj.Transformer.from_crs(self.crs, 4326, always_xy=True)
+        mid = self.width / 2 - 0.5
+        col = mid + np.array([0.0, 1.0, 1.0, 0.0])
+        areas = []
+        for row in rows:
+            x, y = self.transform @ (col, row + np.array([0.0, 0.0, 1.0, 1.0]))
+            area, _ = _GEOD.polygon_area_perimeter(*to_degrees.transform(x, y))
+            areas.append(abs(area))
+        return np.interp(np.arange(self.height), rows, areas)
+
+
+def same_crs(a: pyproj.CRS | None, b: pyproj.CRS | None) -> bool:
+    """True where both are None or describe one horizontal CRS."""
+    if a is None or b is None:
+        return a is b
+    return bool(a == b or a.equals(b, ignore_axis_order=True))
+
+
+def pixel_offset(reference: Grid, other: Grid) -> tuple[int, int] | None:
+    """Whole-pixel (col, row) of `other`'s origin on `reference`, or None.
+
+    None where the pixels do not lie on each other: another size, rotation or a
+    fractional offset beyond `SAME_GRID_TOLERANCE` at any corner.
+    """
+    relative = ~reference.transform @ other.transform
+    corners = [(0, 0), (other.width, 0), (0, other.height), (other.width, other.height)]
+    col0, row0 = round(relative.c), round(relative.f)
+    for col, row in corners:
+        at_col, at_row = relative @ (col, row)
+        if abs(at_col - col - col0) > SAME_GRID_TOLERANCE:
+            return None
+        if abs(at_row - row - row0) > SAME_GRID_TOLERANCE:
+            return None
+    return col0, row0
+
+
+def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]:
+    """(col_min, row_min, col_max, row_max) of `other`'s outline on `reference`.
+
+    Raises:
+        GridMismatchError: the outline cannot be expressed in the reference's CRS.
+    """
+    x, y = other.outline()
+    if not same_crs(reference.crs, other.crs):
+        step = pyproj.Transformer.from_crs(other.crs, reference.crs, always_xy=True)
+        x, y = step.transform(x, y)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise GridMismatchError(
+            "the two rasters must overlap; one lies where the other's coordinate "
+            "system is not defined; check the CRS of both"
+        )
+    col, row = ~reference.transform @ (np.asarray(x), np.asarray(y))
+    return float(col.min()), float(row.min()), float(col.max()), float(row.max())
+
+
+def common_grid(
+    before: Grid,
+    after: Grid,
+    *,
+    reference: Grid | None = None,
+    resolution: float | None = None,
+    bounds: tuple[float, float, float, float] | None = None,
+) -> Grid:
+    """The grid on which both dates are read: the reference's pixels, cut to both.
+
+    Args:
+        before: grid of date 1.
+        after: grid of date 2.
+        reference: whose pixels to use; date 1's where None.
+        resolution: another pixel size in the reference CRS's units.
+        bounds: (left, bottom, right, top) in the reference CRS's units to cut to.
+
+    Raises:
+        GridMismatchError: a CRS on one side only, plain images of two sizes, or no
+            overlap.
+    """
+    reference = reference or before
+    if before.crs is None or after.crs is None or reference.crs is None:
+        return _plain_grid(before, after, reference)
+    if resolution is not None:
+        reference = _resampled(reference, resolution)
+    extents = [extent_on(reference, before), extent_on(reference, after)]
+    if bounds is not None:
+        extents.append(_bounds_on(reference, bounds))
+    low = np.max([e[:2] for e in extents], axis=0)
+    high = np.min([e[2:] for e in extents], axis=0)
+    # a pixel belongs to the grid when its centre does; the slack absorbs rounding
+    slack = SAME_GRID_TOLERANCE
+    col, row = (math.ceil(v - 0.5 - slack) for v in low)
+    col_end, row_end = (math.floor(v + 0.5 + slack) for v in high)
+    if col_end <= col or row_end <= row:
+        raise GridMismatchError(_no_overlap_message(before, after, bounds))
+    return reference.cut(Window(col, row, col_end - col, row_end - row))
+
+
+def _plain_grid(before: Grid, after: Grid, reference: Grid) -> Grid:
+    """The grid of two images without CRS: same size, pixel on pixel."""
+    if before.crs is not None or after.crs is not None:
+        has, lacks = ("before", "after") if before.crs else ("after", "before")
+        raise GridMismatchError(
+            f"both rasters need a coordinate reference system or neither: {has} has "
+            f"one, {lacks} has none; assign it with 'gdal_edit.py -a_srs EPSG:CODE'"
+        )
+    if (before.width, before.height) != (after.width, after.height):
+        raise GridMismatchError(
+            "images without a coordinate reference system must have one size: before "
+            f"is {before.width} x {before.height} px, after {after.width} x "
+            f"{after.height} px; resize or georeference them"
+        )
+    if reference.crs is not None:
+        raise GridMismatchError(
+            "--grid names a georeferenced raster, but the two images have no "
+            "coordinate reference system; leave --grid out"
+        )
+    return before
+
+
+def _resampled(grid: Grid, resolution: float) -> Grid:
+    """The same extent and orientation with square pixels of `resolution`."""
+    wide, high = grid.pixel_size
+    scaled = grid.transform @ Affine.scale(resolution / wide, resolution / high)
+    return Grid(
+        crs=grid.crs,
+        transform=scaled,
+        width=max(math.ceil(grid.width * wide / resolution - 1e-6), 1),
+        height=max(math.ceil(grid.height * high / resolution - 1e-6), 1),
+    )
+
+
+def _bounds_on(
+    grid: Grid, bounds: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    """Bounds in the grid's CRS as (col_min, row_min, col_max, row_max)."""
+    left, bottom, right, top = bounds
+    x, y = np.array([left, right, right, left]), np.array([bottom, bottom, top, top])
+    col, row = ~grid.transform @ (x, y)
+    return float(col.min()), float(row.min()), float(col.max()), float(row.max())
+
+
+def _no_overlap_message(
+    before: Grid, after: Grid, bounds: tuple[float, float, float, float] | None
+) -> str:
+    """One line that names both extents."""
+
+    def extent(grid: Grid) -> str:
+        name = grid.crs.to_string() if grid.crs else "no CRS"
+        return "({:.6g}, {:.6g}, {:.6g}, {:.6g}) in ".format(*grid.bounds) + (
+            name if len(name) < 20 else "its own CRS"
+        )
+
+    with_bounds = f" within the bounds {bounds}" if bounds else ""
+    return (
+        f"the two rasters must overlap{with_bounds}: before covers {extent(before)}, "
+        f"after {extent(after)}; check that both show the same place"
+    )
+
+
+def blocks(grid: Grid, size: int) -> Iterator[Window]:
+    """Cut a grid into windows of `size` pixels square, row by row.
+
+    The last ones of a row or column are smaller; together they cover each pixel once.
+    """
+    for row in range(0, grid.height, size):
+        for col in range(0, grid.width, size):
+            yield Window(col, row, size, size).clipped(grid.width, grid.height)
+
+
+def strips(grid: Grid, rows: int) -> Iterator[Window]:
+    """Cut a grid into full-width windows of at most `rows` rows, from the top."""
+    for row in range(0, grid.height, rows):
+        yield Window(0, row, grid.width, rows).clipped(grid.width, grid.height)
+
+
+def sample_windows(grid: Grid, size: int, count: int) -> list[Window]:
+    """At most `count` windows of `size` px spread evenly, deterministic, in row order.
+
+    Where the grid is hardly larger than the windows together, they cover it all.
+    """
+    if grid.width * grid.height <= size * size * count:
+        return list(blocks(grid, size))
+    across = max(1, round(math.sqrt(count * grid.width / grid.height)))
+    across = min(across, count, max(1, grid.width // size))
+    down = min(max(1, count // across), max(1, grid.height // size))
+    cols = np.linspace(0, max(grid.width - size, 0), across).round().astype(int)
+    rows = np.linspace(0, max(grid.height - size, 0), down).round().astype(int)
+    return [
+        Window(int(c), int(r), size, size).clipped(grid.width, grid.height)
+        for r in rows
+        for c in cols
+    ]

@@ -1,0 +1,157 @@
+"""Bring both dates to one radiometric scale: fitted once on a sample, applied per block.
+
+Light, haze, sensor and season change an image's brightness everywhere; what is looked
+for changes it somewhere. The distribution of date 2 is therefore matched to that of
+date 1, band by band, over a sample of the whole scene, never over a tile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+Normalization = Literal["histogram", "linear", "none"]
+"""How date 2 is matched to date 1."""
+
+_KNOTS = 1024
+"""Quantiles that describe a distribution of more values than this."""
+
+_STRETCH_PERCENT = (1.0, 99.0)
+"""Date 1's percentiles that become 0 and 1, where the data are not 8 bit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Radiometry:
+    """A fitted normalisation: maps file values of both dates to 0..1."""
+
+    knots_after: tuple[NDArray[np.float32], ...]
+    """Per band: rising values of date 2."""
+    knots_before: tuple[NDArray[np.float32], ...]
+    """Per band: the value of date 1 that each knot of date 2 becomes."""
+    low: NDArray[np.float32]
+    """(bands,): date 1's value that becomes 0."""
+    high: NDArray[np.float32]
+    """(bands,): date 1's value that becomes 1."""
+    mean: NDArray[np.float32]
+    """(bands,): date 1's scaled mean; stands where there is no data."""
+
+    def apply(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both dates as float32 in 0..1, (bands, height, width).
+
+        Where not valid both hold the scene's mean: no difference and no edge of
+        nodata that one date has and the other lacks.
+        """
+        scaled = []
+        for date, matched in ((before, False), (after, True)):
+            out = np.empty_like(date)
+            for band in range(len(date)):
+                values = date[band]
+                if matched:
+                    values = self._match(values, band)
+                width = self.high[band] - self.low[band]
+                out[band] = np.clip((values - self.low[band]) / width, 0.0, 1.0)
+                out[band][~valid] = self.mean[band]
+            scaled.append(out)
+        return scaled[0], scaled[1]
+
+    def _match(self, values: NDArray[np.float32], band: int) -> NDArray[np.float32]:
+        """Date 2's values as date 1 would show them."""
+        knots = self.knots_after[band]
+        if not len(knots):
+            return values
+        matched: NDArray[np.float32] = np.interp(
+            values, knots, self.knots_before[band]
+        ).astype(np.float32)
+        return matched
+
+
+def fit(
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    *,
+    dtype: str,
+    how: Normalization = "histogram",
+) -> Radiometry:
+    """Fit on a sample of pixels that are valid on both dates.
+
+    Args:
+        before: (bands, n) sample of date 1, file values.
+        after: (bands, n) sample of date 2 at the same places.
+        dtype: data type of the files; 8-bit data keep their range 0..255, any other
+            is stretched between date 1's 1st and 99th percentile.
+        how: "histogram" matches the whole distribution (Gonzalez & Woods, Digital
+            Image Processing, 3.3.2), "linear" its median and interquartile range,
+            "none" leaves date 2 as it is.
+    """
+    knots = [_MATCHING[how](b, a) for b, a in zip(before, after, strict=True)]
+    if dtype == "uint8":
+        low = np.zeros(len(before), np.float32)
+        high = np.full(len(before), 255.0, np.float32)
+    else:
+        low, high = np.percentile(before, _STRETCH_PERCENT, axis=1).astype(np.float32)
+        high = np.where(high > low, high, low + 1.0).astype(np.float32)
+    scaled = np.clip((before - low[:, None]) / (high - low)[:, None], 0.0, 1.0)
+    return Radiometry(
+        knots_after=tuple(after_knots for after_knots, _ in knots),
+        knots_before=tuple(before_knots for _, before_knots in knots),
+        low=low,
+        high=high,
+        mean=scaled.mean(axis=1, dtype=np.float64).astype(np.float32),
+    )
+
+
+Knots = tuple["NDArray[np.float32]", "NDArray[np.float32]"]
+
+
+def _match_histogram(before: NDArray[np.float32], after: NDArray[np.float32]) -> Knots:
+    """Each value of date 2 becomes date 1's value of the same cumulative frequency."""
+    values, counts = np.unique(after, return_counts=True)
+    # cumulative frequency up to the middle of each value's own share
+    position = (np.cumsum(counts) - counts / 2) / after.size
+    if len(values) > _KNOTS:
+        position = np.linspace(0.0, 1.0, _KNOTS)
+        values = np.quantile(after, position)
+        values, keep = np.unique(values, return_index=True)
+        position = position[keep]
+    target_values, target_counts = np.unique(before, return_counts=True)
+    target_position = (np.cumsum(target_counts) - target_counts / 2) / before.size
+    target = np.interp(position, target_position, target_values)
+    return values.astype(np.float32), target.astype(np.float32)
+
+
+def _match_linear(before: NDArray[np.float32], after: NDArray[np.float32]) -> Knots:
+    """Date 2's median and interquartile range become date 1's."""
+    low_before, mid_before, high_before = np.percentile(before, (25, 50, 75))
+    low_after, mid_after, high_after = np.percentile(after, (25, 50, 75))
+    spread = high_after - low_after
+    gain = (high_before - low_before) / spread if spread > 0 else 1.0
+    ends = np.array([after.min(), after.max()], np.float32)
+    if ends[0] == ends[1]:
+        ends[1] += 1.0
+    return ends, ((ends - mid_after) * gain + mid_before).astype(np.float32)
+
+
+def _match_nothing(before: NDArray[np.float32], after: NDArray[np.float32]) -> Knots:
+    """Date 2 stays as it is."""
+    del before, after
+    empty = np.empty(0, np.float32)
+    return empty, empty
+
+
+_MATCHING: dict[Normalization, Callable[..., Knots]] = {
+    "histogram": _match_histogram,
+    "linear": _match_linear,
+    "none": _match_nothing,
+}

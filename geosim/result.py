@@ -1,0 +1,88 @@
+"""What `detect_change` gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import rasterio
+from rasterio.windows import Window as RasterioWindow
+
+from geosim.errors import OptionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from geosim.publish.record import RunRecord
+
+_RASTERS = ("tiles", "difference", "change")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeResult:
+    """A finished run: its record and its files, read when they are asked for."""
+
+    folder: Path
+    """Where the files are."""
+    record: RunRecord
+    """Inputs, grid, threshold, areas, timings."""
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files of the result by name without suffix (`change`, `report`, ...).
+
+        The `.qml` styles stand beside their rasters and are left out.
+        """
+        names = ("tiles.tif", "difference.tif", "change.tif", "changes.gpkg")
+        names += ("report.html", "run.json")
+        return {name.split(".")[0]: self.folder / name for name in names}
+
+    @property
+    def changes(self) -> gpd.GeoDataFrame:
+        """The change polygons, largest first; one row each."""
+        return gpd.read_file(self.paths["changes"], layer="changes")
+
+    @property
+    def tiles(self) -> gpd.GeoDataFrame:
+        """The tiles with their scores."""
+        return gpd.read_file(self.paths["changes"], layer="tiles")
+
+    def read(
+        self, name: str, window: tuple[int, int, int, int] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Read a raster of the result.
+
+        Args:
+            name: "tiles", "difference" or "change".
+            window: (col_off, row_off, width, height) in its pixels; None: all of it.
+
+        Returns:
+            Band name to (height, width) float32, scaled to real values, NaN = nodata.
+
+        Raises:
+            OptionError: another name, or a window that leaves the raster.
+        """
+        if name not in _RASTERS:
+            raise OptionError(
+                f"a result has the rasters {', '.join(_RASTERS)}; found '{name}'"
+            )
+        with rasterio.open(self.paths[name]) as dataset:
+            place = RasterioWindow(*(window or (0, 0, dataset.width, dataset.height)))
+            inside = RasterioWindow(0, 0, dataset.width, dataset.height)
+            if place.col_off < 0 or place.row_off < 0 or (
+                place.col_off + place.width > inside.width
+                or place.row_off + place.height > inside.height
+            ):
+                raise OptionError(
+                    f"the window {window} must lie within {dataset.width} x "
+                    f"{dataset.height} px"
+                )
+            stored = dataset.read(window=place, masked=True)
+            values = stored.astype(np.float32) * np.float32(dataset.scales[0])
+            return dict(
+                zip(dataset.descriptions, values.filled(np.nan), strict=True)
+            )

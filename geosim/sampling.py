@@ -1,0 +1,126 @@
+"""What is fitted once for the whole scene, on a sample: radiometry and shift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geosim.errors import NoDataError
+from geosim.raster import radiometry
+from geosim.raster.coregister import Shift, estimate_shift
+from geosim.raster.grid import sample_windows, strips
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from geosim.options import ChangeOptions
+    from geosim.raster.scene import Pair, Scene
+
+_SIDE = 256
+"""Side of a sample window in pixels: large enough for phase correlation."""
+
+_COUNT = 24
+"""Sample windows: 1.6 million pixels, spread evenly."""
+
+_STRIP = 256
+"""Rows read at a time where the sample holds nothing valid."""
+
+_ENOUGH = 1_000_000
+"""Valid pixels after which such a search ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Pixels of the scene that are valid on both dates, and what they taught."""
+
+    before: NDArray[np.float32]
+    """(bands, n) file values of date 1."""
+    after: NDArray[np.float32]
+    """(bands, n) of date 2."""
+    radiometry: radiometry.Radiometry
+    """The fitted normalisation."""
+    shift: Shift | None
+    """The shift found before any correction; None where it cannot be measured."""
+    corrected: bool
+    """True where the scene is read with the shift taken out."""
+
+
+def take_sample(scene: Scene, options: ChangeOptions) -> Sample:
+    """Fit radiometry and shift; with `coregister` the scene is corrected.
+
+    Raises:
+        NoDataError: no pixel is valid on both dates.
+        RasterReadError: a file is damaged.
+    """
+    pairs = _sample_pairs(scene)
+    before, after = _valid_pixels(pairs) if pairs else _search(scene)
+    fitted = _fit(before, after, scene, options)
+    shift = _shift(pairs, fitted)
+    corrected = options.coregister and shift is not None and shift.reliable
+    if corrected and shift is not None:
+        scene.correct_shift(shift.d_row, shift.d_col)
+        pairs = _sample_pairs(scene)
+        before, after = _valid_pixels(pairs) if pairs else _search(scene)
+        fitted = _fit(before, after, scene, options)
+    return Sample(
+        before=before, after=after, radiometry=fitted, shift=shift, corrected=corrected
+    )
+
+
+def _sample_pairs(scene: Scene) -> list[Pair]:
+    """Sample windows that hold anything valid."""
+    windows = sample_windows(scene.grid, _SIDE, _COUNT)
+    pairs = (scene.read(window) for window in windows)
+    return [pair for pair in pairs if pair.valid.any()]
+
+
+def _valid_pixels(
+    pairs: Iterable[Pair],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """All valid pixels of the pairs, each (bands, n)."""
+    chosen = [(pair.before[:, pair.valid], pair.after[:, pair.valid]) for pair in pairs]
+    before, after = zip(*chosen, strict=True)
+    return np.concatenate(before, axis=1), np.concatenate(after, axis=1)
+
+
+def _search(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Go through the whole scene for valid pixels that the sample missed."""
+    found: list[Pair] = []
+    for window in strips(scene.grid, _STRIP):
+        pair = scene.read(window)
+        if pair.valid.any():
+            found.append(pair)
+        if sum(int(pair.valid.sum()) for pair in found) > _ENOUGH:
+            break
+    if not found:
+        raise NoDataError(
+            "no pixel has data on both dates: "
+            f"'{scene.before.path}' and '{scene.after.path}' share only nodata; check "
+            "the nodata values ('gdalinfo') and that the images overlap"
+        )
+    return _valid_pixels(found)
+
+
+def _fit(
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    scene: Scene,
+    options: ChangeOptions,
+) -> radiometry.Radiometry:
+    """Fit the normalisation; 8-bit range is kept only where both dates have it."""
+    same = scene.before.dtype == scene.after.dtype
+    dtype = scene.before.dtype if same else "mixed"
+    return radiometry.fit(before, after, dtype=dtype, how=options.normalize)
+
+
+def _shift(pairs: list[Pair], fitted: radiometry.Radiometry) -> Shift | None:
+    """Shift over the sample windows, on the mean of the scaled bands."""
+    windows = []
+    for pair in pairs:
+        before, after = fitted.apply(pair.before, pair.after, pair.valid)
+        windows.append((before.mean(axis=0), after.mean(axis=0), pair.valid))
+    return estimate_shift(windows)

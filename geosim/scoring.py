@@ -1,0 +1,249 @@
+"""The methods: how a block of two dates becomes a score per pixel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from geosim.change import ssim
+from geosim.change.classical import cva_magnitude, fit_irmad
+from geosim.change.scores import ScoreScale, smooth, smoothing_reach
+from geosim.change.threshold import (
+    histogram_quantiles,
+    logistic_probability,
+    mixture_probability,
+)
+from geosim.errors import OptionError
+from geosim.siamese.architecture import HEAD_QUANTILES, SMOOTHING_SIGMA, STRIDE
+from geosim.siamese.engine import BLOCK_MARGIN, Engine, open_engine
+from geosim.siamese.weights import LoadedWeights, load_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from geosim.options import ChangeOptions, Method
+    from geosim.sampling import Sample
+
+_SSIM_SIGMA = 1.5
+"""Smoothing of the SSIM score in pixels: its own window is 7 px wide."""
+
+_IRMAD_LARGEST = 100.0
+"""Largest root of the chi-squared statistic that is told apart from larger ones."""
+
+_BYTES_CLASSICAL = 400
+"""Measured memory per pixel of a block without the network (three bands)."""
+
+_BYTES_NETWORK = 2200
+"""The same with the network: four buffers of 64 float32 channels for two dates."""
+
+BASE_MEMORY = 450
+"""MB that a run takes before it reads a block: libraries, GDAL's cache, weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockScores:
+    """A method's answer for one block, margin included."""
+
+    score: NDArray[np.float32]
+    """(height, width), 0 upwards."""
+    bands: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Further layers in 0..1 for `difference.tif`, by band name."""
+    features: NDArray[np.float32] | None = None
+    """(2, 512, height / 16, width / 16) for the embeddings; None without a network."""
+
+
+class Scorer(Protocol):
+    """A method, fitted to a scene."""
+
+    @property
+    def margin(self) -> int:
+        """Pixels around a block that its scores depend on."""
+
+    @property
+    def scale(self) -> ScoreScale:
+        """Range of the score."""
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of `BlockScores.bands`."""
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory that a pixel of a block takes."""
+
+    @property
+    def description(self) -> str:
+        """What it runs on."""
+
+    @property
+    def weights(self) -> LoadedWeights | None:
+        """The network's weights, None without a network."""
+
+    def score(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+    ) -> BlockScores:
+        """Score a block: (bands, height, width) in 0..1, sides multiples of 16."""
+
+    def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probability of change at each of the 65,535 score levels, rising.
+
+        Args:
+            counts: the whole scene's histogram of scores.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Siamese:
+    """The network: weighted cosine distances at four depths."""
+
+    engine: Engine
+    weights: LoadedWeights
+    scale: ScoreScale
+    margin: int = BLOCK_MARGIN
+    band_names: tuple[str, ...] = ("low", "mid", "high")
+    bytes_per_pixel: int = _BYTES_NETWORK
+
+    @property
+    def description(self) -> str:
+        return self.engine.description
+
+    def score(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+    ) -> BlockScores:
+        found = self.engine.differences(_as_rgb(before), _as_rgb(after))
+        return BlockScores(
+            score=smooth(found.score, valid, SMOOTHING_SIGMA),
+            bands={"low": found.low, "mid": found.mid, "high": found.high},
+            features=found.features,
+        )
+
+    def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        arrays = self.weights.arrays
+        scene = histogram_quantiles(counts, self.scale.bin_centres(), HEAD_QUANTILES)
+        middle = float(arrays["head.offset"][0] + arrays["head.quantiles"] @ scene)
+        slope = float(arrays["head.slope"][0])
+        return logistic_probability(self.scale.values(), slope=slope, middle=middle)
+
+
+def _as_rgb(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Three bands: a single one is repeated."""
+    return image if len(image) == 3 else np.repeat(image, 3, axis=0)  # noqa: PLR2004
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PerPixel:
+    """A method without a network."""
+
+    function: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+    scale: ScoreScale
+    margin: int
+    description: str
+    sigma: float = 0.0
+    band_names: tuple[str, ...] = ()
+    bytes_per_pixel: int = _BYTES_CLASSICAL
+    weights: LoadedWeights | None = None
+
+    def score(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+    ) -> BlockScores:
+        return BlockScores(score=smooth(self.function(before, after), valid, self.sigma))
+
+    def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        posterior = mixture_probability(counts, self.scale.bin_centres())
+        return posterior(self.scale.values())
+
+
+def _siamese(sample: Sample, options: ChangeOptions) -> Scorer:
+    bands = len(sample.before)
+    if bands not in (1, 3):
+        raise OptionError(
+            f"--method siamese reads three bands (or one); found {bands}; choose with "
+            "--bands, or use --method irmad for any number of bands"
+        )
+    weights = load_weights(options.weights)
+    engine = open_engine(weights, device=options.device, threads=options.thread_count)
+    largest = float(weights.arrays["head.level_weights"].sum())
+    return _Siamese(engine=engine, weights=weights, scale=ScoreScale(largest=largest))
+
+
+def _ssim(sample: Sample, options: ChangeOptions) -> Scorer:
+    del sample, options
+    return _PerPixel(
+        function=lambda before, after: (1.0 - ssim.ssim_map(before, after)) / 2.0,
+        scale=ScoreScale(largest=1.0),
+        margin=_align(ssim.REACH + smoothing_reach(_SSIM_SIGMA)),
+        sigma=_SSIM_SIGMA,
+        description="scikit-image",
+    )
+
+
+def _cva(sample: Sample, options: ChangeOptions) -> Scorer:
+    del sample, options
+    return _PerPixel(
+        function=cva_magnitude,
+        scale=ScoreScale(largest=1.0),
+        margin=_align(ssim.REACH),
+        description="numpy",
+    )
+
+
+def _irmad(sample: Sample, options: ChangeOptions) -> Scorer:
+    del options
+    valid = np.ones((1, sample.before.shape[1]), np.bool_)
+    before, after = sample.radiometry.apply(
+        sample.before[:, None, :], sample.after[:, None, :], valid
+    )
+    model = fit_irmad(before[:, 0], after[:, 0])
+    return _PerPixel(
+        function=model.chi,
+        scale=ScoreScale(largest=_IRMAD_LARGEST),
+        margin=_align(ssim.REACH),
+        description=f"numpy, {model.iterations} iterations",
+    )
+
+
+def _align(pixels: int) -> int:
+    """Up to a multiple of 16, as blocks are."""
+    return math.ceil(pixels / STRIDE) * STRIDE
+
+
+METHODS: dict[Method, Callable[[Sample, ChangeOptions], Scorer]] = {
+    "siamese": _siamese,
+    "ssim": _ssim,
+    "cva": _cva,
+    "irmad": _irmad,
+}
+"""Method by name: fits itself to a sample of the scene."""
+
+
+def block_size(scorer: Scorer, options: ChangeOptions) -> int:
+    """Side of a block in pixels: the option, or what the memory allows.
+
+    Raises:
+        OptionError: the memory does not suffice for a block of 64 px.
+    """
+    if options.block_size is not None:
+        return options.block_size
+    room = (options.memory - BASE_MEMORY) * 1e6 / scorer.bytes_per_pixel
+    side = (math.isqrt(max(int(room), 0)) - 2 * scorer.margin) // STRIDE * STRIDE
+    if side < 4 * STRIDE:
+        least = (4 * STRIDE + 2 * scorer.margin) ** 2 * scorer.bytes_per_pixel / 1e6
+        raise OptionError(
+            f"--memory {options.memory} is too little for this method; give at least "
+            f"{math.ceil(least + BASE_MEMORY)}"
+        )
+    return min(side, 4096)

@@ -1,0 +1,265 @@
+"""From a scene's score to a calibrated probability: fit and check the head.
+
+The head has `probability = sigmoid(slope * (S - T))`, `T = offset + quantiles . q`,
+where S is the smoothed score of a pixel and q the 10, 25 and 50 % quantiles of S over
+the scene's valid pixels. It is fitted on scenes whose changes were pasted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
+from scipy.optimize import minimize
+
+from geosim.siamese.architecture import (
+    HEAD_QUANTILES,
+    LEVELS,
+    SMOOTHING_SIGMA,
+    SMOOTHING_TRUNCATE,
+    STRIDE,
+)
+from geosim.siamese.backend import functional, torch
+from geosim.siamese.network import SiameseVGG16, cosine_distance
+from geosim.siamese.pairs import ImagePair
+
+FloatArray = npt.NDArray[np.float32]
+DoubleArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+_RIDGE = 1e-3
+_LEAST_SLOPE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The numbers of the change head."""
+
+    slope: float
+    """Probability's steepness per unit of score, above 0."""
+    offset: float
+    """Threshold of a scene whose score is 0 nearly everywhere."""
+    quantiles: tuple[float, float, float]
+    """Shares of the scene's q10, q25 and q50 that are added to the threshold, >= 0."""
+
+    def probability(self, score: FloatArray, scene: DoubleArray) -> DoubleArray:
+        """Probability of change of scores (N,) in scenes with quantiles (N, 3)."""
+        threshold = self.offset + scene @ np.asarray(self.quantiles)
+        logit = self.slope * (score - threshold)
+        return np.asarray(0.5 * (1 + np.tanh(logit / 2)), np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationSample:
+    """Pixels of many scenes with their truth."""
+
+    score: FloatArray
+    """(N,) smoothed score S."""
+    scene: DoubleArray
+    """(N, 3) quantiles of the scene the pixel lies in."""
+    changed: BoolArray
+    """(N,) whether something was pasted there."""
+    weight: DoubleArray
+    """(N,) how many pixels of the whole the sample stands for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityBin:
+    """One row of a reliability table."""
+
+    low: float
+    """Smallest probability of the bin."""
+    high: float
+    """Largest probability of the bin."""
+    share: float
+    """Fraction of all pixels that fall in it."""
+    predicted: float
+    """Mean probability."""
+    observed: float
+    """Fraction that changed."""
+
+
+def smoothed_distances(model: SiameseVGG16, pair: ImagePair) -> FloatArray:
+    """Distances at the four levels, resized and smoothed over the valid pixels.
+
+    Smoothing is linear, so the score under any level weights is their weighted sum.
+
+    Args:
+        model: The network.
+        pair: A scene.
+
+    Returns:
+        (4, H, W) float32; NaN where the pair is not valid.
+    """
+    height, width = pair.valid.shape
+    images = torch.from_numpy(np.stack([pair.before, pair.after]))
+    padding = (0, -width % STRIDE, 0, -height % STRIDE)
+    images = functional.pad(images, padding, mode="replicate")
+    with torch.inference_mode():
+        activations = model.activations(images, deepest=LEVELS[-1].relu)
+        distances = [cosine_distance(activations[level.relu]) for level in LEVELS]
+    return smooth_levels(distances, pair.valid, (images.shape[-2], images.shape[-1]))
+
+
+def smooth_levels(
+    distances: Sequence[torch.Tensor], valid: BoolArray, size: tuple[int, int]
+) -> FloatArray:
+    """Resize the distances of one pair, crop and smooth them.
+
+    Args:
+        distances: Of each level (1, h, w).
+        valid: (H, W), True where both dates have data.
+        size: Height and width of the network's input, at least those of `valid`.
+
+    Returns:
+        (levels, H, W) float32; NaN where not valid.
+    """
+    height, width = valid.shape
+    share = np.maximum(_blur(valid.astype(np.float32)), 1e-6)
+    smoothed = []
+    for distance in distances:
+        resized = functional.interpolate(
+            distance[:, None], size=size, mode="bilinear", align_corners=False
+        )
+        level = resized[0, 0, :height, :width].numpy()
+        smoothed.append(_blur(np.where(valid, level, 0)) / share)
+    return np.where(valid, np.stack(smoothed), np.nan).astype(np.float32)
+
+
+def fuse(distances: FloatArray, level_weights: npt.ArrayLike) -> FloatArray:
+    """Score (H, W) of smoothed distances (4, H, W) under the levels' weights."""
+    weights = np.asarray(level_weights, np.float32)
+    return np.tensordot(weights, distances, axes=1).astype(np.float32)
+
+
+def scene_quantiles(score: FloatArray) -> DoubleArray:
+    """The three quantiles that the head reads, of the values that are not NaN."""
+    valid = score[np.isfinite(score)]
+    return np.asarray(np.quantile(valid, HEAD_QUANTILES), np.float64)
+
+
+def sample_scene(
+    score: FloatArray,
+    changed: FloatArray,
+    rng: np.random.Generator,
+    *,
+    pixels: int = 4000,
+    drop_most_different: float = 0.0,
+) -> CalibrationSample:
+    """Take pixels of one scene for the fit.
+
+    Real pairs of dates hold real changes that nobody marked. The part where nothing
+    was pasted can therefore be trimmed: its most different pixels are left out.
+
+    Args:
+        score: (H, W) smoothed score, NaN where not valid.
+        changed: (H, W) fraction that was pasted, 0..1; between 0.1 and 0.5 a pixel is
+            neither and left out.
+        rng: Source of chance.
+        pixels: How many pixels to take.
+        drop_most_different: Fraction of the unpasted pixels left out, 0..1.
+
+    Returns:
+        The sample, each pixel weighing the same; all scenes together count alike.
+    """
+    usable = np.isfinite(score)
+    positive = usable & (changed >= 0.5)  # noqa: PLR2004
+    negative = usable & (changed <= 0.1)  # noqa: PLR2004
+    if drop_most_different > 0 and negative.any():
+        limit = np.quantile(score[negative], 1 - drop_most_different)
+        negative &= score <= limit
+    chosen = np.flatnonzero(positive | negative)
+    chosen = rng.choice(chosen, size=min(pixels, chosen.size), replace=False)
+    count = chosen.size
+    return CalibrationSample(
+        score=score.ravel()[chosen],
+        scene=np.repeat(scene_quantiles(score)[None], count, axis=0),
+        changed=positive.ravel()[chosen],
+        weight=np.full(count, 1.0 / max(count, 1)),
+    )
+
+
+def join(samples: Sequence[CalibrationSample]) -> CalibrationSample:
+    """Put the samples of many scenes into one."""
+    return CalibrationSample(
+        score=np.concatenate([s.score for s in samples]),
+        scene=np.concatenate([s.scene for s in samples]),
+        changed=np.concatenate([s.changed for s in samples]),
+        weight=np.concatenate([s.weight for s in samples]),
+    )
+
+
+def fit_head(sample: CalibrationSample) -> Head:
+    """Fit the head by penalised logistic regression under its constraints.
+
+    The logit is `a * S - c - b . q` with a >= 0.05 and b >= 0, which is convex; then
+    slope = a, offset = c / a, quantiles = b / a.
+
+    Args:
+        sample: Pixels of many scenes.
+
+    Returns:
+        The head with the least log loss plus a small ridge on a, b and c.
+    """
+    design = np.column_stack([sample.score, -np.ones(sample.score.size), -sample.scene])
+    sign = np.where(sample.changed, 1.0, -1.0)
+    weight = sample.weight / sample.weight.sum()
+
+    def loss(parameters: DoubleArray) -> tuple[float, DoubleArray]:
+        margin = sign * (design @ parameters)
+        value = float(weight @ np.logaddexp(0, -margin))
+        slope = -weight * sign * 0.5 * (1 - np.tanh(margin / 2))
+        ridge = _RIDGE * float(parameters @ parameters) / 2
+        return value + ridge, design.T @ slope + _RIDGE * parameters
+
+    start = np.array([0.8, 5.0, 0.1, 0.1, 0.1])
+    bounds = [(_LEAST_SLOPE, None), (None, None), (0, None), (0, None), (0, None)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    shares = found[2:] / found[0]
+    return Head(
+        slope=float(found[0]),
+        offset=float(found[1] / found[0]),
+        quantiles=(float(shares[0]), float(shares[1]), float(shares[2])),
+    )
+
+
+def reliability(
+    head: Head, sample: CalibrationSample, *, bins: int = 10
+) -> tuple[list[ReliabilityBin], float]:
+    """Compare probabilities with what happened.
+
+    Args:
+        head: The head.
+        sample: Pixels that the head was not fitted on.
+        bins: Number of equal steps from 0 to 1.
+
+    Returns:
+        The rows that hold any pixel, and the expected calibration error: the mean of
+        |predicted - observed| over the pixels, 0..1.
+    """
+    probability = head.probability(sample.score, sample.scene)
+    weight = sample.weight / sample.weight.sum()
+    index = np.minimum((probability * bins).astype(int), bins - 1)
+    rows, error = [], 0.0
+    for number in range(bins):
+        inside = index == number
+        share = float(weight[inside].sum())
+        if share == 0:
+            continue
+        predicted = float(weight[inside] @ probability[inside]) / share
+        observed = float(weight[inside] @ sample.changed[inside]) / share
+        low, high = number / bins, (number + 1) / bins
+        row = ReliabilityBin(
+            low=low, high=high, share=share, predicted=predicted, observed=observed
+        )
+        rows.append(row)
+        error += share * abs(predicted - observed)
+    return rows, error
+
+
+def _blur(image: FloatArray) -> FloatArray:
+    blurred = gaussian_filter(
+        image, SMOOTHING_SIGMA, mode="constant", truncate=SMOOTHING_TRUNCATE
+    )
+    return np.asarray(blurred, np.float32)

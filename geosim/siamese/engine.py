@@ -1,0 +1,209 @@
+"""Run the network on a block: OpenVINO on a CPU, torch on a GPU or as the reference."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from geosim.errors import OptionError
+from geosim.siamese.architecture import (
+    EMBEDDING_RELU,
+    GEM_EPSILON,
+    GEM_POWER,
+    LEVELS,
+    MARGIN,
+    REACHES,
+    STRIDE,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geosim.siamese.weights import LoadedWeights
+
+Device = Literal["auto", "cpu", "torch", "cuda"]
+"""`torch` is torch float32 on the CPU, the reference that tests compare with."""
+
+BLOCK_MARGIN = -(-max(MARGIN, REACHES["embedding"]) // STRIDE) * STRIDE
+"""Pixels around a block after which neither score nor embedding sees the cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differences:
+    """What the network says of one block, margin included."""
+
+    score: NDArray[np.float32]
+    """(height, width): weighted sum of the four distances, before smoothing."""
+    low: NDArray[np.float32]
+    """(height, width) 0..1: mean cosine distance at relu1_2 and relu2_2."""
+    mid: NDArray[np.float32]
+    """(height, width) 0..1: at relu3_3."""
+    high: NDArray[np.float32]
+    """(height, width) 0..1: at relu4_3."""
+    features: NDArray[np.float32]
+    """(2, 512, height / 16, width / 16): relu5_3 of both dates."""
+
+
+class Engine(Protocol):
+    """The network, ready to run."""
+
+    description: str
+    """For the log: library, precision, device, threads."""
+
+    def differences(
+        self, before: NDArray[np.float32], after: NDArray[np.float32]
+    ) -> Differences:
+        """Compare two dates.
+
+        Args:
+            before: (3, height, width) float32 in 0..1, sides multiples of 16.
+            after: as `before`.
+        """
+
+
+def open_engine(
+    weights: LoadedWeights, *, device: Device = "auto", threads: int | None = None
+) -> Engine:
+    """Load the network onto a device.
+
+    Args:
+        weights: checked tensors.
+        device: "auto" and "cpu" take OpenVINO in float32 on the CPU; "cuda" takes
+            torch in half precision on a GPU.
+        threads: inference threads; all cores where None.
+
+    Raises:
+        OptionError: no GPU where one is asked for.
+        MissingDependencyError: torch is asked for and not installed.
+    """
+    if device in ("auto", "cpu"):
+        return _OpenVinoEngine(weights, threads or os.cpu_count() or 1)
+    return _TorchEngine(weights, device, threads)
+
+
+class _OpenVinoEngine:
+    """OpenVINO, float32."""
+
+    def __init__(self, weights: LoadedWeights, threads: int) -> None:
+        import openvino
+
+        from geosim.siamese.graph import build_graph
+
+        compiled = openvino.Core().compile_model(
+            build_graph(weights.arrays),
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": "f32",
+                "INFERENCE_NUM_THREADS": threads,
+                "PERFORMANCE_HINT": "LATENCY",
+            },
+        )
+        self._request = compiled.create_infer_request()
+        self.description = f"OpenVINO float32 on the CPU, {threads} threads"
+
+    def differences(
+        self, before: NDArray[np.float32], after: NDArray[np.float32]
+    ) -> Differences:
+        results = self._request.infer([np.stack([before, after])])
+        maps = [np.array(results[index][0, 0]) for index in range(4)]
+        return Differences(
+            score=maps[0],
+            low=maps[1],
+            mid=maps[2],
+            high=maps[3],
+            features=np.array(results[4]),
+        )
+
+
+class _TorchEngine:
+    """torch: half precision on a GPU, or float32 on the CPU as the reference."""
+
+    def __init__(self, weights: LoadedWeights, device: str, threads: int | None) -> None:
+        from geosim.siamese import network
+        from geosim.siamese.backend import torch
+
+        if device == "cuda" and not torch.cuda.is_available():
+            raise OptionError(
+                "--device cuda wants an NVIDIA GPU that torch can use; found none; "
+                "leave --device out to run on the CPU"
+            )
+        if threads:
+            torch.set_num_threads(threads)
+        self._torch, self._network = torch, network
+        self._place: dict[str, Any] = {
+            "device": "cuda" if device == "cuda" else "cpu",
+            "dtype": torch.float16 if device == "cuda" else torch.float32,
+            "memory_format": torch.channels_last,
+        }
+        model = network.SiameseVGG16()
+        arrays = weights.arrays.items()
+        model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays})
+        self._model = model.eval().to(**self._place)
+        precision = "float16" if device == "cuda" else "float32"
+        self.description = (
+            f"torch {torch.__version__} {precision} on {self._place['device']}"
+        )
+
+    def differences(
+        self, before: NDArray[np.float32], after: NDArray[np.float32]
+    ) -> Differences:
+        torch, network = self._torch, self._network
+        pair = torch.from_numpy(np.stack([before, after])).to(**self._place)
+        with torch.inference_mode():
+            found = self._model.activations(pair)
+            # squares of half precision overflow: distances are taken in float32
+            maps = [
+                torch.nn.functional.interpolate(
+                    network.cosine_distance(found[level.relu].float())[:, None],
+                    scale_factor=float(level.stride),
+                    mode="bilinear",
+                    align_corners=False,
+                )[0, 0]
+                for level in LEVELS
+            ]
+            score = self._model.head.fuse([part.float() for part in maps])
+        low1, low2, mid, high = (part.cpu().numpy() for part in maps)
+        return Differences(
+            score=score.float().cpu().numpy(),
+            low=(low1 + low2) / 2,
+            mid=mid,
+            high=high,
+            features=found[EMBEDDING_RELU].float().cpu().numpy(),
+        )
+
+
+def gem_cells(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Features to the power whose mean is pooled; sums of cells add up over blocks."""
+    return np.power(features, GEM_POWER, dtype=np.float64)
+
+
+def tile_similarity(
+    sums: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    weights: LoadedWeights,
+) -> NDArray[np.float32]:
+    """Cosine similarity of both dates' tile embeddings.
+
+    Args:
+        sums: (2, 512, tiles) weighted sums of `gem_cells` over each tile's cells.
+        weight: (tiles,) sum of the weights (valid share of each cell).
+        weights: the network's weights.
+
+    Returns:
+        (tiles,) float32, 0 different .. 1 same; NaN where nothing was valid.
+    """
+    safe = np.where(weight > 0, weight, 1.0)
+    pooled = np.maximum(sums / safe, GEM_EPSILON) ** (1.0 / GEM_POWER)
+    matrix = weights.arrays["embedding.weight"].astype(np.float64)
+    bias = weights.arrays["embedding.bias"].astype(np.float64)
+    embedded = np.einsum("ef,dft->det", matrix, pooled) + bias[None, :, None]
+    lengths = np.linalg.norm(embedded, axis=1)
+    cosine = (embedded[0] * embedded[1]).sum(axis=0) / np.maximum(
+        lengths[0] * lengths[1], 1e-12
+    )
+    similar = np.where(weight > 0, np.clip(cosine, 0.0, 1.0), np.nan)
+    result: NDArray[np.float32] = similar.astype(np.float32)
+    return result

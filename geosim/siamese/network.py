@@ -1,0 +1,287 @@
+"""The Siamese VGG16 as a torch module: the reference, and what is trained.
+
+The main job runs the same network through OpenVINO (`graph`, `engine`); this module
+is for training, for a GPU and for those who want the model in their own program.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from geosim.errors import OptionError
+from geosim.siamese.architecture import (
+    CONVOLUTIONS,
+    COSINE_EPSILON,
+    EMBEDDING_RELU,
+    EMBEDDING_SIZE,
+    GEM_EPSILON,
+    GEM_POWER,
+    HEAD_QUANTILES,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    INITIAL_LEVEL_WEIGHTS,
+    LEVELS,
+    POOLED_CHANNELS,
+    SMOOTHING_SIGMA,
+    SMOOTHING_TRUNCATE,
+    STRIDE,
+)
+from geosim.siamese.backend import functional, nn, torch
+from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
+
+MINIMUM_SIZE = 32
+"""Least height and width of an image, in pixels."""
+
+_MOST_QUANTILE_VALUES = 1 << 22  # torch.quantile takes no more than 2^24
+
+
+class SiameseOutput(NamedTuple):
+    """What the network says about a batch of B pairs of height H and width W."""
+
+    similarity: torch.Tensor
+    """(B,): cosine of the embeddings clipped to 0..1; 1 same."""
+    probability: torch.Tensor
+    """(B, H, W): probability that the pixel changed."""
+    low: torch.Tensor
+    """(B, H, W): mean distance at relu1_2 and relu2_2, 0..1."""
+    mid: torch.Tensor
+    """(B, H, W): distance at relu3_3, 0..1."""
+    high: torch.Tensor
+    """(B, H, W): distance at relu4_3, 0..1."""
+    embedding_before: torch.Tensor
+    """(B, 128): unit vector of the first date."""
+    embedding_after: torch.Tensor
+    """(B, 128): unit vector of the second date."""
+
+
+class ChangeHead(nn.Module):
+    """Score to probability: monotone, six numbers, adapted to the scene's own level.
+
+    `probability = sigmoid(slope * (score - threshold))` with
+    `threshold = offset + quantiles . (q10, q25, q50 of the scene's smoothed score)`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level_weights = nn.Parameter(torch.tensor(INITIAL_LEVEL_WEIGHTS))
+        self.slope = nn.Parameter(torch.tensor([0.8]))
+        self.offset = nn.Parameter(torch.tensor([6.5]))
+        self.quantiles = nn.Parameter(torch.tensor([0.0, 0.0, 0.5]))
+
+    def fuse(self, distances: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Weighted sum of the distances, (B, H, W), before smoothing."""
+        stacked = torch.stack(tuple(distances), dim=-1)
+        return (stacked * self.level_weights).sum(dim=-1)
+
+    def forward(self, smoothed: torch.Tensor) -> torch.Tensor:
+        """Probability of change, (B, H, W), from the smoothed score of each scene."""
+        values = smoothed.flatten(1)
+        step = -(-values.shape[1] // _MOST_QUANTILE_VALUES)
+        wanted = values.new_tensor(HEAD_QUANTILES)
+        scene = torch.quantile(values[:, ::step], wanted, dim=1)  # (3, B)
+        threshold = self.offset + (self.quantiles[:, None] * scene).sum(dim=0)
+        return torch.sigmoid(self.slope * (smoothed - threshold[:, None, None]))
+
+
+class SiameseVGG16(nn.Module):
+    """Two dates through one VGG16: distances at four depths, probability, embedding.
+
+    Source of the trunk: Simonyan & Zisserman 2015, arXiv:1409.1556. Parameters have
+    the names of torchvision's `vgg16().features`.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for layer in CONVOLUTIONS:
+            if layer.pool_before:
+                layers.append(nn.MaxPool2d(2))
+            layers.append(nn.Conv2d(layer.inputs, layer.outputs, 3, padding=1))
+            layers.append(nn.ReLU(inplace=True))
+        self.features = nn.Sequential(*layers)
+        self.head = ChangeHead()
+        self.embedding = nn.Linear(POOLED_CHANNELS, EMBEDDING_SIZE)
+        as_image = (1, 3, 1, 1)
+        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+            constant = torch.tensor(values).reshape(as_image)
+            self.register_buffer(name, constant, persistent=False)
+        self.input_shape = (3, 224, 224)
+
+    def activations(
+        self, images: torch.Tensor, *, deepest: str = EMBEDDING_RELU
+    ) -> dict[str, torch.Tensor]:
+        """Run the trunk.
+
+        Args:
+            images: (N, 3, H, W), red, green, blue in 0..1, H and W multiples of 16.
+            deepest: Name of the last activation that is needed.
+
+        Returns:
+            The activations of the four levels, and relu5_3 unless `deepest` lies
+            before it, by name; (N, C, H / stride, W / stride).
+        """
+        wanted = {level.relu for level in LEVELS} | {deepest}
+        found: dict[str, torch.Tensor] = {}
+        current = (images - self.mean) / self.std
+        names = iter(layer.relu for layer in CONVOLUTIONS)
+        for module in self.features:
+            current = module(current)
+            if not isinstance(module, nn.ReLU):
+                continue
+            name = next(names)
+            if name in wanted:
+                found[name] = current
+            if name == deepest:
+                break
+        return found
+
+    def embed(self, relu5_3: torch.Tensor) -> torch.Tensor:
+        """Unit vectors (N, 128) of the activations (N, 512, h, w) of whole tiles."""
+        return functional.normalize(self.embedding(pool(relu5_3)), dim=1)
+
+    def forward(self, before: torch.Tensor, after: torch.Tensor) -> SiameseOutput:
+        """Compare two dates.
+
+        Args:
+            before: (B, 3, H, W), red, green, blue in 0..1; H and W at least 32. Each
+                item is a scene of its own for the head's threshold.
+            after: The other date, same shape; its histogram matched to `before`.
+
+        Returns:
+            Similarity, probability, distances and embeddings.
+        """
+        _check_images(before, after)
+        height, width = before.shape[-2:]
+        images = _pad_to_stride(torch.cat([before, after]))
+        activations = self.activations(images)
+        size = (images.shape[-2], images.shape[-1])
+        resized = [
+            functional.interpolate(
+                cosine_distance(activations[level.relu])[:, None],
+                size=size,
+                mode="bilinear",
+                align_corners=False,
+            )[:, 0, :height, :width]
+            for level in LEVELS
+        ]
+        probability = self.head(smooth(self.head.fuse(resized)))
+        first, second = self.embed(activations[EMBEDDING_RELU]).chunk(2)
+        return SiameseOutput(
+            similarity=(first * second).sum(dim=1).clamp(0, 1),
+            probability=probability,
+            low=(resized[0] + resized[1]) / 2,
+            mid=resized[2],
+            high=resized[3],
+            embedding_before=first,
+            embedding_after=second,
+        )
+
+
+def cosine_distance(activations: torch.Tensor) -> torch.Tensor:
+    """Distance of the channel vectors of two dates.
+
+    Args:
+        activations: (2B, C, h, w), the first dates in front of the second ones.
+
+    Returns:
+        (B, h, w): `1 - cos`, 0..1 for activations that are not negative.
+    """
+    first, second = activations.chunk(2)
+    dot = (first * second).sum(dim=1)
+    squares = first.square().sum(dim=1) * second.square().sum(dim=1)
+    return 1 - dot * torch.rsqrt(squares + COSINE_EPSILON)
+
+
+def pool(activations: torch.Tensor) -> torch.Tensor:
+    """Generalised-mean pooling of (N, C, h, w) to (N, C), exponent 3.
+
+    Source: Radenovic, Tolias & Chum 2018, arXiv:1711.02512.
+    """
+    powers = activations.pow(GEM_POWER).mean(dim=(2, 3))
+    return powers.clamp_min(GEM_EPSILON).pow(1 / GEM_POWER)
+
+
+def smooth(score: torch.Tensor) -> torch.Tensor:
+    """Gaussian smoothing of (B, H, W), sigma 5 px, normalised at the image's edge."""
+    radius = int(SMOOTHING_TRUNCATE * SMOOTHING_SIGMA + 0.5)
+    steps = torch.arange(-radius, radius + 1, dtype=score.dtype, device=score.device)
+    kernel = torch.exp(-0.5 * (steps / SMOOTHING_SIGMA).square())
+    kernel = kernel / kernel.sum()
+
+    def blur(values: torch.Tensor) -> torch.Tensor:
+        rows = functional.conv2d(values, kernel[None, None, :, None], padding="same")
+        return functional.conv2d(rows, kernel[None, None, None, :], padding="same")
+
+    return (blur(score[:, None]) / blur(torch.ones_like(score[:1])[:, None]))[:, 0]
+
+
+def create_siamese_model(
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+    weights: str | Path | None = DEFAULT_WEIGHTS,
+) -> SiameseVGG16:
+    """Make the network, ready to compare two images.
+
+    Args:
+        input_shape: Size of the images: (height, width, 3) as in Keras or
+            (3, height, width) as in torch. It is checked and kept on the model as
+            `input_shape` in torch's order; other sizes work too.
+        weights: Name of shipped weights, path of a weights file, or None for random
+            numbers.
+
+    Returns:
+        The network in evaluation mode.
+
+    Raises:
+        OptionError: `input_shape` is not the size of a three-band image.
+        WeightsError: The weights are not those of this network.
+
+    Example:
+        >>> model = create_siamese_model((256, 256, 3))
+        >>> model.input_shape
+        (3, 256, 256)
+    """
+    channels_first = _torch_order(input_shape)
+    model = SiameseVGG16()
+    if weights is not None:
+        load_state(model, weights)
+    model.input_shape = channels_first
+    return model.eval()
+
+
+def load_state(model: SiameseVGG16, weights: str | Path) -> None:
+    """Put the tensors of a weights file into a network, strictly."""
+    arrays = load_weights(weights).arrays
+    model.load_state_dict({name: torch.from_numpy(v) for name, v in arrays.items()})
+
+
+def _torch_order(input_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    shape = tuple(input_shape)
+    three_numbers = len(shape) == 3 and all(isinstance(n, int) for n in shape)  # noqa: PLR2004
+    if three_numbers and shape[2] == 3 and min(shape[:2]) >= MINIMUM_SIZE:  # noqa: PLR2004
+        return (3, shape[0], shape[1])
+    if three_numbers and shape[0] == 3 and min(shape[1:]) >= MINIMUM_SIZE:  # noqa: PLR2004
+        return (3, shape[1], shape[2])
+    raise OptionError(
+        f"input_shape must be (height, width, 3) or (3, height, width) of at least "
+        f"{MINIMUM_SIZE} px, found {shape}; geosim's network reads three bands"
+    )
+
+
+def _check_images(before: torch.Tensor, after: torch.Tensor) -> None:
+    fits = before.ndim == 4 and before.shape[1] == 3  # noqa: PLR2004
+    if fits and before.shape == after.shape and min(before.shape[2:]) >= MINIMUM_SIZE:
+        return
+    raise OptionError(
+        f"two batches (B, 3, H, W) of one shape, H and W at least {MINIMUM_SIZE} px, "
+        f"are wanted, found {tuple(before.shape)} and {tuple(after.shape)}; put the "
+        "channels second and bring both dates onto one grid"
+    )
+
+
+def _pad_to_stride(images: torch.Tensor) -> torch.Tensor:
+    """Repeat the last row and column until both sizes are multiples of 16."""
+    below, right = (-images.shape[-2] % STRIDE, -images.shape[-1] % STRIDE)
+    return functional.pad(images, (0, right, 0, below), mode="replicate")

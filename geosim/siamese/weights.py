@@ -1,0 +1,248 @@
+"""Weights files: what there is, where it comes from, and strict reading.
+
+A weights file is a safetensors file with exactly the tensors of
+`architecture.state_shapes()`. Reading needs numpy only; neither torch nor OpenVINO.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors import numpy as safetensors_numpy
+
+from geosim.errors import WeightsError
+from geosim.siamese.architecture import state_shapes
+
+FloatArray = npt.NDArray[np.float32]
+
+DATA_FOLDER = Path(__file__).parent / "data"
+"""Where the shipped weights lie, beside NOTICE.md."""
+
+DEFAULT_WEIGHTS = "geosim-vgg16-1"
+"""Name of the weights that are used unless others are asked for."""
+
+_PREPROCESSING = (
+    "red, green, blue in 0..1 over the scene's range, date 2 histogram-matched to "
+    "date 1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What is known about one set of weights."""
+
+    name: str
+    """Name on the command line and in `run.json`."""
+    file: str
+    """File name inside `DATA_FOLDER`, or the path a user gave."""
+    sha256: str
+    """SHA-256 of the file's bytes, hexadecimal."""
+    licence: str
+    """SPDX identifier of the licence, or `unknown`."""
+    attribution: str
+    """Whom the licence asks to name."""
+    bands: tuple[str, ...]
+    """Bands it reads, in order."""
+    preprocessing: str
+    """What is done to the bands before they enter."""
+    trained_on: str
+    """Imagery it was trained on; never the labels of a benchmark."""
+    version: str
+    """Version of these weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedWeights:
+    """Weights in memory: checked, float32."""
+
+    record: Weights
+    """Where they come from."""
+    arrays: Mapping[str, FloatArray]
+    """Tensor by name, the names and shapes of `architecture.state_shapes()`."""
+
+
+WEIGHTS: dict[str, Weights] = {
+    DEFAULT_WEIGHTS: Weights(
+        name=DEFAULT_WEIGHTS,
+        file="geosim-vgg16-1.safetensors",
+        sha256="20d9ed750da624b89526755c2e97f3bf3cf7c4e6b530809710f3eef73d2b7097",
+        licence="CC-BY-4.0",
+        attribution=(
+            "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
+            "of Oxford (CC BY 4.0), trained further by the geosim developers"
+        ),
+        bands=("red", "green", "blue"),
+        preprocessing=_PREPROCESSING,
+        trained_on=(
+            "ImageNet (Oxford); then, without labels: UC Merced and NAIP (USGS, USDA), "
+            "NEON airborne imagery, Sentinel-2 (Copernicus), Landsat (USGS)"
+        ),
+        version="1",
+    ),
+}
+"""The weights that come with geosim, by name."""
+
+
+def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> LoadedWeights:
+    """Read a weights file and check everything about it.
+
+    Args:
+        name_or_path: A name of `WEIGHTS`, or the path of a safetensors file with the
+            tensors of `architecture.state_shapes()`.
+
+    Returns:
+        The record and the tensors as float32 (large ones are float16 in the file).
+
+    Raises:
+        WeightsError: The name is unknown, the file is missing, is no whole safetensors
+            file, has other bytes than it was shipped with, or a tensor is missing,
+            unexpected, misshapen or not finite.
+    """
+    shipped = WEIGHTS.get(str(name_or_path))
+    path = DATA_FOLDER / shipped.file if shipped else Path(name_or_path)
+    content = _read_bytes(path, shipped=shipped is not None)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if shipped and sha256 != shipped.sha256:
+        raise WeightsError(
+            f"{path} is not the file that geosim was shipped with: wanted sha256 "
+            f"{shipped.sha256}, found {sha256}; install geosim again"
+        )
+    try:
+        tensors = safetensors_numpy.load(content)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as safetensors with float16 or float32 tensors "
+            f"({error}); it is another kind of file or was cut short"
+        ) from error
+    arrays = check_tensors(tensors, source=str(path))
+    return LoadedWeights(
+        record=shipped or _user_record(path, sha256=sha256), arrays=arrays
+    )
+
+
+def check_tensors(
+    tensors: Mapping[str, npt.NDArray[np.generic]], *, source: str
+) -> dict[str, FloatArray]:
+    """Check tensors against the architecture and make them float32.
+
+    Args:
+        tensors: Array by name.
+        source: What to call their origin in a message, for example a path.
+
+    Returns:
+        The same arrays as float32, in the order of `state_shapes()`.
+
+    Raises:
+        WeightsError: A tensor is missing, unexpected, misshapen, of another type, not
+            finite, or the head could fall where the score rises.
+    """
+    shapes = state_shapes()
+    problems = [f"{name} is missing" for name in shapes if name not in tensors]
+    problems += [f"{name} is unexpected" for name in tensors if name not in shapes]
+    for name, shape in shapes.items():
+        if name not in tensors:
+            continue
+        found = tensors[name]
+        if found.shape != shape:
+            problems.append(f"{name} has shape {found.shape}, wanted {shape}")
+        elif found.dtype not in (np.float16, np.float32):
+            problems.append(f"{name} is {found.dtype}, wanted float16 or float32")
+        elif not np.isfinite(found).all():
+            problems.append(f"{name} holds NaN or infinity")
+    if not problems:
+        problems = _head_problems(tensors)
+    if problems:
+        raise WeightsError(
+            f"{source} is not a weights file of the Siamese VGG16: "
+            f"{_summary(problems)}; train one with `geosim train` or name one of: "
+            f"{', '.join(WEIGHTS)}"
+        )
+    return {name: np.asarray(tensors[name], dtype=np.float32) for name in shapes}
+
+
+def save_weights(
+    path: Path,
+    tensors: Mapping[str, npt.NDArray[np.generic]],
+    *,
+    metadata: Mapping[str, str],
+) -> str:
+    """Write a weights file: matrices and kernels float16, vectors float32.
+
+    Args:
+        path: File to write; an existing one is replaced at once, never half.
+        tensors: Arrays with the names and shapes of `state_shapes()`.
+        metadata: Text to keep in the file: `name`, `licence`, `attribution`,
+            `trained_on`, `version` are read back into the record.
+
+    Returns:
+        SHA-256 of the file, hexadecimal.
+
+    Raises:
+        WeightsError: The tensors are not those of the network.
+    """
+    checked = check_tensors(tensors, source="what was to be written")
+    stored: dict[str, npt.NDArray[np.generic]] = {}
+    for name, value in checked.items():
+        small = value if value.ndim == 1 else value.astype(np.float16)
+        stored[name] = np.ascontiguousarray(small)
+    check_tensors(stored, source="what was to be written, as float16,")
+    content = safetensors_numpy.save(dict(stored), metadata=dict(metadata))
+    partial = path.with_name(path.name + ".part")
+    partial.write_bytes(content)
+    partial.replace(path)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_bytes(path: Path, *, shipped: bool) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        remedy = (
+            "install geosim again"
+            if shipped
+            else f"give the path of a safetensors file or one of: {', '.join(WEIGHTS)}"
+        )
+        reason = error.strerror or str(error)
+        raise WeightsError(
+            f"weights {path} cannot be read ({reason}); {remedy}"
+        ) from error
+
+
+def _head_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
+    """Name what would make the probability fall while the score rises."""
+    problems = []
+    if float(tensors["head.slope"].item()) <= 0:
+        problems.append("head.slope is not positive")
+    problems += [
+        f"{name} holds a negative number"
+        for name in ("head.level_weights", "head.quantiles")
+        if bool((np.asarray(tensors[name], dtype=np.float32) < 0).any())
+    ]
+    return problems
+
+
+def _summary(problems: list[str], *, shown: int = 5) -> str:
+    rest = len(problems) - shown
+    text = ", ".join(problems[:shown])
+    return f"{text} and {rest} more" if rest > 0 else text
+
+
+def _user_record(path: Path, *, sha256: str) -> Weights:
+    """Record of a file that geosim does not know, from its own metadata."""
+    with safe_open(path, framework="numpy") as file:
+        metadata: dict[str, str] = file.metadata() or {}
+    return Weights(
+        name=metadata.get("name", path.stem),
+        file=str(path),
+        sha256=sha256,
+        licence=metadata.get("licence", "unknown"),
+        attribution=metadata.get("attribution", "unknown"),
+        bands=("red", "green", "blue"),
+        preprocessing=_PREPROCESSING,
+        trained_on=metadata.get("trained_on", "unknown"),
+        version=metadata.get("version", "unknown"),
+    )
