@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import ExitStack
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -140,7 +141,8 @@ def _analyse(
     size = block_size(scorer, options)
     rasters = _work_rasters(staging, grid, scorer, options)
     total = grid.width * grid.height
-    with clock.stage("scoring", total) as tick:
+    tiles = math.ceil(grid.width / tile_size) * math.ceil(grid.height / tile_size)
+    with clock.stage("scoring", tiles) as tick:
         scanned = scan(
             scene,
             radiometry=sample.radiometry,
@@ -149,9 +151,9 @@ def _analyse(
             tile_size=tile_size,
             scores=rasters["scores"],
             layers=rasters["difference"],
-            progress=tick,
+            progress=lambda pixels: tick(pixels * tiles / total),
         )
-    with clock.stage("deciding", 2 * total) as tick:
+    with clock.stage("deciding", 2) as tick:
         decision = decide(
             grid,
             counts=scanned.histogram,
@@ -162,7 +164,7 @@ def _analyse(
             change=rasters["change"],
             tile_size=tile_size,
             preview_cell=scanned.preview.cell,
-            progress=tick,
+            progress=lambda pixels: tick(pixels / total),
         )
     found = Found(
         scene=scene,
@@ -272,8 +274,7 @@ def _notes(found: Found) -> tuple[str, ...]:
         notes.append("The shift between the dates could not be measured.")
     elif not shift.reliable:
         notes.append(
-            f"The shift between the dates is uncertain: {shift.windows} of "
-            f"{shift.tried} sample windows agree."
+            "The shift between the dates is uncertain: sample windows do not agree."
         )
     elif not found.sample.corrected and max(abs(shift.d_row), abs(shift.d_col)) > 1:
         notes.append(

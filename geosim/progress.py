@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """Hears how far a run is."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` pixels of a stage.
+    def __call__(self, stage: str, done: float, total: float) -> None:
+        """`done` of `total` of a stage.
 
-        The stages come in the order "sampling", "scoring", "deciding", "writing".
+        The stages come in the order "sampling", "scoring" (counted in tiles),
+        "deciding", "writing".
         """
 
 
@@ -30,11 +31,11 @@ class Clock:
         """Seconds of each finished stage."""
 
     @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+    def stage(self, name: str, total: float) -> Iterator[Callable[[float], None]]:
         """Time a stage; the value is called with what was done since the last call."""
-        start, done = time.perf_counter(), 0
+        start, done = time.perf_counter(), 0.0
 
-        def tick(step: int) -> None:
+        def tick(step: float) -> None:
             nonlocal done
             done += step
             if self._progress is not None:

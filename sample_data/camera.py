@@ -53,7 +53,7 @@ class Camera:
 
 CAMERAS: dict[Date, Camera] = {
     BEFORE: Camera(
-        azimuth=142.0,
+        azimuth=150.0,
         elevation=57.0,
         sky=(0.20, 0.24, 0.30),
         haze=(0.060, 0.065, 0.078),
@@ -66,8 +66,8 @@ CAMERAS: dict[Date, Camera] = {
         shift=(0.0, 0.0),
     ),
     AFTER: Camera(
-        azimuth=202.0,
-        elevation=45.0,
+        azimuth=190.0,
+        elevation=47.0,
         sky=(0.17, 0.22, 0.31),
         haze=(0.02, 0.025, 0.04),
         gain=(1.06, 1.07, 1.08),

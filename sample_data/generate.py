@@ -24,8 +24,8 @@ OVERSAMPLING = 2
 CRS = "EPSG:32633"
 CORNER = (461_200.0, 5_412_800.0)  # easting, northing of the upper left corner
 TRUTH_NODATA = 255
-WEDGE = Polygon([(-50, 545), (-50, 650), (118, 650)])  # 2020 has no data here
-TAKEN: dict[Date, str] = {BEFORE: "1990:07:14 09:40:00", AFTER: "2020:09:03 13:25:00"}
+WEDGE = Polygon([(-50, 520), (-50, 650), (160, 650)])  # 2020 has no data here
+TAKEN: dict[Date, str] = {BEFORE: "1990:07:14 10:05:00", AFTER: "2020:09:03 11:25:00"}
 COLOURS = {
     0: (0, 0, 0, 0),
     1: (227, 26, 28, 255),

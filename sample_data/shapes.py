@@ -5,6 +5,7 @@ of the 1990 picture.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -50,11 +51,11 @@ _COPSE = _points("108 486, 150 462, 188 476, 182 520, 204 560, 160 584, 128 550"
 _OLD_POND = _points("425 548, 452 556, 478 538, 486 570, 448 592, 414 584")
 _ORCHARD = _points("356 236, 410 246, 404 300, 368 296")
 _CLEARING = _points(
-    "430 126, 492 92, 560 122, 562 172, 534 206, 556 290, 462 280, 464 222, "
-    "424 196, 458 160"
+    "434 128, 492 96, 556 122, 556 172, 530 206, 536 290, 468 280, 466 222, "
+    "430 196, 460 160"
 )
 _NEW_POND = _points("196 140, 218 124, 244 140, 232 158, 240 178, 212 180, 206 160")
-_PIT = _points("204 446, 252 434, 292 452, 262 482, 286 516, 230 534, 206 496")
+_PIT = _points("206 450, 252 438, 288 454, 260 482, 282 512, 230 528, 208 496")
 _PIT_TRACK = _points("262 484, 300 492, 342 490")
 _ESTATE_SPINE = _points("468 338, 474 400, 472 469")
 _ESTATE_STREETS: list[Points] = [
@@ -112,6 +113,7 @@ def _blob(points: Points, roughness: float = 1.0) -> Geometry:
     return Polygon(edge + 2 * roughness * np.asarray(wave)[:, None] * normal).buffer(0)
 
 
+@cache
 def river(date: Date) -> Geometry:
     """The polygon of the river's water; its width varies with the place."""
     line = _curve(_UPPER_RIVER + _RIVER_BENDS[date] + _LOWER_RIVER)
@@ -124,6 +126,7 @@ def _half_width(x: float, y: float) -> float:
     return float(7.2 + 0.9 * np.sin(y / 17) + 0.7 * np.sin(x / 6 + y / 8))
 
 
+@cache
 def river_moved() -> Geometry:
     """Where the river or its bank is on one date only."""
     banks = (river(date).buffer(2.5) for date in _RIVER_BENDS)
@@ -162,6 +165,7 @@ def new_roads() -> list[Road]:
     return [track, *(Road(line, 5.7, paved=True) for line in estate_streets())]
 
 
+@cache
 def forest() -> Geometry:
     """The forest as it was in 1990."""
     return _blob(_FOREST, 2.0)
@@ -202,6 +206,7 @@ def new_pond() -> Geometry:
     return _blob(_NEW_POND)
 
 
+@cache
 def valley() -> Geometry:
     """The meadows along the river, wide enough for both of its courses."""
     return unary_union([river(BEFORE), river(AFTER)]).buffer(34).buffer(-20)

@@ -26,17 +26,36 @@ from open_imagery import Split, open_imagery
 from safetensors.numpy import load_file
 
 from geosim.siamese.architecture import EMBEDDING_RELU
+from geosim.siamese.calibration import (
+    CalibrationSample,
+    fit_head,
+    fuse,
+    join,
+    reliability,
+    sample_scene,
+    smoothed_distances,
+)
 from geosim.siamese.network import SiameseVGG16, load_state, pool
 from geosim.siamese.pairs import ImagePair, random_crop
+from geosim.siamese.synthesis import SynthesisOptions, synthesize
 from geosim.siamese.training import (
-    TrainingConfig,
     average_states,
     initialise_embedding,
     train,
+    train_embedding,
 )
-from geosim.siamese.weights import save_weights
+from geosim.siamese.validation import TrainingConfig, draw, to_batch
+from geosim.siamese.weights import DEFAULT_WEIGHTS, save_weights
 
 TILE = 192
+"""Size in pixels of the tiles that the embedding is fitted on."""
+SCENE = 384
+"""Largest size in pixels of the scenes that the head is fitted on."""
+KEPT = 20_000
+"""Pixels kept of a scene."""
+DROPPED = 0.05
+"""Fraction of the unpasted pixels, the most different, left out of the fit: real
+dates hold real changes that nobody marked."""
 
 
 def tell(line: str) -> None:
@@ -120,6 +139,117 @@ def trained(options: argparse.Namespace, imagery: Split, first: Path) -> Path:
     return path
 
 
+def between(options: argparse.Namespace, first: Path, last: Path) -> SiameseVGG16:
+    """Network `--share` of the way from one file's trunk to another's."""
+    models = [SiameseVGG16().eval() for _ in range(2)]
+    for model, path in zip(models, (first, last), strict=True):
+        load_state(model, path)
+    states = [model.state_dict() for model in models]
+    models[1].load_state_dict(average_states(*states, share=options.share))
+    return models[1]
+
+
+def fit_embedding(
+    model: SiameseVGG16, pairs: Sequence[ImagePair], options: argparse.Namespace
+) -> None:
+    """Whitened PCA of the trained trunk's features, then contrastive steps."""
+    spread = spread_out(pairs)
+    features = pooled_features(model, spread, tiles=options.tiles, seed=1)
+    initialise_embedding(model, features)
+    rng = np.random.default_rng(2)
+    config = TrainingConfig(crop=TILE)
+    made = [draw(spread, rng, config) for _ in range(options.tiles)]
+    with torch.inference_mode():
+        images = [to_batch([pair])[0] for pair in made]
+        pooled = [pool(model.activations(x)[EMBEDDING_RELU]) for x in images]
+    losses = train_embedding(
+        model,
+        torch.stack(pooled).clone(),
+        torch.tensor([float(pair.changed.mean()) for pair in made]),
+    )
+    tell(f"embedding loss from {losses[0]:.4f} to {losses[-1]:.4f}")
+
+
+def scenes(
+    model: SiameseVGG16, pairs: Sequence[ImagePair], *, each: int, seed: int
+) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+    """Distances (4, N) and pasted fraction (N,) of scenes of two real dates.
+
+    Half of the scenes are left as they are, in the others up to 30 % is pasted.
+    """
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    options = SynthesisOptions(
+        unchanged_pairs=0.5, least_changed=0.005, most_changed=0.3, nuisance=0.5
+    )
+    for index, source in enumerate(sorted({p.source for p in pairs if p.two_dates})):
+        group = [pair for pair in pairs if pair.source == source]
+        size = min(SCENE, *(min(pair.valid.shape) for pair in group)) // 16 * 16
+        for number in range(each):
+            rng = np.random.default_rng([seed, index, number])
+            place, donor = (
+                random_crop(group[int(rng.integers(len(group)))], size, rng)
+                for _ in range(2)
+            )
+            made = synthesize(place, donor, rng, options)
+            scene = ImagePair(
+                before=made.before, after=made.after, valid=made.valid, source=source
+            )
+            distances = smoothed_distances(model, scene)
+            usable = np.flatnonzero(made.valid)
+            chosen = rng.choice(usable, min(KEPT, usable.size), replace=False)
+            flat = distances.reshape(len(distances), -1)[:, chosen]
+            found.setdefault(source, []).append((flat, made.changed.ravel()[chosen]))
+    return found
+
+
+def sample(
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]],
+    level_weights: np.ndarray,
+    *,
+    drop: float,
+) -> CalibrationSample:
+    """Pixels of all scenes, each scene weighing the same."""
+    rng = np.random.default_rng(5)
+    return join(
+        [
+            sample_scene(
+                fuse(distances, level_weights), changed, rng, drop_most_different=drop
+            )
+            for group in found.values()
+            for distances, changed in group
+        ]
+    )
+
+
+def calibrate(
+    model: SiameseVGG16, imagery: Split, options: argparse.Namespace
+) -> dict[str, object]:
+    """Fit the head on `fit`, check it on `check`; put it into the model."""
+    weights = model.head.level_weights.detach().numpy()
+    fit = scenes(model, imagery.fit, each=options.scenes, seed=11)
+    check = scenes(model, imagery.check, each=options.scenes, seed=12)
+    head = fit_head(sample(fit, weights, drop=DROPPED))
+    with torch.no_grad():
+        model.head.slope.fill_(head.slope)
+        model.head.offset.fill_(head.offset)
+        model.head.quantiles.copy_(torch.tensor(head.quantiles))
+    report: dict[str, object] = {"head": asdict(head)}
+    for name, group, drop in (
+        ("fit", fit, DROPPED),
+        ("check", check, DROPPED),
+        ("check, nothing left out", check, 0.0),
+    ):
+        rows, error = reliability(head, sample(group, weights, drop=drop))
+        tell(f"calibration on {name}: expected error {error:.4f}")
+        for row in rows:
+            tell(
+                f"  {row.low:.1f}-{row.high:.1f} share {row.share:.4f} "
+                f"predicted {row.predicted:.3f} observed {row.observed:.3f}"
+            )
+        report[name] = {"error": error, "bins": [asdict(row) for row in rows]}
+    return report
+
+
 def main() -> None:
     """Run the stages that are not there yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -128,13 +258,20 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--tiles", type=int, default=400)
+    parser.add_argument("--scenes", type=int, default=20)
     parser.add_argument("--share", type=float, default=1.0)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     imagery = open_imagery(options.imagery)
     first = start(options, imagery)
-    trained(options, imagery, first)
+    last = trained(options, imagery, first)
+    model = between(options, first, last)
+    fit_embedding(model, imagery.train, options)
+    report = calibrate(model, imagery, options)
+    (options.work / "calibration.json").write_text(json.dumps(report, indent=1) + "\n")
+    final = options.work / "final.safetensors"
+    tell(f"wrote {final}, sha256 {save(model, final, name=DEFAULT_WEIGHTS)}")
 
 
 if __name__ == "__main__":

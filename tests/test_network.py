@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from geosim.errors import MissingDependencyError, OptionError
-from geosim.siamese.architecture import MARGIN, state_shapes
+from geosim.siamese.architecture import REACHES, state_shapes
 
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
 pytestmark = pytest.mark.torch
 
 from geosim.siamese.network import (  # noqa: E402
-    SiameseVGG16,
     cosine_distance,
     create_siamese_model,
     pool,
@@ -140,27 +139,28 @@ def test_smoothing_is_scipys_and_keeps_a_constant():
     rng = np.random.default_rng(0)
     image = rng.random((64, 50)).astype(np.float32)
     ones = np.ones_like(image)
-    blurred = [gaussian_filter(a, 5, mode="constant", truncate=4) for a in (image, ones)]
+    blurred = [
+        gaussian_filter(a, 5, mode="constant", truncate=4) for a in (image, ones)
+    ]
     found = smooth(torch.from_numpy(image)[None])[0].numpy()
     np.testing.assert_allclose(found, blurred[0] / blurred[1], rtol=1e-5)
     flat = smooth(torch.full((1, 33, 40), 3.5))
     torch.testing.assert_close(flat, torch.full((1, 33, 40), 3.5))
 
 
-def test_margin_makes_the_score_independent_of_the_cut():
+def test_differences_see_no_further_than_their_reach(model):
     torch.manual_seed(0)
-    model = SiameseVGG16().eval()
-    before, after = torch.rand(2, 1, 3, 2 * MARGIN + 48, 2 * MARGIN + 48)
-    other = torch.rand_like(before)
-    inside = slice(MARGIN, MARGIN + 48)
-    other[:, :, :, MARGIN - 80 :] = before[:, :, :, MARGIN - 80 :]
-    changed = before.clone()
-    changed[:, :, :, : MARGIN - 80] = other[:, :, :, : MARGIN - 80]
+    before, after = torch.rand(2, 1, 3, 32, 160)
+    edge = 48
+    other = before.clone()
+    other[..., :edge] = torch.rand(1, 3, 32, edge)
     with torch.inference_mode():
-        first, second = model(before, after), model(changed, after)
-    torch.testing.assert_close(
-        first.high[:, inside, inside], second.high[:, inside, inside]
-    )
+        first, second = model(before, after), model(other, after)
+    beyond = edge + REACHES["differences"]
+    for name in ("low", "mid", "high"):
+        one, two = getattr(first, name), getattr(second, name)
+        torch.testing.assert_close(one[..., beyond:], two[..., beyond:])
+        assert (one[..., :edge] - two[..., :edge]).abs().max() > 0.01
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +43,8 @@ def smooth(
     Returns:
         (height, width) float32; undefined where not valid.
     """
+    from scipy.ndimage import gaussian_filter  # slow to import, not for --help
+
     if sigma <= 0:
         return score
     weight = valid.astype(np.float32)

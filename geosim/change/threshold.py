@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.special import expit
-from skimage.filters import threshold_otsu
-
 from geosim.change.scores import HISTOGRAM_BINS, UNIT_LEVELS
 
 if TYPE_CHECKING:
@@ -41,7 +38,12 @@ def logistic_probability(
     score: NDArray[np.float64], *, slope: float, middle: float
 ) -> NDArray[np.float64]:
     """`1 / (1 + exp(-slope * (score - middle)))`."""
-    probability: NDArray[np.float64] = expit(slope * (score - middle))
+    return _expit(slope * (score - middle))
+
+
+def _expit(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logistic function of log odds."""
+    probability: NDArray[np.float64] = 0.5 + 0.5 * np.tanh(0.5 * odds)
     return probability
 
 
@@ -56,7 +58,7 @@ def mixture_probability(
     is made monotone: a larger score is never less likely to be change.
 
     Returns:
-        A function of scores that gives probabilities.
+        A function of rising scores that gives rising probabilities.
     """
     offset = max(float(centres[0]), 1e-9)
     x = np.log(centres + offset)
@@ -67,7 +69,7 @@ def mixture_probability(
         at = np.log(np.maximum(score, 0.0) + offset)[..., None]
         log_density = -0.5 * ((at - mean) / spread) ** 2 - np.log(spread)
         log_odds = np.log(share) + log_density
-        value = expit(log_odds[..., 1] - log_odds[..., 0])
+        value = _expit(log_odds[..., 1] - log_odds[..., 0])
         monotone = np.where(at[..., 0] < mean[0], 0.0, value)
         return np.maximum.accumulate(monotone)
 
@@ -148,6 +150,8 @@ def choose_threshold(
 
 def _split_otsu(counts: NDArray[np.int64]) -> int:
     """First bin of the upper class, by scikit-image."""
+    from skimage.filters import threshold_otsu  # slow to import, seldom needed
+
     centres = np.arange(HISTOGRAM_BINS)
     return min(int(threshold_otsu(hist=(counts, centres))) + 1, HISTOGRAM_BINS - 1)
 

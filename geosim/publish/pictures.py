@@ -86,9 +86,7 @@ def outline_uri(decision: NDArray[np.uint8]) -> str:
     return _paletted(levels)
 
 
-def thumbnail_uris(
-    pictures: ReportPictures, box: Sequence[float]
-) -> tuple[str, str]:
+def thumbnail_uris(pictures: ReportPictures, box: Sequence[float]) -> tuple[str, str]:
     """Before and after around a place, the outline of the change drawn in.
 
     Args:
@@ -115,9 +113,7 @@ def _thumbnail(image: RGB, edge: NDArray[np.bool_]) -> str:
     return photo_uri(pixels)
 
 
-def _surroundings(
-    shape: tuple[int, ...], box: Sequence[float]
-) -> tuple[slice, slice]:
+def _surroundings(shape: tuple[int, ...], box: Sequence[float]) -> tuple[slice, slice]:
     """A square around the box with a margin, moved inside the picture."""
     height, width = shape[:2]
     col, row, box_width, box_height = np.multiply(box, [width, height] * 2)
@@ -141,8 +137,7 @@ def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _paletted(levels: NDArray[np.uint8]) -> str:
     """0 transparent, 1 the colour of change, 2 the casing."""
     colours = (styles.TRANSPARENT, styles.CHANGE_COLOUR, _CASING)
-    image = Image.fromarray(levels, mode=None)
-    image = image.convert("L")
+    image = Image.fromarray(levels)
     image.putpalette([channel for colour in colours for channel in colour[:3]])
     alpha = bytes(colour[3] for colour in colours)
     return _uri("image/png", _encoded(image, "PNG", transparency=alpha, optimize=True))

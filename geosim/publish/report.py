@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from string import Template
-from typing import Any
 
 import numpy as np
 
@@ -22,11 +21,14 @@ from geosim.publish.pictures import (
 )
 from geosim.publish.record import InputRecord, RunRecord
 from geosim.publish.wording import (
+    NOTHING,
+    TIMES,
     area,
     facts,
     file_name,
     lonlat,
     percent,
+    shown,
     table,
     words,
 )
@@ -120,10 +122,9 @@ def _where(record: RunRecord) -> str:
     place = footprint(grid)
     if place is not None:
         west, south, east, north = place.bbox
-        east += 360 if east < west else 0
-        lon = (west + east) / 2
-        said.append(lonlat(lon - 360 if lon > 180 else lon, (south + north) / 2, 3))  # noqa: PLR2004
-    said.append(f"{grid.width:,} × {grid.height:,} px")
+        middle = (west + east) / 2 + (180 if east < west else 0)
+        said.append(lonlat((middle + 180) % 360 - 180, (south + north) / 2, 3))
+    said.append(f"{grid.width:,} {TIMES} {grid.height:,} px")
     if grid.resolution_m is not None:
         said.append(f"{grid.resolution_m:.3g} m a pixel")
     if grid.wkt is not None:
@@ -137,7 +138,10 @@ def _summary(record: RunRecord) -> str:
     cards = (
         ("changed", area(areas.changed_m2, areas.changed_px)),
         ("of what was compared", percent(areas.changed_percent)),
-        ("changed place" + ("" if record.polygons == 1 else "s"), f"{record.polygons:,}"),
+        (
+            "changed place" + ("" if record.polygons == 1 else "s"),
+            f"{record.polygons:,}",
+        ),
     )
     return "\n".join(
         f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>"
@@ -176,7 +180,7 @@ def _area_table(record: RunRecord) -> str:
     ]
     rows = [[name, area(m2, px), part, f"{px:,}"] for name, m2, px, part in lines]
     missing = total - areas.valid_px
-    rows.append(["without data", "–", "–", f"{missing:,}"])
+    rows.append(["without data", NOTHING, NOTHING, f"{missing:,}"])
     return table(("", "area", "share", "pixels"), rows, "Area")
 
 
@@ -197,9 +201,7 @@ def _change_table(
     )
 
 
-def _change_row(
-    record: RunRecord, pictures: ReportPictures, change: ChangeRow
-) -> str:
+def _change_row(record: RunRecord, pictures: ReportPictures, change: ChangeRow) -> str:
     sizes = [record.grid.width, record.grid.height] * 2
     box = np.divide(change.window, sizes).tolist()
     before, after = thumbnail_uris(pictures, box)
@@ -208,30 +210,29 @@ def _change_row(
         centre = f"column {col + width // 2:,}, row {row + height // 2:,}"
     else:
         centre = lonlat(change.lon, change.lat)
-    images = "".join(
-        f'<td><img src="{uri}" alt="{escape(f"Change {change.id}, {label}")}"></td>'
-        for uri, label in (
-            (before, _label(record.before)),
-            (after, _label(record.after)),
-        )
-    )
+    dates = ((before, _label(record.before)), (after, _label(record.after)))
+    images = "".join(_thumbnail_cell(uri, change.id, label) for uri, label in dates)
     where = ",".join(f"{100 * part:.4f}" for part in box)
     return (
         f'<tr><th scope="row">{change.id}</th>{images}'
-        f"<td>{escape(area(change.area_m2, change.area_px))}</td>"
-        f"<td>{change.probability_mean:.2f}</td><td>{escape(centre)}</td>"
+        f'<td data-label="area">{escape(area(change.area_m2, change.area_px))}</td>'
+        f'<td data-label="mean probability">{change.probability_mean:.2f}</td>'
+        f'<td data-label="centre">{escape(centre)}</td>'
         f'<td><button type="button" class="show" data-box="{where}"'
         f' aria-label="Show change {change.id} on the map">Show</button></td></tr>\n'
     )
+
+
+def _thumbnail_cell(uri: str, number: int, label: str) -> str:
+    alt = escape(f"Change {number}, {label}")
+    return f'<td data-label="{escape(label)}"><img src="{uri}" alt="{alt}"></td>'
 
 
 def _provenance(record: RunRecord) -> str:
     """Inputs, grid, settings and weights, for whoever wants to know exactly."""
     known = record.to_dict()
     before, after = known["before"], known["after"]
-    inputs = [
-        [words(key), _cell(before[key]), _cell(after[key])] for key in before
-    ]
+    inputs = [[words(key), shown(before[key]), shown(after[key])] for key in before]
     grid = known["grid"]
     method = {"method": known["method"], "engine": known["engine"]}
     tables = [
@@ -245,12 +246,6 @@ def _provenance(record: RunRecord) -> str:
         facts(_seconds(known["timings"]), "Time"),
     ]
     return "\n".join(text for text in tables if text)
-
-
-def _cell(value: Any) -> str:  # noqa: ANN401
-    from geosim.publish.wording import shown
-
-    return shown(value)
 
 
 def _seconds(timings: dict[str, float]) -> dict[str, str]:

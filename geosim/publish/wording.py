@@ -7,6 +7,8 @@ from typing import Any
 
 SQUARE_METRES_PER_HECTARE = 10_000
 _SMALL_HECTARES = 0.1
+NOTHING = "\N{EN DASH}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 NARROW_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
 
@@ -84,7 +86,7 @@ def facts(values: Mapping[str, Any], caption: str) -> str:
 def shown(value: object) -> str:
     """A plain value as text."""
     if value is None:
-        return "–"
+        return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -6,28 +6,38 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-from skimage.registration import phase_cross_correlation
+from scipy import fft
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-_UPSAMPLE = 20
-"""Shifts are resolved to 1/20 px."""
+    Window = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
+
+_STEP = 0.05
+"""Shifts are resolved to this many pixels."""
 
 _LARGEST = 8.0
-"""A window whose shift is larger than this many pixels found something else."""
+"""Largest shift that is looked for, in pixels."""
 
-_MIN_SIDE = 64
-"""Smaller windows correlate by chance."""
+_SIDE = 128
+"""Side of a correlated window; smaller ones correlate by chance."""
 
 _MIN_VALID = 0.9
 """Windows with less valid area than this are left out."""
 
-_AGREEMENT = 0.5
-"""Windows that lie within this many pixels of the median agree with it."""
+_LOW_PASS = 0.2
+"""Width of the spectral Gaussian in cycles per pixel: noise and JPEG blocks lie above."""
+
+_HIGH_PASS = 0.01
+"""Slower waves than this (cycles per pixel) are light and season, not edges."""
+
+_FEWEST = 3
+"""Windows that an uncertainty can be estimated from."""
+
+_RELIABLE = 0.5
+"""A shift is reliable where its standard error is at most this, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,73 +48,81 @@ class Shift:
     """Rows, downwards positive, in pixels of the grid."""
     d_col: float
     """Columns, rightwards positive."""
+    error: float
+    """Standard error of the worse of the two; infinite with fewer than 3 windows."""
     windows: int
-    """Windows that agree within half a pixel."""
-    tried: int
-    """Windows with enough valid area that were correlated."""
+    """Windows that were correlated."""
 
     @property
     def reliable(self) -> bool:
-        """True where at least half of the windows agree."""
-        return self.tried > 0 and 2 * self.windows >= self.tried
+        """True where the windows agree to half a pixel."""
+        return self.error <= _RELIABLE
 
 
-def estimate_shift(
-    windows: Sequence[
-        tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
-    ],
-) -> Shift | None:
-    """The median shift over windows of both dates; None where none can be measured.
+def estimate_shift(windows: Sequence[Window]) -> Shift | None:
+    """The one shift that explains all windows best; None where there is no window.
 
     Args:
         windows: (before, after, valid) each; before and after (height, width) grey
             values on one scale, valid (height, width).
 
-    Each window is correlated by phase (Kuglin & Hines 1975) and refined by an
-    upsampled matrix DFT (Guizar-Sicairos et al. 2008, scikit-image); the gradient's
-    magnitude is correlated rather than the brightness, since fields change theirs
-    from date to date while their edges stay. The median over the windows is robust
-    to those where the land changed.
+    Phase correlation (Kuglin & Hines 1975), evaluated at sub-pixel shifts by a matrix
+    Fourier transform (Guizar-Sicairos et al. 2008). The cross-power spectra of all
+    windows are summed before the peak is sought: a single window over a field or a
+    clearing has no usable peak, but adds what it knows. The spectrum is whitened by
+    the root of its magnitude, between plain and phase correlation, which long shadows
+    and crop rows mislead less than either. The error is jackknifed over the windows.
     """
-    found = [
-        _window_shift(before, after)
-        for before, after, valid in windows
-        if min(valid.shape) >= _MIN_SIDE and valid.mean() >= _MIN_VALID
-    ]
-    if not found:
+    spectra = np.array([_spectrum(before, after) for before, after in _parts(windows)])
+    if not len(spectra):
         return None
-    shifts = np.array([shift for shift in found if np.abs(shift).max() <= _LARGEST])
-    if not len(shifts):
-        return None
-    middle = np.median(shifts, axis=0)
-    agree = np.abs(shifts - middle).max(axis=1) <= _AGREEMENT
-    if agree.any():
-        middle = np.median(shifts[agree], axis=0)
+    total = spectra.sum(axis=0)
+    best = _peak(total)
+    error = float("inf")
+    count = len(spectra)
+    if count >= _FEWEST:
+        without = np.array([_peak(total - spectrum) for spectrum in spectra])
+        spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0)
+        error = float(np.sqrt(spread * (count - 1) / count).max())
     return Shift(
-        d_row=float(middle[0]),
-        d_col=float(middle[1]),
-        windows=int(agree.sum()),
-        tried=len(found),
+        d_row=round(float(best[0]), 2),
+        d_col=round(float(best[1]), 2),
+        error=error,
+        windows=count,
     )
 
 
-def _window_shift(
+def _parts(
+    windows: Sequence[Window],
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Cut windows into squares of 128 px that are almost wholly valid."""
+    for before, after, valid in windows:
+        for row in range(0, valid.shape[0] - _SIDE + 1, _SIDE):
+            for col in range(0, valid.shape[1] - _SIDE + 1, _SIDE):
+                part = slice(row, row + _SIDE), slice(col, col + _SIDE)
+                if valid[part].mean() >= _MIN_VALID:
+                    yield before[part], after[part]
+
+
+def _spectrum(
     before: NDArray[np.float32], after: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """(d_row, d_col) of one window."""
-    taper = np.outer(np.hanning(before.shape[0]), np.hanning(before.shape[1]))
-    edges = [_edges(date) * taper for date in (before, after)]
-    shift, _, _ = phase_cross_correlation(
-        edges[0], edges[1], upsample_factor=_UPSAMPLE, normalization=None
-    )
-    # skimage says how to move date 2 back; the content lies the other way
-    return -np.asarray(shift, np.float64)
+) -> NDArray[np.complex128]:
+    """Half-whitened, band-passed cross-power spectrum of weight 1."""
+    taper = np.outer(np.hanning(_SIDE), np.hanning(_SIDE))
+    waves = [fft.fft2((date - date.mean()) * taper) for date in (before, after)]
+    power = np.conj(waves[0]) * waves[1]
+    along = fft.fftfreq(_SIDE)
+    frequency = np.hypot(along[:, None], along)
+    band = np.exp(-0.5 * (frequency / _LOW_PASS) ** 2) * (frequency > _HIGH_PASS)
+    half_white = power / np.sqrt(np.abs(power) + 1e-12) * band
+    spectrum: NDArray[np.complex128] = half_white / (np.abs(half_white).sum() + 1e-12)
+    return spectrum
 
 
-def _edges(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Gradient magnitude, slightly smoothed, with zero mean."""
-    smooth = gaussian_filter(image, 1.0)
-    row, col = np.gradient(smooth)
-    edges = np.hypot(row, col)
-    result: NDArray[np.float32] = edges - edges.mean()
-    return result
+def _peak(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """(d_row, d_col) at which the correlation is largest."""
+    shifts = np.arange(-round(_LARGEST / _STEP), round(_LARGEST / _STEP) + 1) * _STEP
+    waves = np.exp(2j * np.pi * np.outer(shifts, fft.fftfreq(_SIDE)))
+    correlation = (waves @ spectrum @ waves.T).real
+    row, col = np.unravel_index(int(correlation.argmax()), correlation.shape)
+    return np.array([shifts[row], shifts[col]])

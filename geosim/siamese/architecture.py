@@ -6,7 +6,7 @@ Imports neither torch nor OpenVINO, so that both implementations (`network` and
 The network: the 13 convolutions of VGG16 (Simonyan & Zisserman 2015,
 arXiv:1409.1556) run on both dates with the same weights; at four depths the
 distance of a pixel is `1 - cos` of the two channel vectors; the distances are
-weighted, summed and smoothed into a score, and a head of six numbers turns the
+weighted, summed and smoothed into a score, and a head of five numbers turns the
 score into a probability. A linear layer on the pooled last features gives the
 embedding of a tile.
 """

@@ -55,7 +55,7 @@ class SiameseOutput(NamedTuple):
 
 
 class ChangeHead(nn.Module):
-    """Score to probability: monotone, six numbers, adapted to the scene's own level.
+    """Score to probability: monotone, nine numbers, adapted to the scene's own level.
 
     `probability = sigmoid(slope * (score - threshold))` with
     `threshold = offset + quantiles . (q10, q25, q50 of the scene's smoothed score)`.

@@ -13,7 +13,7 @@ import numpy as np
 
 from geosim.errors import OptionError
 from geosim.siamese.architecture import EMBEDDING_RELU
-from geosim.siamese.backend import nn, torch
+from geosim.siamese.backend import functional, nn, torch
 from geosim.siamese.losses import contrastive_loss, embedding_loss
 from geosim.siamese.network import SiameseVGG16
 from geosim.siamese.pairs import ImagePair
@@ -123,6 +123,51 @@ def initialise_embedding(model: SiameseVGG16, pooled: torch.Tensor) -> None:
         model.embedding.bias.copy_(-matrix @ mean)
 
 
+def train_embedding(
+    model: SiameseVGG16,
+    pooled: torch.Tensor,
+    changed_fraction: torch.Tensor,
+    *,
+    steps: int = 60,
+    learning_rate: float = 1e-4,
+) -> list[float]:
+    """Train the projection alone, on features that were pooled once.
+
+    Args:
+        model: The network, its projection initialised.
+        pooled: (N, 2, 512), pooled relu5_3 of both dates of N tiles of other places.
+        changed_fraction: (N,), how much of each tile changed.
+        steps: Steps of Adam over all tiles.
+        learning_rate: Its rate.
+
+    Returns:
+        The loss before each step.
+    """
+    parameters = list(model.embedding.parameters())
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+    losses: list[float] = []
+    for step in range(steps):
+        vectors = functional.normalize(model.embedding(pooled), dim=2)
+        shift = 1 + step % (pooled.shape[0] - 1)
+        loss = _tile_loss(vectors[:, 0], vectors[:, 1], changed_fraction, shift=shift)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+def _tile_loss(
+    first: torch.Tensor, second: torch.Tensor, fraction: torch.Tensor, *, shift: int
+) -> torch.Tensor:
+    """Each tile with its other date, and with a tile of another place."""
+    return embedding_loss(
+        torch.cat([first, first]),
+        torch.cat([second, second.roll(shift, dims=0)]),
+        torch.cat([fraction, torch.ones_like(fraction)]),
+    )
+
+
 def _trained_parameters(model: SiameseVGG16) -> list[nn.Parameter]:
     return [*model.features.parameters(), *model.embedding.parameters()]
 
@@ -141,12 +186,8 @@ def _one_step(
     loss = contrastive_loss(level_distances(activations), changed, valid)
     if config.embedding_weight > 0:
         first, second = model.embed(activations[EMBEDDING_RELU]).chunk(2)
-        fraction = changed.mean(dim=(1, 2))
-        # each tile with its other date, and with the next tile: another place
-        firsts = torch.cat([first, first])
-        seconds = torch.cat([second, second.roll(1, dims=0)])
-        target = torch.cat([fraction, torch.ones_like(fraction)])
-        loss = loss + config.embedding_weight * embedding_loss(firsts, seconds, target)
+        tiles = _tile_loss(first, second, changed.mean(dim=(1, 2)), shift=1)
+        loss = loss + config.embedding_weight * tiles
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(_trained_parameters(model), config.gradient_norm)

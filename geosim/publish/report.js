@@ -1,0 +1,88 @@
+"use strict";
+(() => {
+  const stage = document.querySelector(".stage");
+  const frame = document.querySelector(".frame");
+  const handle = document.querySelector(".handle");
+  const marker = document.querySelector(".marker");
+  const tools = document.querySelector(".tools");
+  let at = 50;
+
+  const divide = (percent) => {
+    at = Math.min(100, Math.max(0, percent));
+    const shown = Math.round(at);
+    stage.style.setProperty("--at", at + "%");
+    handle.setAttribute("aria-valuenow", shown);
+    handle.setAttribute("aria-valuetext", shown + " % before");
+  };
+  const follow = (event) => {
+    const box = stage.getBoundingClientRect();
+    divide((100 * (event.clientX - box.left)) / box.width);
+  };
+
+  // On the whole map a drag that starts anywhere divides; zoomed in, it is left to scrolling.
+  stage.addEventListener("pointerdown", (event) => {
+    const whole = tools.zoom.value === "1" && event.pointerType === "mouse";
+    const grabbed = handle.contains(event.target);
+    if (tools.view.value !== "swipe" || event.button !== 0 || !(whole || grabbed)) return;
+    event.preventDefault();
+    handle.focus({ preventScroll: true });
+    stage.setPointerCapture(event.pointerId);
+    follow(event);
+    stage.addEventListener("pointermove", follow);
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    stage.addEventListener(name, () => stage.removeEventListener("pointermove", follow));
+  }
+  const keys = {
+    ArrowLeft: () => at - 2, ArrowDown: () => at - 2,
+    ArrowRight: () => at + 2, ArrowUp: () => at + 2,
+    PageDown: () => at - 20, PageUp: () => at + 20,
+    Home: () => 0, End: () => 100,
+  };
+  handle.addEventListener("keydown", (event) => {
+    if (!(event.key in keys)) return;
+    event.preventDefault();
+    divide(keys[event.key]());
+  });
+
+  const centre = (x, y) => {
+    frame.scrollLeft = (x / 100) * stage.offsetWidth - frame.clientWidth / 2;
+    frame.scrollTop = (y / 100) * stage.offsetHeight - frame.clientHeight / 2;
+  };
+  const apply = () => {
+    stage.dataset.view = tools.view.value;
+    stage.dataset.overlay = tools.overlay.value;
+    stage.style.setProperty("--opacity", tools.opacity.value / 100);
+  };
+  tools.addEventListener("submit", (event) => event.preventDefault());
+  tools.addEventListener("input", apply);
+  tools.zoom.addEventListener("change", () => {
+    const x = 100 * (frame.scrollLeft + frame.clientWidth / 2) / stage.offsetWidth;
+    const y = 100 * (frame.scrollTop + frame.clientHeight / 2) / stage.offsetHeight;
+    stage.style.setProperty("--zoom", tools.zoom.value);
+    stage.classList.toggle("zoomed", tools.zoom.value !== "1");
+    centre(x, y);
+  });
+  apply();
+
+  for (const button of document.querySelectorAll(".show")) {
+    button.addEventListener("click", () => {
+      const [left, top, width, height] = button.dataset.box.split(",").map(Number);
+      const pad = 0.6;
+      marker.style.left = left - pad + "%";
+      marker.style.top = top - pad + "%";
+      marker.style.width = width + 2 * pad + "%";
+      marker.style.height = height + 2 * pad + "%";
+      marker.hidden = false;
+      divide(left + width / 2);
+      frame.scrollIntoView({ block: "center" });
+      centre(left + width / 2, top + height / 2);
+      handle.focus({ preventScroll: true });
+    });
+  }
+
+  // A printed page shows what is folded away too.
+  window.addEventListener("beforeprint", () => {
+    for (const fold of document.querySelectorAll("details")) fold.open = true;
+  });
+})();
