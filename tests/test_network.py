@@ -34,7 +34,8 @@ def photographs():
 
 
 def test_trunk_has_the_numbers_of_torchvisions_vgg16(model, photographs):
-    oracle = torchvision.models.vgg16(weights=None).features.eval()
+    layers = torchvision.models.vgg.cfgs["D"]  # vgg16().features, no classifier
+    oracle = torchvision.models.vgg.make_layers(layers).eval()
     oracle.load_state_dict(model.features.state_dict())
     mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
     std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]

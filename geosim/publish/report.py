@@ -234,6 +234,8 @@ def _provenance(record: RunRecord) -> str:
     before, after = known["before"], known["after"]
     inputs = [[words(key), shown(before[key]), shown(after[key])] for key in before]
     grid = known["grid"]
+    if grid["crs"]:
+        del grid["wkt"]
     method = {"method": known["method"], "engine": known["engine"]}
     tables = [
         table(("", "before", "after"), inputs, "Inputs"),
