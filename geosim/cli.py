@@ -1,6 +1,6 @@
 """The command line: parse, one call, message, exit code.
 
-Nothing heavy is imported before a command runs, so that `geosim --help` answers at once.
+Nothing heavy is imported before a command runs: `geosim --help` answers at once.
 """
 
 import json
@@ -14,8 +14,9 @@ import typer
 
 import geosim
 from geosim.errors import GeosimError, OptionError
-from geosim.options import ChangeOptions, Device, Method, MinArea
+from geosim.options import ChangeOptions, Method, MinArea
 from geosim.raster.radiometry import Normalization
+from geosim.siamese.engine import Device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,7 +190,7 @@ def parse_threshold(text: str) -> Any:  # noqa: ANN401 - a rule's name or a numb
 
 
 def parse_threads(text: str) -> int | None:
-    """"all" as None, or a number.
+    """Read "all" as None, anything else as a number.
 
     Raises:
         OptionError: neither.
@@ -290,9 +291,7 @@ def _progress_bar() -> "Iterator[Progress]":
         yield show
 
 
-def _tell(
-    result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool
-) -> None:
+def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Results on stdout, remarks on stderr."""
     if as_json:
         typer.echo(json.dumps(result.record.to_dict() | {"folder": str(result.folder)}))

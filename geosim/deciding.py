@@ -125,7 +125,9 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         outlines.add(kept, window.row_off)
         tiles.add(window.row_off, 0, (kept > 0)[None])
         preview.add(
-            window.row_off, 0, np.stack([valid, levels * valid, kept > 0], dtype=np.int32)
+            window.row_off,
+            0,
+            np.stack([valid, levels * valid, kept > 0], dtype=np.int32),
         )
         progress(window.width * window.height)
     return Decision(
@@ -150,7 +152,9 @@ def _changed(levels: NDArray[np.uint8], threshold: Threshold) -> NDArray[np.bool
 def _per_bin(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probability in the middle of each histogram bin, of that at each level."""
     middle = (np.arange(HISTOGRAM_BINS) + 0.5) * (SCORE_LEVELS + 1) / HISTOGRAM_BINS
-    return probability[np.minimum(middle.astype(int), SCORE_LEVELS)]
+    per_bin: NDArray[np.float64]
+    per_bin = probability[np.minimum(middle.astype(int), SCORE_LEVELS)]
+    return per_bin
 
 
 def _probability_levels(probability: NDArray[np.float64]) -> NDArray[np.uint8]:

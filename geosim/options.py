@@ -66,7 +66,7 @@ class ChangeOptions:
     where that is smaller."""
     threshold: Rule | float = "auto"
     """"auto", "otsu", "kapur" or a probability 0..1."""
-    min_area: MinArea = MinArea(value=50, unit="px")  # noqa: RUF009 - frozen itself
+    min_area: MinArea = MinArea(value=50, unit="px")
     """Minimum mapping unit. 50 px is about what the smoothing lets one tell apart."""
     normalize: Normalization = "histogram"
     """How date 2's radiometry is matched to date 1's."""

@@ -71,7 +71,9 @@ def _stretched(means: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
     low, high = np.percentile(known, _STRETCH_PERCENT)
     scaled = (means - low) / max(high - low, 1e-6)
     levels = np.rint(np.nan_to_num(np.clip(scaled, 0.0, 1.0)) * 255).astype(np.uint8)
-    return [np.ascontiguousarray(np.moveaxis(date, 0, -1)) for date in np.split(levels, 2)]
+    return [
+        np.ascontiguousarray(np.moveaxis(date, 0, -1)) for date in np.split(levels, 2)
+    ]
 
 
 def largest_changes(found: Found, polygons: gpd.GeoDataFrame) -> list[ChangeRow]:
@@ -96,9 +98,7 @@ def largest_changes(found: Found, polygons: gpd.GeoDataFrame) -> list[ChangeRow]
     return rows
 
 
-def _centre(
-    grid: Grid, pixel: tuple[float, ...]
-) -> tuple[float | None, float | None]:
+def _centre(grid: Grid, pixel: tuple[float, ...]) -> tuple[float | None, float | None]:
     """Longitude and latitude of a (col, row) place; None without a CRS."""
     if grid.crs is None:
         return None, None

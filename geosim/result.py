@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from geosim.publish.record import RunRecord
 
 _RASTERS = ("tiles", "difference", "change")
+_FILES = (
+    "tiles.tif",
+    "difference.tif",
+    "change.tif",
+    "changes.gpkg",
+    "report.html",
+    "run.json",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +45,7 @@ class ChangeResult:
 
         The `.qml` styles stand beside their rasters and are left out.
         """
-        names = ("tiles.tif", "difference.tif", "change.tif", "changes.gpkg")
-        names += ("report.html", "run.json")
-        return {name.split(".")[0]: self.folder / name for name in names}
+        return {name.split(".")[0]: self.folder / name for name in _FILES}
 
     @property
     def changes(self) -> gpd.GeoDataFrame:
@@ -73,9 +79,13 @@ class ChangeResult:
         with rasterio.open(self.paths[name]) as dataset:
             place = RasterioWindow(*(window or (0, 0, dataset.width, dataset.height)))
             inside = RasterioWindow(0, 0, dataset.width, dataset.height)
-            if place.col_off < 0 or place.row_off < 0 or (
-                place.col_off + place.width > inside.width
-                or place.row_off + place.height > inside.height
+            if (
+                place.col_off < 0
+                or place.row_off < 0
+                or (
+                    place.col_off + place.width > inside.width
+                    or place.row_off + place.height > inside.height
+                )
             ):
                 raise OptionError(
                     f"the window {window} must lie within {dataset.width} x "
@@ -83,6 +93,4 @@ class ChangeResult:
                 )
             stored = dataset.read(window=place, masked=True)
             values = stored.astype(np.float32) * np.float32(dataset.scales[0])
-            return dict(
-                zip(dataset.descriptions, values.filled(np.nan), strict=True)
-            )
+            return dict(zip(dataset.descriptions, values.filled(np.nan), strict=True))

@@ -1,8 +1,8 @@
-"""First pass: read, normalise, score and write every block, each in its own thread.
+"""First pass: read, normalise, score and write every block.
 
-Reading, the network and what follows it overlap: while a block is in the network the
-next one is read and the last one is written. What leaves this pass is the score of every
-pixel, sums per tile, the scene's histogram of scores and a small picture of both dates.
+Reading, the network and what follows it overlap: while a block is in the network, the
+next one is read and the last one is written. The pass leaves the score of every pixel,
+sums per tile, the scene's histogram of scores and a small picture of both dates.
 """
 
 from __future__ import annotations

@@ -160,7 +160,9 @@ class _PerPixel:
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
     ) -> BlockScores:
-        return BlockScores(score=smooth(self.function(before, after), valid, self.sigma))
+        return BlockScores(
+            score=smooth(self.function(before, after), valid, self.sigma)
+        )
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         posterior = mixture_probability(counts, self.scale.bin_centres())

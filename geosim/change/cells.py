@@ -53,7 +53,7 @@ def mean_where_any(
 ) -> NDArray[np.float32]:
     """`sums / counts` as float32, NaN where nothing was counted."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean: NDArray[np.float32] = np.where(
-            counts > 0, sums / counts, np.nan
-        ).astype(np.float32)
+        mean: NDArray[np.float32] = np.where(counts > 0, sums / counts, np.nan).astype(
+            np.float32
+        )
     return mean

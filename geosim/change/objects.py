@@ -9,7 +9,7 @@ neighbours), so that outlines are valid polygons.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import label
@@ -86,8 +86,8 @@ class ObjectFinder:
         held = levels[mask]
         minlength = count + 1
         self._pixels.append(np.bincount(inside, minlength=minlength)[1:])
-        self._areas.append(np.bincount(inside, weight, minlength)[1:])
-        self._level_sums.append(np.bincount(inside, held, minlength)[1:])
+        self._areas.append(_sums(inside, weight, minlength)[1:])
+        self._level_sums.append(_sums(inside, held, minlength)[1:])
         largest = np.zeros(minlength, np.int64)
         np.maximum.at(largest, inside, held)
         self._level_max.append(largest[1:])
@@ -136,10 +136,18 @@ class ObjectFinder:
 
 
 def _sum_by(
-    root: NDArray[np.int64], parts: list[NDArray[np.float64]] | list[NDArray[np.int64]],
+    root: NDArray[np.int64],
+    parts: list[NDArray[np.float64]] | list[NDArray[np.int64]],
     groups: int,
 ) -> NDArray[np.float64]:
     """Sum of the strips' values per group."""
     if not len(root):
         return np.zeros(groups)
-    return np.bincount(root, np.concatenate(parts), groups)
+    return _sums(root, np.concatenate(parts), groups)
+
+
+def _sums(
+    group: NDArray[np.integer[Any]], values: NDArray[Any], count: int
+) -> NDArray[np.float64]:
+    """Sum of the values of each group 0..count-1."""
+    return np.bincount(group, values, count).astype(np.float64)

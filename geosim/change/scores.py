@@ -49,11 +49,11 @@ def smooth(
         return score
     weight = valid.astype(np.float32)
     options = {"mode": "constant", "truncate": _TRUNCATE}
-    mean = gaussian_filter(score * weight, sigma, **options)
+    mean: NDArray[np.float32] = gaussian_filter(score * weight, sigma, **options)
     norm = gaussian_filter(weight, sigma, **options)
     np.maximum(norm, np.float32(1e-6), out=norm)
-    result: NDArray[np.float32] = np.divide(mean, norm, out=mean)
-    return result
+    mean /= norm
+    return mean
 
 
 def unit_levels(
@@ -84,17 +84,19 @@ class ScoreScale:
     ) -> NDArray[np.uint16]:
         """Scores as levels, 65535 where not valid."""
         unit = np.clip(score / np.float32(self.largest), 0.0, 1.0)
+        levels: NDArray[np.uint16]
         levels = np.rint(unit * np.float32(SCORE_LEVELS)).astype(np.uint16)
         levels[~valid] = SCORE_NODATA
         return levels
 
     def values(self) -> NDArray[np.float64]:
         """Score of each level 0..65534, shape (65535,)."""
-        return np.arange(SCORE_LEVELS + 1) * (self.largest / SCORE_LEVELS)
+        return np.linspace(0.0, self.largest, SCORE_LEVELS + 1)
 
     def bin_centres(self) -> NDArray[np.float64]:
         """Score in the middle of each histogram bin, shape (4096,)."""
-        return (np.arange(HISTOGRAM_BINS) + 0.5) * (self.largest / HISTOGRAM_BINS)
+        step = self.largest / HISTOGRAM_BINS
+        return np.linspace(step / 2, self.largest - step / 2, HISTOGRAM_BINS)
 
 
 def score_histogram(levels: NDArray[np.uint16]) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
 from geosim.change.scores import HISTOGRAM_BINS, UNIT_LEVELS
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 Rule = Literal["auto", "otsu", "kapur"]
 """How the threshold is found; a number fixes it."""
+
+_STILL = 1e-6
+"""The mixture is fitted when no mean moves by more than this."""
 
 _EVEN = 0.5
 """Where change becomes more likely than no change."""
@@ -85,14 +89,16 @@ def _fit_two_gaussians(
     mean, spread = np.array([mid, max(high, mid + 2 * start)]), np.full(2, start)
     share = np.array([0.9, 0.1])
     for _ in range(200):
-        log_p = np.log(share) - np.log(spread) - 0.5 * ((x[:, None] - mean) / spread) ** 2
+        log_p = (
+            np.log(share) - np.log(spread) - 0.5 * ((x[:, None] - mean) / spread) ** 2
+        )
         log_p -= log_p.max(axis=1, keepdims=True)
         member = np.exp(log_p)
         member *= (weight / member.sum(axis=1))[:, None]
         total = np.maximum(member.sum(axis=0), 1e-12)
         moved = (member * x[:, None]).sum(axis=0) / total
         variance = (member * (x[:, None] - moved) ** 2).sum(axis=0) / total
-        still = np.abs(moved - mean).max() < 1e-6
+        still = np.abs(moved - mean).max() < _STILL
         mean, spread = moved, np.maximum(np.sqrt(variance), 1e-3)
         share = np.clip(total / total.sum(), 1e-6, 1.0)
         if still:
@@ -160,9 +166,11 @@ def _split_kapur(counts: NDArray[np.int64]) -> int:
     """First bin of the upper class: the largest sum of both classes' entropies."""
     share = counts / max(int(counts.sum()), 1)
     below = np.cumsum(share)
-    terms = np.cumsum(np.where(share > 0, -share * np.log(np.maximum(share, 1e-300)), 0))
+    terms = np.cumsum(
+        np.where(share > 0, -share * np.log(np.maximum(share, 1e-300)), 0)
+    )
     above, rest = 1.0 - below, terms[-1] - terms
-    usable = (below > 0) & (above > 1e-12)
+    usable = (below > 0) & (above > np.finfo(float).eps)
     safe_below, safe_above = np.where(usable, below, 1.0), np.where(usable, above, 1.0)
     entropy = (
         np.log(safe_below) + terms / safe_below + np.log(safe_above) + rest / safe_above

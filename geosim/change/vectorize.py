@@ -34,7 +34,9 @@ class Outlines:
             row_off: the strip's first row on the grid.
         """
         for geometry, number in shapes(numbers, mask=numbers > 0, connectivity=4):
-            polygon = shapely.transform(shape(geometry), lambda xy: xy + [0, row_off])
+            polygon = shapely.transform(
+                shape(geometry), lambda xy: xy + np.array([0, row_off])
+            )
             self._parts.setdefault(int(number), []).append(polygon)
 
     def joined(self, count: int) -> list[shapely.Polygon]:
@@ -57,7 +59,9 @@ def to_map(polygons: list[shapely.Polygon], transform: Affine) -> NDArray[np.obj
     """(col, row) polygons in map coordinates, exterior rings counter-clockwise."""
 
     def apply(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.column_stack(transform @ (points[:, 0], points[:, 1]))
+        a, b, c, d, e, f = transform[:6]
+        moved: NDArray[np.float64] = points @ np.array([[a, d], [b, e]])
+        return moved + np.array([c, f])
 
     mapped = shapely.transform(np.array(polygons, dtype=object), apply)
     return np.asarray(shapely.orient_polygons(mapped))

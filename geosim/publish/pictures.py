@@ -13,10 +13,10 @@ from geosim.publish import styles
 
 RGB = NDArray[np.uint8]
 
-PHOTO_BYTES = 700_000
-MAP_BYTES = 420_000
+PHOTO_BYTES = 600_000
+MAP_BYTES = 380_000
 """Three pictures of these sizes stay below 3 MB as text."""
-QUALITIES = (85, 75, 65, 50)
+QUALITIES = (85, 75, 65, 50, 35)
 THUMBNAIL = 160
 """Side of a thumbnail in pixels."""
 _THUMBNAIL_MARGIN = 0.35

@@ -26,9 +26,9 @@
     if (tools.view.value !== "swipe" || event.button !== 0 || !(whole || grabbed)) return;
     event.preventDefault();
     handle.focus({ preventScroll: true });
-    stage.setPointerCapture(event.pointerId);
     follow(event);
     stage.addEventListener("pointermove", follow);
+    stage.setPointerCapture(event.pointerId);
   });
   for (const name of ["pointerup", "pointercancel"]) {
     stage.addEventListener(name, () => stage.removeEventListener("pointermove", follow));

@@ -28,7 +28,7 @@ _MIN_VALID = 0.9
 """Windows with less valid area than this are left out."""
 
 _LOW_PASS = 0.2
-"""Width of the spectral Gaussian in cycles per pixel: noise and JPEG blocks lie above."""
+"""Width of the spectral Gaussian in cycles per pixel; noise lies above."""
 
 _HIGH_PASS = 0.01
 """Slower waves than this (cycles per pixel) are light and season, not edges."""

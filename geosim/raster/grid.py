@@ -26,6 +26,14 @@ _EDGE_POINTS = 21
 _GEOD = pyproj.Geod(ellps="WGS84")
 
 
+def at(
+    transform: Affine, first: NDArray[np.float64], second: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A geotransform at many points: (col, row) to (x, y), or its inverse back."""
+    a, b, c, d, e, f = transform[:6]
+    return a * first + b * second + c, d * first + e * second + f
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A rectangle of pixels of a grid; it may stick out of it."""
@@ -109,8 +117,7 @@ class Grid:
         ones, zeros = np.ones_like(step), np.zeros_like(step)
         col = np.concatenate([step, ones, step[::-1], zeros]) * self.width
         row = np.concatenate([zeros, step, ones, step[::-1]]) * self.height
-        x, y = self.transform @ (col, row)
-        return np.asarray(x), np.asarray(y)
+        return at(self.transform, col, row)
 
     def cut(self, window: Window) -> Grid:
         """The grid of a window of this grid."""
@@ -158,7 +165,7 @@ class Grid:
         col = mid + np.array([0.0, 1.0, 1.0, 0.0])
         areas = []
         for row in rows:
-            x, y = self.transform @ (col, row + np.array([0.0, 0.0, 1.0, 1.0]))
+            x, y = at(self.transform, col, row + np.array([0.0, 0.0, 1.0, 1.0]))
             area, _ = _GEOD.polygon_area_perimeter(*to_degrees.transform(x, y))
             areas.append(abs(area))
         return np.interp(np.arange(self.height), rows, areas)
@@ -204,7 +211,7 @@ def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]
             "the two rasters must overlap; one lies where the other's coordinate "
             "system is not defined; check the CRS of both"
         )
-    col, row = ~reference.transform @ (np.asarray(x), np.asarray(y))
+    col, row = at(~reference.transform, np.asarray(x), np.asarray(y))
     return float(col.min()), float(row.min()), float(col.max()), float(row.max())
 
 
@@ -288,7 +295,7 @@ def _bounds_on(
     """Bounds in the grid's CRS as (col_min, row_min, col_max, row_max)."""
     left, bottom, right, top = bounds
     x, y = np.array([left, right, right, left]), np.array([bottom, bottom, top, top])
-    col, row = ~grid.transform @ (x, y)
+    col, row = at(~grid.transform, x, y)
     return float(col.min()), float(row.min()), float(col.max()), float(row.max())
 
 
@@ -298,10 +305,9 @@ def _no_overlap_message(
     """One line that names both extents."""
 
     def extent(grid: Grid) -> str:
-        name = grid.crs.to_string() if grid.crs else "no CRS"
-        return "({:.6g}, {:.6g}, {:.6g}, {:.6g}) in ".format(*grid.bounds) + (
-            name if len(name) < 20 else "its own CRS"
-        )
+        corners = "({:.6g}, {:.6g}, {:.6g}, {:.6g})".format(*grid.bounds)
+        authority = grid.crs.to_authority() if grid.crs else None
+        return f"{corners} in {':'.join(authority) if authority else 'its own CRS'}"
 
     with_bounds = f" within the bounds {bounds}" if bounds else ""
     return (

@@ -1,4 +1,4 @@
-"""Bring both dates to one radiometric scale: fitted once on a sample, applied per block.
+"""Bring both dates to one radiometric scale: fit once on a sample, apply per block.
 
 Light, haze, sensor and season change an image's brightness everywhere; what is looked
 for changes it somewhere. The distribution of date 2 is therefore matched to that of

@@ -22,7 +22,14 @@ from rasterio.windows import Window as RasterioWindow
 
 from geosim.errors import GridMismatchError, NoDataError, OptionError, RasterReadError
 from geosim.raster.bands import choose_bands
-from geosim.raster.grid import Grid, Window, common_grid, pixel_offset, same_crs
+from geosim.raster.grid import (
+    Grid,
+    Window,
+    at,
+    common_grid,
+    pixel_offset,
+    same_crs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +43,7 @@ _PLAIN_CRS = "EPSG:3857"
 """Stands in for the missing CRS of plain images, which GDAL's warper insists on."""
 
 _WARP_TOLERANCE = 1e-3
-"""Largest error in pixels of GDAL's approximated transform (0 is refused by rasterio)."""
+"""Largest error in pixels of GDAL's transform (rasterio 1.4 refuses 0)."""
 
 _HALF_COVERED = 128
 """A warped pixel is valid from this alpha on: at least half of it had data."""
@@ -151,9 +158,7 @@ class _OpenDate:
     warped: bool
     reading: str
 
-    def read(
-        self, window: Window
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Values (bands, height, width) and validity (height, width)."""
         col, row = window.col_off + self.offset[0], window.row_off + self.offset[1]
         place = RasterioWindow(col, row, window.width, window.height)
@@ -343,14 +348,15 @@ def _inside(offset: tuple[int, int], source: Grid, grid: Grid) -> bool:
 def _size_ratio(source: Grid, grid: Grid) -> float:
     """Pixel size of the grid over that of the source, along the columns."""
     middle_col, middle_row = grid.width / 2, grid.height / 2
-    x, y = grid.transform @ (
+    x, y = at(
+        grid.transform,
         np.array([middle_col, middle_col + 1.0]),
         np.array([middle_row, middle_row]),
     )
     if not same_crs(source.crs, grid.crs):
         step = pyproj.Transformer.from_crs(grid.crs, source.crs, always_xy=True)
         x, y = step.transform(x, y)
-    col, row = ~source.transform @ (np.asarray(x), np.asarray(y))
+    col, row = at(~source.transform, np.asarray(x), np.asarray(y))
     return float(np.hypot(col[1] - col[0], row[1] - row[0]))
 
 

@@ -121,7 +121,9 @@ class _OpenVinoEngine:
 class _TorchEngine:
     """torch: half precision on a GPU, or float32 on the CPU as the reference."""
 
-    def __init__(self, weights: LoadedWeights, device: str, threads: int | None) -> None:
+    def __init__(
+        self, weights: LoadedWeights, device: str, threads: int | None
+    ) -> None:
         from geosim.siamese import network
         from geosim.siamese.backend import torch
 
