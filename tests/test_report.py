@@ -22,7 +22,7 @@ from geosim.publish.pictures import (
 )
 from geosim.publish.record import AreaRecord
 from geosim.publish.report import ChangeRow, ReportPictures, render_report
-from geosim.publish.wording import area, lonlat, number, percent
+from geosim.publish.wording import area, lonlat, number, percent, sentence
 
 VOID = {"meta", "img", "input", "line", "path", "link", "br"}
 HEIGHT, WIDTH = 60, 90
@@ -309,3 +309,9 @@ def test_areas_and_places_in_words():
     assert percent(0.004) == "< 0.01\u202f%"
     assert percent(0) == "0.00\u202f%"
     assert lonlat(-74.44071, -8.43416) == "8.4342°\u202fS, 74.4407°\u202fW"
+
+
+def test_a_sentence_starts_large_and_ends_with_a_stop():
+    assert sentence(" why not") == "Why not."
+    assert sentence("Done.") == "Done."
+    assert sentence("") == ""

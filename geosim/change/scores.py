@@ -67,7 +67,8 @@ def unit_levels(
 
 def unit_values(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """8-bit levels as values 0..1, NaN for nodata."""
-    values = levels.astype(np.float32) / UNIT_LEVELS
+    values: NDArray[np.float32] = levels.astype(np.float32)
+    values /= UNIT_LEVELS
     values[levels == UNIT_NODATA] = np.nan
     return values
 

@@ -61,7 +61,8 @@ def to_map(polygons: list[shapely.Polygon], transform: Affine) -> NDArray[np.obj
     def apply(points: NDArray[np.float64]) -> NDArray[np.float64]:
         a, b, c, d, e, f = transform[:6]
         moved: NDArray[np.float64] = points @ np.array([[a, d], [b, e]])
-        return moved + np.array([c, f])
+        moved += np.array([c, f])
+        return moved
 
     mapped = shapely.transform(np.array(polygons, dtype=object), apply)
     return np.asarray(shapely.orient_polygons(mapped))

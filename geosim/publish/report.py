@@ -28,6 +28,7 @@ from geosim.publish.wording import (
     file_name,
     lonlat,
     percent,
+    sentence,
     shown,
     table,
     words,
@@ -89,7 +90,7 @@ def render_report(
         "fill": fill_uri(pictures.decision),
         "ramp": _ramp_css(),
         "histogram": histogram_svg(counts, record.threshold.value),
-        "reason": escape(record.threshold.reason),
+        "reason": escape(sentence(record.threshold.reason)),
         "areas": _area_table(record),
         "changes": _change_table(record, pictures, changes),
         "provenance": _provenance(record),
@@ -152,7 +153,7 @@ def _summary(record: RunRecord) -> str:
 def _notes(record: RunRecord) -> str:
     if not record.notes:
         return ""
-    items = "".join(f"<li>{escape(note)}</li>" for note in record.notes)
+    items = "".join(f"<li>{escape(sentence(note))}</li>" for note in record.notes)
     return f'<ul class="notes" aria-label="Notes">{items}</ul>'
 
 

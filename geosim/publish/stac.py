@@ -17,6 +17,7 @@ from geosim.errors import OptionError
 from geosim.publish import styles
 from geosim.publish.footprint import footprint
 from geosim.publish.record import GridRecord, InputRecord, RunRecord, plain, rfc3339
+from geosim.publish.wording import sentence
 
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
@@ -193,7 +194,7 @@ def _lineage(record: RunRecord) -> str:
         record.threshold.reason,
         *record.notes,
     ]
-    return " ".join(text.strip() for text in sentences if text.strip())
+    return " ".join(sentence(text) for text in sentences if text.strip())
 
 
 def _asset(asset: AssetRecord, grid: GridRecord) -> pystac.Asset:

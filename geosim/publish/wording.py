@@ -48,6 +48,13 @@ def lonlat(lon: float, lat: float, decimals: int = 4) -> str:
     )
 
 
+def sentence(text: str) -> str:
+    """The text with a capital letter and a full stop."""
+    text = text.strip()
+    end = "" if text.endswith((".", "!", "?")) else "."
+    return text[:1].upper() + text[1:] + end if text else ""
+
+
 def file_name(path: str) -> str:
     """The last part of a path or URL."""
     return PurePath(path.partition("?")[0]).name or path

@@ -7,6 +7,7 @@ the window it was read with.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ import pyproj
 import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
@@ -44,6 +45,10 @@ _PLAIN_CRS = "EPSG:3857"
 
 _WARP_TOLERANCE = 1e-3
 """Largest error in pixels of GDAL's transform (rasterio 1.4 refuses 0)."""
+
+_PICTURE = Affine.scale(1.0, -1.0)
+"""Geotransform of plain images, rows downwards as QGIS draws them: without it polygons
+and rasters would lie mirrored to each other."""
 
 _HALF_COVERED = 128
 """A warped pixel is valid from this alpha on: at least half of it had data."""
@@ -238,7 +243,10 @@ def open_scene(
 def _open(path: str) -> Any:  # noqa: ANN401 - rasterio has no types
     """Open a raster for reading."""
     try:
-        dataset = rasterio.open(path)
+        with warnings.catch_warnings():
+            # plain images are welcome; the run's notes say what it means
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = rasterio.open(path)
     except (RasterioError, OSError) as error:
         raise RasterReadError(
             f"cannot open '{path}' as a raster: {_cause(error, path)}"
@@ -278,12 +286,13 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
             f"'{path}' holds complex numbers; convert it to amplitude first"
         )
     crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
+    plain = crs is None and dataset.transform.is_identity
     return Source(
         path=path,
         driver=dataset.driver,
         grid=Grid(
             crs=crs,
-            transform=dataset.transform,
+            transform=_PICTURE if plain else dataset.transform,
             width=dataset.width,
             height=dataset.height,
         ),
@@ -375,6 +384,7 @@ def _warped(dataset: Any, source: Source, grid: Grid, method: Resampling) -> War
     return WarpedVRT(
         dataset,
         src_crs=crs if plain else None,
+        src_transform=source.grid.transform if plain else None,
         crs=crs,
         transform=grid.transform,
         width=grid.width,
