@@ -11,6 +11,7 @@ import rasterio
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.errors import OptionError
+from geosim.raster.scene import plain_images_welcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +77,7 @@ class ChangeResult:
             raise OptionError(
                 f"a result has the rasters {', '.join(_RASTERS)}; found '{name}'"
             )
-        with rasterio.open(self.paths[name]) as dataset:
+        with plain_images_welcome(), rasterio.open(self.paths[name]) as dataset:
             place = RasterioWindow(*(window or (0, 0, dataset.width, dataset.height)))
             inside = RasterioWindow(0, 0, dataset.width, dataset.height)
             if (

@@ -240,12 +240,18 @@ def open_scene(
         yield Scene(grid, dates[0], dates[1], stack)
 
 
+@contextmanager
+def plain_images_welcome() -> Iterator[None]:
+    """No warning for rasters without a geotransform: a run's notes tell of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
 def _open(path: str) -> Any:  # noqa: ANN401 - rasterio has no types
     """Open a raster for reading."""
     try:
-        with warnings.catch_warnings():
-            # plain images are welcome; the run's notes say what it means
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with plain_images_welcome():
             dataset = rasterio.open(path)
     except (RasterioError, OSError) as error:
         raise RasterReadError(

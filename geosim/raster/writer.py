@@ -23,6 +23,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.errors import OutputError, ResultExistsError
+from geosim.raster.scene import plain_images_welcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -183,7 +184,7 @@ class WorkRaster:
             options["crs"] = CRS.from_wkt(grid.crs.to_wkt())
         if grid.width >= COG_BLOCK and grid.height >= COG_BLOCK:
             options |= {"tiled": True, "blockxsize": COG_BLOCK, "blockysize": COG_BLOCK}
-        with writing(path):
+        with writing(path), plain_images_welcome():
             self._dataset = rasterio.open(path, "w+", **options)
         self._describe()
 
@@ -240,7 +241,7 @@ class WorkRaster:
             "OVERVIEW_RESAMPLING": self.layout.overviews.upper(),
             "RESAMPLING": self.layout.overviews.upper(),
         } | {key.upper(): value for key, value in creation_options.items()}
-        with writing(path):
+        with writing(path), plain_images_welcome():
             rasterio.shutil.copy(self.path, path, driver="COG", **options)
             _read_through(path)
         self.path.unlink()
