@@ -1,0 +1,47 @@
+"""Fixtures and settings that all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from geosim import detect_change
+
+ROOT = Path(__file__).parents[1]
+
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The project's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Folder of real rasters, which are not part of the project."""
+    named = os.environ.get("GEOSIM_TEST_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real rasters in {folder}; set GEOSIM_TEST_DATA")
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def sample_pair():
+    """Both dates of the sample data."""
+    return ROOT / "sample_data" / "1990.tif", ROOT / "sample_data" / "2020.tif"
+
+
+@pytest.fixture(scope="session")
+def sample_result(sample_pair, tmp_path_factory):
+    """The network's result on the whole sample pair; read it, leave it as it is."""
+    return detect_change(*sample_pair, tmp_path_factory.mktemp("sample") / "result")

@@ -1,0 +1,61 @@
+"""Dates from names and tags."""
+
+import pytest
+
+from geosim.dates import image_date
+
+
+@pytest.mark.parametrize(
+    ("path", "date"),
+    [
+        ("1990.tif", "1990"),
+        ("scenes/LS20010525.tif", "2001-05-25"),
+        ("S2A_MSIL2A_20200714T101031_N0214.tif", "2020-07-14"),
+        ("2020-07-14.tif", "2020-07-14"),
+        ("2020_07_14.tif", "2020-07-14"),
+        ("2020.07.14.tif", "2020-07-14"),
+        ("city_2020-07.tif", "2020-07"),
+        ("/vsicurl/https://host/2011/joplin_2010.tif", "2010"),
+        ("/vsizip/2019.zip/before.tif", None),
+        ("2011/before.tif", None),
+        # no day 32, no month 13
+        ("20201332.tif", None),
+        ("2020-13.tif", "2020"),
+        ("2020-07-32.tif", "2020-07"),
+        # mixed separators are no day
+        ("2020-07_14.tif", "2020-07"),
+        # longer numbers are no dates
+        ("tile_120200714.tif", None),
+        ("tile_202007145.tif", None),
+        ("img_2200.tif", None),
+        ("1850.tif", None),
+        ("before.tif", None),
+        ("", None),
+    ],
+)
+def test_names(path, date):
+    assert image_date(path, {}) == date
+
+
+@pytest.mark.parametrize(
+    ("tags", "date"),
+    [
+        ({}, None),
+        ({"TIFFTAG_DATETIME": "1990:07:14 10:00:00"}, "1990-07-14"),
+        ({"ACQUISITION_DATE": "2001-02-03T04:05:06Z"}, "2001-02-03"),
+        ({"DATE_ACQUIRED": "2001-02-03"}, "2001-02-03"),
+        ({"acquisition_date": "20010203"}, "2001-02-03"),
+        ({"ACQUISITION_DATE": "unknown", "DATE_ACQUIRED": "1999-01-02"}, "1999-01-02"),
+        (
+            {"TIFFTAG_DATETIME": "2021:01:01 00:00:00", "ACQUISITION_DATE": "1999"},
+            "1999",
+        ),
+        ({"AREA_OR_POINT": "Area"}, None),
+    ],
+)
+def test_tags(tags, date):
+    assert image_date("before.tif", tags) == date
+
+
+def test_the_name_goes_before_the_tags():
+    assert image_date("1990.tif", {"ACQUISITION_DATE": "2001-02-03"}) == "1990"

@@ -1,0 +1,159 @@
+"""Options: every refusal says what was wanted and found; defaults have one home."""
+
+import dataclasses
+import inspect
+import os
+from typing import get_args
+
+import pytest
+
+from geosim import cli
+from geosim.errors import GeosimError, OptionError
+from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, Method, MinArea
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted", "found"),
+    [
+        ("method", "vgg", "siamese, ssim, cva, irmad", "'vgg'"),
+        ("normalize", "zscore", "histogram, linear, none", "'zscore'"),
+        ("device", "tpu", "auto, cpu, torch, cuda", "'tpu'"),
+        ("threshold", "triangle", "auto, otsu, kapur or a probability", "'triangle'"),
+        ("threshold", 0.0, "above 0 and up to 1", "found 0"),
+        ("threshold", -0.5, "above 0 and up to 1", "found -0.5"),
+        ("threshold", 1.5, "above 0 and up to 1", "found 1.5"),
+        ("threshold", float("nan"), "above 0 and up to 1", "found nan"),
+        ("tile_size", 31, "--tile-size wants at least 32 pixels", "found 31"),
+        ("threads", 0, "--threads wants at least 1 threads", "found 0"),
+        ("memory", 499, "--memory wants at least 500 MB", "found 499"),
+        ("block_size", 8, "--block-size wants at least 16 pixels", "found 8"),
+        ("block_size", 100, "a multiple of 16", "found 100; take 96"),
+        ("resolution", 0.0, "above 0", "found 0"),
+        ("resolution", -2.0, "above 0", "found -2"),
+        ("resolution", float("nan"), "above 0", "found nan"),
+        ("resolution", float("inf"), "above 0", "found inf"),
+        ("bounds", (2.0, 0.0, 1.0, 1.0), "left < right", "(2.0, 0.0, 1.0, 1.0)"),
+        ("bounds", (0.0, 1.0, 1.0, 1.0), "bottom < top", "(0.0, 1.0, 1.0, 1.0)"),
+        ("bounds", (0.0, float("nan"), 1.0, 1.0), "bottom < top", "nan"),
+        ("bounds", (0.0, 0.0, float("inf"), 1.0), "left < right", "inf"),
+        ("date_before", "20", "--date-before wants a date like 2020", "'20'"),
+        ("date_before", "14.07.2020", "2020-07-14", "'14.07.2020'"),
+        ("date_after", "2020-13", "--date-after wants a date", "'2020-13'"),
+        ("date_after", "2020-02-30", "--date-after wants a date", "'2020-02-30'"),
+        ("date_after", "0000", "--date-after wants a date", "'0000'"),
+    ],
+)
+def test_refused(name, value, wanted, found):
+    with pytest.raises(OptionError) as caught:
+        ChangeOptions(**{name: value})
+    text = str(caught.value)
+    assert wanted in text
+    assert found in text
+    assert "\n" not in text
+    assert text.startswith(f"--{name.replace('_', '-')} ")
+    assert isinstance(caught.value, (GeosimError, ValueError))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"method": method} for method in get_args(Method)),
+        {"threshold": 1.0},
+        {"threshold": 1e-3},
+        {"threshold": 1},
+        {"threshold": "kapur"},
+        {"tile_size": MIN_TILE},
+        {"threads": 1},
+        {"memory": 500},
+        {"block_size": 16},
+        {"resolution": 1e-6},
+        {"bounds": (-1.0, -1.0, 0.0, 0.0)},
+        {"date_before": "2020", "date_after": "2020-02-29"},
+        {"date_before": "2020-12", "date_after": "0999-01-01"},
+    ],
+)
+def test_taken(values):
+    options = ChangeOptions(**values)
+    for name, value in values.items():
+        assert getattr(options, name) == value
+
+
+def test_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ChangeOptions().method = "cva"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit", "written"),
+    [
+        ("500", 500.0, "m2", "500m2"),
+        ("500m2", 500.0, "m2", "500m2"),
+        (" 12.5 m2 ", 12.5, "m2", "12.5m2"),
+        ("50px", 50.0, "px", "50px"),
+        ("0", 0.0, "m2", "0m2"),
+        ("1234567", 1234567.0, "m2", "1234567m2"),
+        ("1234567.25m2", 1234567.25, "m2", "1234567.25m2"),
+    ],
+)
+def test_min_area(text, value, unit, written):
+    found = MinArea.parse(text)
+    assert found == MinArea(value=value, unit=unit)
+    assert str(found) == written
+    assert MinArea.parse(str(found)) == found
+
+
+@pytest.mark.parametrize("text", ["", "m2", "-5", "5 ha", "5e3", "nan", "50 px 2"])
+def test_min_area_refused(text):
+    with pytest.raises(OptionError, match="--min-area wants") as caught:
+        MinArea.parse(text)
+    assert f"'{text}'" in str(caught.value)
+
+
+def test_threads():
+    assert ChangeOptions(threads=3).thread_count == 3
+    assert ChangeOptions().thread_count == len(os.sched_getaffinity(0))
+
+
+def test_to_dict_is_plain():
+    options = ChangeOptions(creation_options=(("COMPRESS", "ZSTD"),), tile_size=64)
+    values = options.to_dict()
+    assert values["min_area"] == "50px"
+    assert values["creation_options"] == {"COMPRESS": "ZSTD"}
+    assert values["tile_size"] == 64
+    assert set(values) == {field.name for field in dataclasses.fields(ChangeOptions)}
+
+
+# the command line has the same defaults
+
+
+PARSED = {
+    "threshold": cli.parse_threshold,
+    "min_area": MinArea.parse,
+    "threads": cli.parse_threads,
+}
+
+
+def test_command_line_has_the_same_defaults():
+    parameters = inspect.signature(cli.change).parameters
+    defaults = ChangeOptions()
+    for field in dataclasses.fields(ChangeOptions):
+        if field.name == "creation_options":
+            assert parameters["co"].default is None
+            assert defaults.creation_options == ()
+            continue
+        given = parameters[field.name].default
+        parse = PARSED.get(field.name, lambda value: value)
+        assert parse(given) == getattr(defaults, field.name), field.name
+
+
+def test_command_line_has_no_options_of_its_own_but_the_talking():
+    names = set(inspect.signature(cli.change).parameters)
+    fields = {field.name for field in dataclasses.fields(ChangeOptions)}
+    talking = {"before", "after", "out", "co", "as_json", "quiet", "verbose", "debug"}
+    assert names - fields == talking
+    assert fields - names == {"creation_options"}
+
+
+def test_default_tile():
+    assert DEFAULT_TILE == 256
+    assert ChangeOptions().tile_size is None
