@@ -301,6 +301,12 @@ def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) 
     if verbose:
         for line in decisions(result):
             typer.echo(line, err=True)
+    for role, source in (
+        ("before", result.record.before),
+        ("after", result.record.after),
+    ):
+        if source.warped and not verbose:
+            typer.echo(f"{role}: {source.placement}", err=True)
     for note in result.record.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(summary(result))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any, Literal, get_args
 
 from geosim.change.threshold import Rule
@@ -20,7 +22,18 @@ DEFAULT_TILE = 256
 MIN_TILE = 32
 """Two cells of the network's coarsest features; smaller tiles have no embedding."""
 
-_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
+
+
+def _is_date(text: str) -> bool:
+    """True for a year, month or day that there is, in ISO 8601."""
+    if not _DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat((text + "-01-01")[:10])
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +63,7 @@ class MinArea:
 
     def __str__(self) -> str:
         """As `parse` reads it."""
-        return f"{self.value:g}{self.unit}"
+        return f"{self.value:f}".rstrip("0").rstrip(".") + self.unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,14 +120,15 @@ class ChangeOptions:
         self._check_sizes()
         for name in ("date_before", "date_after"):
             text = getattr(self, name)
-            if text is not None and not _DATE.fullmatch(text):
+            if text is not None and not _is_date(text):
                 raise OptionError(
                     f"--{name.replace('_', '-')} wants a date like 2020, 2020-07 or "
                     f"2020-07-14; found '{text}'"
                 )
         if self.bounds is not None:
             left, bottom, right, top = self.bounds
-            if not (left < right and bottom < top):
+            finite = all(map(math.isfinite, self.bounds))
+            if not (finite and left < right and bottom < top):
                 raise OptionError(
                     "--bounds wants left bottom right top with left < right and "
                     f"bottom < top; found {self.bounds}"
@@ -160,7 +174,7 @@ class ChangeOptions:
                 f"--block-size wants a multiple of 16 pixels; found {self.block_size}; "
                 f"take {self.block_size // 16 * 16 or 16}"
             )
-        if self.resolution is not None and not self.resolution > 0:
+        if self.resolution is not None and not 0 < self.resolution < math.inf:
             raise OptionError(
                 f"--resolution wants a number above 0; found {self.resolution:g}"
             )
@@ -168,7 +182,10 @@ class ChangeOptions:
     @property
     def thread_count(self) -> int:
         """Threads to use: `threads`, or the cores this process may run on."""
-        return self.threads or len(os.sched_getaffinity(0))
+        if self.threads:
+            return self.threads
+        affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they go into `run.json` and the rasters' tags."""

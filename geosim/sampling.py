@@ -89,12 +89,12 @@ def _valid_pixels(
 
 def _search(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Go through the whole scene for valid pixels that the sample missed."""
-    found: list[Pair] = []
+    found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     for window in strips(scene.grid, _STRIP):
         pair = scene.read(window)
         if pair.valid.any():
-            found.append(pair)
-        if sum(int(pair.valid.sum()) for pair in found) > _ENOUGH:
+            found.append(_valid_pixels([pair]))
+        if sum(before.shape[1] for before, _ in found) > _ENOUGH:
             break
     if not found:
         raise NoDataError(
@@ -102,7 +102,8 @@ def _search(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             f"'{scene.before.path}' and '{scene.after.path}' share only nodata; check "
             "the nodata values ('gdalinfo') and that the images overlap"
         )
-    return _valid_pixels(found)
+    before, after = zip(*found, strict=True)
+    return np.concatenate(before, axis=1), np.concatenate(after, axis=1)
 
 
 def _fit(

@@ -7,9 +7,9 @@ ImageNet VGG16. The stages, each kept in FOLDER so that a broken run resumes:
 
 1. `start.safetensors`: the ImageNet trunk, whitened PCA embedding, unfitted head.
 2. `trained.safetensors`: gentle contrastive training, stopped by held-out places.
-3. `--share` of the way from 1 to 2 (WiSE-FT), level weights rebalanced, embedding and
-   head fitted again: `final.safetensors`, the file to ship. Its sha256 is printed; put it into
-   `geosim.siamese.weights.WEIGHTS` together with the file.
+3. `--share` of the way from 1 to 2 (WiSE-FT), embedding and head fitted again:
+   `final.safetensors`, the file to ship. Its sha256 is printed; put it into
+   `geosim.siamese.weights.WEIGHTS` and NOTICE.md together with the file.
 
 `calibration.json` holds the reliability of the head on places it was not fitted on.
 """
@@ -25,7 +25,7 @@ import torch
 from open_imagery import Split, open_imagery
 from safetensors.numpy import load_file
 
-from geosim.siamese.architecture import EMBEDDING_RELU, INITIAL_LEVEL_WEIGHTS
+from geosim.siamese.architecture import EMBEDDING_RELU
 from geosim.siamese.calibration import (
     CalibrationSample,
     fit_head,
@@ -47,9 +47,7 @@ from geosim.siamese.training import (
 from geosim.siamese.validation import (
     TrainingConfig,
     draw,
-    rebalanced,
     to_batch,
-    validate,
 )
 from geosim.siamese.weights import DEFAULT_WEIGHTS, save_weights
 
@@ -155,20 +153,6 @@ def between(options: argparse.Namespace, first: Path, last: Path) -> SiameseVGG1
     return models[1]
 
 
-def balance(model: SiameseVGG16, first: Path, imagery: Split) -> None:
-    """Let each level keep the share of the nuisance that it had before training."""
-    config = TrainingConfig()
-    untrained = SiameseVGG16().eval()
-    load_state(untrained, first)
-    before = validate(untrained, imagery.fit, config)
-    after = validate(model, imagery.fit, config)
-    weights = rebalanced(INITIAL_LEVEL_WEIGHTS, before, after)
-    with torch.no_grad():
-        model.head.level_weights.copy_(torch.tensor(weights))
-    tell(f"held-out AP {before.average_precision:.4f} -> {after.average_precision:.4f}")
-    tell(f"level weights {', '.join(f'{weight:.3f}' for weight in weights)}")
-
-
 def fit_embedding(
     model: SiameseVGG16, pairs: Sequence[ImagePair], options: argparse.Namespace
 ) -> None:
@@ -187,7 +171,7 @@ def fit_embedding(
         torch.stack(pooled).clone(),
         torch.tensor([float(pair.changed.mean()) for pair in made]),
     )
-    tell(f"embedding loss from {losses[0]:.4f} to {losses[-1]:.4f}")
+    tell(f"embedding: loss from {losses[0]:.4f} to {losses[-1]:.4f}")
 
 
 def scenes(
@@ -287,7 +271,6 @@ def main() -> None:
     first = start(options, imagery)
     last = trained(options, imagery, first)
     model = between(options, first, last)
-    balance(model, first, imagery)
     fit_embedding(model, imagery.train, options)
     report = calibrate(model, imagery, options)
     (options.work / "calibration.json").write_text(json.dumps(report, indent=1) + "\n")

@@ -6,7 +6,6 @@ from affine import Affine
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter
 
-
 UTM = "EPSG:32633"
 NORTH_UP = Affine(1.0, 0.0, 500_000.0, 0.0, -1.0, 5_400_000.0)
 CHANGED = (slice(60, 110), slice(70, 130))
@@ -60,7 +59,7 @@ def crop(source, path, window):
             "driver": "GTiff",
             "width": place.width,
             "height": place.height,
-            "transform": file.window_transform(place),
+            "transform": file.transform @ Affine.translation(*window[:2]),
         }
         with (
             rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
@@ -81,9 +80,9 @@ def read(path, band=None):
 
 def listing(folder):
     """Everything below a folder with its bytes, hidden files too."""
+    found = sorted(folder.rglob("*"))
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in found
         if path.is_file()
-        else b""
-        for path in sorted(folder.rglob("*"))
-    }
+    } | {f"{path.relative_to(folder)}/": b"" for path in found if path.is_dir()}

@@ -27,13 +27,17 @@ def choose_bands(
         descriptions: description of each band, "" where it has none.
 
     Raises:
-        OptionError: a band that the file does not have.
+        OptionError: a band that the file does not have, or nothing but alpha.
     """
     usable = [
         number
         for number, kind in enumerate(interpretations, start=1)
         if kind != "alpha"
     ]
+    if not usable:
+        raise OptionError(
+            "a raster needs a band of values to compare; found nothing but alpha"
+        )
     if wanted is None:
         named = _named_colours(interpretations, descriptions)
         return named or tuple(usable[:3])
@@ -68,12 +72,18 @@ def _colour_of(description: str) -> str:
 
 def _find_band(text: str, descriptions: Sequence[str]) -> int:
     """The number of the band that `text` names by number or description."""
-    if text.isdigit() and 1 <= int(text) <= len(descriptions):
+    if text.isdecimal() and 1 <= int(text) <= len(descriptions):
         return int(text)
-    for number, description in enumerate(descriptions, start=1):
-        words = description.lower().split()
-        if text.lower() in (description.lower(), *words):
-            return number
+    wanted = text.lower()
+    known = [description.lower() for description in descriptions]
+    # "red" is the red band, only then one that has the word, such as "red edge"
+    for matches in (
+        [name == wanted for name in known],
+        [_colour_of(name) == wanted for name in known],
+        [f" {wanted} " in f" {name} " for name in known],
+    ):
+        if wanted and any(matches):
+            return matches.index(True) + 1
     names = [name for name in descriptions if name]
     also = f" or one of {', '.join(names)}" if names else ""
     raise OptionError(

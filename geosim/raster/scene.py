@@ -50,9 +50,6 @@ _PICTURE = Affine.scale(1.0, -1.0)
 """Geotransform of plain images, rows downwards as QGIS draws them: without it polygons
 and rasters would lie mirrored to each other."""
 
-_HALF_COVERED = 128
-"""A warped pixel is valid from this alpha on: at least half of it had data."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -146,7 +143,7 @@ class Scene:
         )
         note = f", moved by ({-d_row:+.2f}, {-d_col:+.2f}) px (rows, columns)"
         self._after = _open_on(self._after.dataset, self._after.source, grid, note)
-        self._stack.enter_context(self._after.reader)
+        self._after.enter(self._stack)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +159,14 @@ class _OpenDate:
     """(col, row) of the grid's origin in the reader."""
     warped: bool
     reading: str
+    masked: WarpedVRT | None = None
+    """The file's mask, warped, where it declares a nodata value as well."""
+
+    def enter(self, stack: ExitStack) -> None:
+        """Close what was opened for reading, but not the file, with the stack."""
+        for reader in (self.reader if self.warped else None, self.masked):
+            if reader is not None:
+                stack.enter_context(reader)
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Values (bands, height, width) and validity (height, width)."""
@@ -170,13 +175,38 @@ class _OpenDate:
         bands = list(self.source.bands)
         with _reading(self.source.path):
             values = self.reader.read(bands, window=place).astype(np.float32)
-            if self.warped:
-                alpha = self.reader.read(self.reader.count, window=place)
-                valid = alpha >= _HALF_COVERED
-            else:
-                valid = self.reader.read_masks(bands, window=place).any(axis=0)
-        valid = valid & np.isfinite(values).all(axis=0)
+            valid = np.isfinite(values).all(axis=0)
+            if not self.warped:
+                valid &= self.reader.read_masks(bands, window=place).any(axis=0)
+            # GDAL's masks heed only one of nodata value, alpha band and mask band
+            readers = [self.reader, *([self.masked] if self.masked else [])]
+            for reader in readers:
+                alpha = _alpha_band(reader)
+                if alpha is not None:
+                    valid &= reader.read(alpha, window=place) > 0
+        if _nodata_apart(self.dataset):
+            valid &= (values != np.float32(self.dataset.nodata)).any(axis=0)
         return values, valid
+
+
+def _alpha_band(dataset: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
+    """Number of the alpha band."""
+    if ColorInterp.alpha not in dataset.colorinterp:
+        return None
+    return int(dataset.colorinterp.index(ColorInterp.alpha)) + 1
+
+
+def _has_mask(dataset: Any) -> bool:  # noqa: ANN401
+    """True where a mask, internal or beside the file, covers all bands."""
+    flags = dataset.mask_flag_enums[0]
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+
+
+def _nodata_apart(dataset: Any) -> bool:  # noqa: ANN401
+    """True where a nodata value stands beside an alpha band or a mask."""
+    if dataset.nodata is None:
+        return False
+    return _alpha_band(dataset) is not None or _has_mask(dataset)
 
 
 @contextmanager
@@ -235,8 +265,7 @@ def open_scene(
             for dataset, source in zip(datasets, sources, strict=True)
         ]
         for date in dates:
-            if date.warped:
-                stack.enter_context(date.reader)
+            date.enter(stack)
         yield Scene(grid, dates[0], dates[1], stack)
 
 
@@ -343,6 +372,7 @@ def _open_on(dataset: Any, source: Source, grid: Grid, note: str = "") -> _OpenD
             )
     ratio = _size_ratio(source.grid, grid)
     method = Resampling.average if ratio > _DOWNSAMPLING else Resampling.cubic
+    two_kinds = source.nodata is not None and _has_mask(dataset)
     return _OpenDate(
         source=source,
         dataset=dataset,
@@ -350,6 +380,9 @@ def _open_on(dataset: Any, source: Source, grid: Grid, note: str = "") -> _OpenD
         offset=(0, 0),
         warped=True,
         reading=f"warped to the grid ({method.name} resampling){note}",
+        masked=_warped(dataset, source, grid, method, by_mask=True)
+        if two_kinds
+        else None,
     )
 
 
@@ -375,18 +408,30 @@ def _size_ratio(source: Grid, grid: Grid) -> float:
     return float(np.hypot(col[1] - col[0], row[1] - row[0]))
 
 
-def _warped(dataset: Any, source: Source, grid: Grid, method: Resampling) -> WarpedVRT:  # noqa: ANN401
-    """A WarpedVRT of the dataset on the grid, with an alpha band for validity."""
-    has_alpha = ColorInterp.alpha in dataset.colorinterp
-    has_mask = MaskFlags.per_dataset in dataset.mask_flag_enums[0]
+def _warped(
+    dataset: Any,  # noqa: ANN401
+    source: Source,
+    grid: Grid,
+    method: Resampling,
+    *,
+    by_mask: bool = False,
+) -> WarpedVRT:
+    """A WarpedVRT of the dataset on the grid, with an alpha band for validity.
+
+    GDAL's warper heeds a mask only where it knows of no nodata value: `by_mask`
+    keeps it from it.
+    """
+    has_alpha = _alpha_band(dataset) is not None
     nodata = source.nodata
     if nodata is None and source.dtype.startswith("float"):
-        nodata = float("nan")
+        nodata = None if has_alpha or _has_mask(dataset) else float("nan")
     plain = grid.crs is None
     crs = _PLAIN_CRS if plain else grid.crs.to_wkt()  # type: ignore[union-attr]
-    options: dict[str, Any] = {"INIT_DEST": "0", "UNIFIED_SRC_NODATA": "YES"}
-    if nodata is not None and not (has_alpha or has_mask):
-        options["src_nodata"] = nodata
+    options = {
+        "INIT_DEST": "0",
+        # beside an alpha band GDAL would count that as a band that is not nodata
+        "UNIFIED_SRC_NODATA": "NO" if has_alpha else "YES",
+    }
     return WarpedVRT(
         dataset,
         src_crs=crs if plain else None,
@@ -398,5 +443,6 @@ def _warped(dataset: Any, source: Source, grid: Grid, method: Resampling) -> War
         resampling=method,
         tolerance=_WARP_TOLERANCE,
         add_alpha=not has_alpha,
+        src_nodata=None if by_mask else nodata,
         **options,
     )

@@ -237,7 +237,6 @@ class WorkRaster:
             "PREDICTOR": "FLOATING_POINT" if kind.startswith("float") else "STANDARD",
             "BLOCKSIZE": str(COG_BLOCK),
             "BIGTIFF": "IF_SAFER",
-            "NUM_THREADS": "ALL_CPUS",
             "OVERVIEW_RESAMPLING": self.layout.overviews.upper(),
             "RESAMPLING": self.layout.overviews.upper(),
         } | {key.upper(): value for key, value in creation_options.items()}
