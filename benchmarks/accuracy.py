@@ -1,6 +1,7 @@
 """Measure weights on labelled pairs that nothing was ever fitted to.
 
-    python benchmarks/accuracy.py DATA [--weights NAME|PATH] [--json FILE]
+    python benchmarks/accuracy.py DATA [--weights NAME|PATH] [--threshold P]
+        [--json FILE]
 
 DATA is a folder with `sztaki/`, `levir_cd/`, `oscd/` and `neon_no_change/`. Figures
 are pooled over the pixels of a set. For MEASURING only: no weight, threshold or
@@ -8,7 +9,7 @@ setting may be fitted or selected on these sets.
 
 The columns: AP and ROC area of the smoothed score, AP of the probability, F1 at the
 best single threshold of the probability (what a perfect threshold would give), F1 and
-flagged fraction at probability 0.5 (what the head itself decides), and prevalence.
+flagged fraction at the given probability (0.5), and prevalence.
 Beside the fused score each level's own AP is shown.
 """
 
@@ -104,7 +105,12 @@ def curve(score: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def measure(
-    model: SiameseVGG16, head: Head, weights: np.ndarray, scenes: Iterator[Labelled]
+    model: SiameseVGG16,
+    head: Head,
+    weights: np.ndarray,
+    scenes: Iterator[Labelled],
+    *,
+    threshold: float = 0.5,
 ) -> dict[str, float]:
     """All figures of one set."""
     scores, chances, truths, levels = [], [], [], []
@@ -117,7 +123,7 @@ def measure(
         truths.append(truth[pair.valid])
         levels.append(distances[:, pair.valid])
     score, chance, truth = (np.concatenate(x) for x in (scores, chances, truths))
-    decided = chance >= 0.5
+    decided = chance >= threshold
     row = {"flagged": float(decided.mean()), "prevalence": float(truth.mean())}
     if not truth.any():
         return row
@@ -144,6 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", default="geosim-vgg16-1")
+    parser.add_argument("--threshold", type=float, default=0.5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -151,9 +158,10 @@ def main() -> None:
     load_state(model, options.weights)
     numbers = {n: p.detach().double().numpy() for n, p in model.head.named_parameters()}
     slope, offset = numbers["slope"].item(), numbers["offset"].item()
+    level_weights = numbers["level_weights"]
     q10, q25, q50 = numbers["quantiles"].tolist()
     head = Head(slope=slope, offset=offset, quantiles=(q10, q25, q50))
-    print(f"weights {options.weights}; head {head}; {numbers['level_weights']}")
+    print(f"weights {options.weights}; head {head}; levels {level_weights}")
     heads = ("AP", "AUC", "AP(p)", "best F1", "F1", "flagged", "prev.", *LEVELS)
     print(" " * 14 + "".join(f"{h:>8s}" for h in heads))
     sets = {
@@ -166,7 +174,9 @@ def main() -> None:
     }
     table = {}
     for name, scenes in sets.items():
-        table[name] = measure(model, head, numbers["level_weights"], scenes)
+        table[name] = measure(
+            model, head, level_weights, scenes, threshold=options.threshold
+        )
         show(name, table[name])
     if options.json:
         options.json.write_text(json.dumps(table, indent=1) + "\n")

@@ -14,7 +14,7 @@ import typer
 
 import geosim
 from geosim.errors import GeosimError, OptionError
-from geosim.options import ChangeOptions, Method, MinArea
+from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device
 
@@ -64,7 +64,10 @@ def change(  # noqa: PLR0913 - the options are the command
     out: Annotated[
         str | None,
         typer.Option(
-            "--out", "-o", help="Folder of the result [default: change_BEFORE_AFTER]."
+            "--out",
+            "-o",
+            help="Folder of the result.",
+            show_default="change_BEFORE_AFTER",
         ),
     ] = None,
     method: Annotated[
@@ -76,13 +79,15 @@ def change(  # noqa: PLR0913 - the options are the command
         typer.Option(
             "--bands",
             "-b",
-            help="Numbers or names joined by commas, or 'all' [default: red, green, "
-            "blue where named, else the first three].",
+            help="Numbers or names joined by commas, or 'all'.",
+            show_default="red, green, blue where named, else the first three",
         ),
     ] = DEFAULTS.bands,
     tile_size: Annotated[
         int | None,
-        typer.Option(help="Side of a scoring tile in pixels [default: 256]."),
+        typer.Option(
+            help="Side of a scoring tile in pixels.", show_default=str(DEFAULT_TILE)
+        ),
     ] = DEFAULTS.tile_size,
     threshold: Annotated[
         str, typer.Option(help="auto, otsu, kapur or a probability 0..1.")
@@ -111,16 +116,22 @@ def change(  # noqa: PLR0913 - the options are the command
         ),
     ] = DEFAULTS.bounds,
     date_before: Annotated[
-        str | None, typer.Option(help="ISO date of date 1 [default: from its name].")
+        str | None,
+        typer.Option(
+            help="ISO date of date 1.", show_default="from its name or its tags"
+        ),
     ] = DEFAULTS.date_before,
     date_after: Annotated[
-        str | None, typer.Option(help="ISO date of date 2 [default: from its name].")
+        str | None,
+        typer.Option(
+            help="ISO date of date 2.", show_default="from its name or its tags"
+        ),
     ] = DEFAULTS.date_after,
     weights: Annotated[
         str, typer.Option(help="Name or path of the network's weights.")
     ] = DEFAULTS.weights,
     device: Annotated[
-        Device, typer.Option(help="cuda needs geosim[torch].")
+        Device, typer.Option(help="cuda and torch need the extra 'torch'.")
     ] = DEFAULTS.device,
     threads: Annotated[
         str, typer.Option(help="A number, or 'all'.", metavar="N|all")
@@ -128,7 +139,9 @@ def change(  # noqa: PLR0913 - the options are the command
     memory: Annotated[int, typer.Option(help="MB to work with.")] = DEFAULTS.memory,
     block_size: Annotated[
         int | None,
-        typer.Option(help="Side of a block in pixels [default: as memory allows]."),
+        typer.Option(
+            help="Side of a block in pixels.", show_default="as memory allows"
+        ),
     ] = DEFAULTS.block_size,
     co: Annotated[
         list[str] | None,
@@ -155,6 +168,8 @@ def change(  # noqa: PLR0913 - the options are the command
     Writes a folder with the change mask, polygons, difference maps, tile scores and a
     report; QGIS opens every file styled.
     """
+    if not debug:
+        hush_libraries()
     with refusing(debug=debug):
         options = ChangeOptions(
             method=method,
@@ -215,29 +230,71 @@ def parse_creation_options(items: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple((key.upper(), value) for key, value in pairs)
 
 
+def hush_libraries() -> None:
+    """Keep C libraries off stderr until the process ends.
+
+    libtiff writes to file descriptor 2 what GDAL then reports as an error, so that
+    one cause would be told twice. What Python writes goes where it went.
+    """
+    own, standard = sys.stderr, 2
+    try:
+        if own.fileno() != standard:
+            return
+    except (AttributeError, OSError):  # stderr is closed or no file at all
+        return
+    own.flush()
+    kept = os.dup(standard)
+    sys.stderr = os.fdopen(
+        kept, "w", buffering=1, encoding=own.encoding, errors=own.errors
+    )
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, standard)
+    os.close(nowhere)
+
+
 @contextmanager
 def refusing(*, debug: bool) -> "Iterator[None]":
     """Turn geosim's errors into one line and the right exit code."""
-    signal.signal(signal.SIGTERM, _terminated)
+    with _catching_signals():
+        try:
+            yield
+        except GeosimError as error:
+            if debug:
+                raise
+            _leave(f"error: {' '.join(str(error).split())}", _REFUSED)
+        except KeyboardInterrupt:
+            if debug:
+                raise
+            _leave("interrupted: nothing was written", _INTERRUPTED)
+        except MemoryError:
+            if debug:
+                raise
+            _leave("error: out of memory; give a smaller --memory or --block-size", 1)
+
+
+@contextmanager
+def _catching_signals() -> "Iterator[None]":
+    """Let Ctrl-C and SIGTERM end the work in order; not where they are ignored."""
+    previous = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if (handler := signal.getsignal(number)) is not signal.SIG_IGN
+    }
+    for number in previous:
+        signal.signal(number, _interrupted)
     try:
         yield
-    except GeosimError as error:
-        if debug:
-            raise
-        _leave(f"error: {' '.join(str(error).split())}", _REFUSED)
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        _leave("interrupted: nothing was written", _INTERRUPTED)
-    except MemoryError:
-        if debug:
-            raise
-        _leave("error: out of memory; give a smaller --memory or --block-size", 1)
+    finally:
+        for number, handler in previous.items():
+            if signal.getsignal(number) is _interrupted:
+                signal.signal(number, handler)
 
 
-def _terminated(number: int, frame: object) -> NoReturn:
-    """SIGTERM cleans up like Ctrl-C."""
+def _interrupted(number: int, frame: object) -> NoReturn:
+    """Ctrl-C or SIGTERM: clean up, undisturbed by a second one until the end."""
     del number, frame
+    for repeated in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(repeated, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

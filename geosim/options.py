@@ -22,6 +22,21 @@ DEFAULT_TILE = 256
 MIN_TILE = 32
 """Two cells of the network's coarsest features; smaller tiles have no embedding."""
 
+_CREATION_OPTIONS = {
+    "BIGTIFF": "YES|NO|IF_NEEDED|IF_SAFER",
+    "BLOCKSIZE": "128|256|512|1024|2048|4096",
+    "COMPRESS": "NONE|LZW|DEFLATE|ZSTD|LZMA",
+    "GEOTIFF_VERSION": "AUTO|1.0|1.1",
+    "LEVEL": "[1-9]|1[0-9]|2[0-2]",
+    "NUM_THREADS": "ALL_CPUS|[1-9][0-9]*",
+    "OVERVIEW_COMPRESS": "AUTO|NONE|LZW|DEFLATE|ZSTD|LZMA",
+    "PREDICTOR": "YES|NO",
+    "SPARSE_OK": "TRUE|FALSE",
+    "STATISTICS": "AUTO|YES|NO",
+}
+"""Options of GDAL's COG driver that leave pixels and grid alone, and their values.
+GDAL itself ignores a wrong value or, with BLOCKSIZE, aborts the process."""
+
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 
 
@@ -132,6 +147,20 @@ class ChangeOptions:
                 raise OptionError(
                     "--bounds wants left bottom right top with left < right and "
                     f"bottom < top; found {self.bounds}"
+                )
+
+        self._check_creation_options()
+
+    def _check_creation_options(self) -> None:
+        for key, value in self.creation_options:
+            wanted = _CREATION_OPTIONS.get(key.upper())
+            if wanted is None:
+                raise OptionError(
+                    f"--co wants one of {', '.join(_CREATION_OPTIONS)}; found '{key}'"
+                )
+            if not re.fullmatch(wanted, value.upper()):
+                raise OptionError(
+                    f"--co {key} wants {wanted.replace('|', ', ')}; found '{value}'"
                 )
 
     def _check_choices(self) -> None:

@@ -242,6 +242,7 @@ class TileEmbeddings:
         """Start with no tile seen."""
         rows, cols = -(-grid.height // tile_size), -(-grid.width // tile_size)
         self._tile_size, self._weights = tile_size, weights
+        self._sides = grid.height, grid.width
         self._similarity = np.full((rows, cols), np.nan, np.float32)
         self._open: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
@@ -273,11 +274,12 @@ class TileEmbeddings:
     def _tiles_of(
         self, offset: int, cells: int, *, axis: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Tiles that the cells' centres lie in, and the first cell of each."""
+        """Tiles that cells belong to (by their centres), and the first cell of each."""
         centres = offset + np.arange(cells) * STRIDE + STRIDE // 2
-        # the centre of the raster's last cell may lie beyond its edge
-        last = self._similarity.shape[axis] - 1
-        tiles = np.minimum(centres // self._tile_size, last)
+        tiles = centres // self._tile_size
+        if offset + cells * STRIDE >= self._sides[axis]:
+            # the last cell reaches into the last tile, however narrow that is
+            tiles[-1] = self._similarity.shape[axis] - 1
         found, starts = np.unique(tiles, return_index=True)
         return found, starts
 

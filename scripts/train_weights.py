@@ -28,6 +28,7 @@ from safetensors.numpy import load_file
 from geosim.siamese.architecture import EMBEDDING_RELU
 from geosim.siamese.calibration import (
     CalibrationSample,
+    best_threshold,
     fit_head,
     fuse,
     join,
@@ -243,14 +244,22 @@ def calibrate(
         ("check", check, DROPPED),
         ("check, nothing left out", check, 0.0),
     ):
-        rows, error = reliability(head, sample(group, weights, drop=drop))
+        pixels = sample(group, weights, drop=drop)
+        rows, error = reliability(head, pixels)
+        threshold, f1 = best_threshold(head, pixels)
         tell(f"calibration on {name}: expected error {error:.4f}")
+        tell(f"  best F1 {f1:.3f} at probability {threshold:.3f}")
         for row in rows:
             tell(
                 f"  {row.low:.1f}-{row.high:.1f} share {row.share:.4f} "
                 f"predicted {row.predicted:.3f} observed {row.observed:.3f}"
             )
-        report[name] = {"error": error, "bins": [asdict(row) for row in rows]}
+        report[name] = {
+            "error": error,
+            "best_threshold": threshold,
+            "best_f1": f1,
+            "bins": [asdict(row) for row in rows],
+        }
     return report
 
 

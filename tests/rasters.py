@@ -86,3 +86,11 @@ def listing(folder):
         for path in found
         if path.is_file()
     } | {f"{path.relative_to(folder)}/": b"" for path in found if path.is_dir()}
+
+
+def on_lattice(transform, reference):
+    """Whether pixels of two geotransforms lie on each other."""
+    place = ~reference @ transform
+    parts = np.array([place.a, place.b, place.d, place.e, place.c, place.f])
+    wanted = np.array([1, 0, 0, 1, round(place.c), round(place.f)])
+    return bool(np.abs(parts - wanted).max() < 1e-6)

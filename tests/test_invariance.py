@@ -8,7 +8,7 @@ from rasters import crop, read
 
 from geosim import ChangeOptions, detect_change
 
-SIZE = (600, 560)
+SIZE = (600, 555)
 """Columns and rows of date 1's crop; what both dates share is no multiple of 16."""
 
 
@@ -68,11 +68,9 @@ def assert_same(result, reference):
     [
         ("siamese", 2048, 2),
         pytest.param("siamese", 208, 2, marks=pytest.mark.slow),
-        ("ssim", 2048, 2),
         ("ssim", 208, 2),
-        ("cva", 2048, 2),
-        ("cva", 64, 1),
-        ("irmad", 2048, 2),
+        pytest.param("ssim", 2048, 2, marks=pytest.mark.slow),
+        ("cva", 64, 2),
         ("irmad", 208, 2),
     ],
 )

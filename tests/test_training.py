@@ -14,6 +14,7 @@ pytestmark = pytest.mark.torch
 from geosim.siamese.calibration import (  # noqa: E402
     CalibrationSample,
     Head,
+    best_threshold,
     fit_head,
     fuse,
     join,
@@ -188,6 +189,22 @@ def test_fitted_head_gives_back_the_probabilities_of_the_true_one():
     rows, error = reliability(fitted, fresh_sample)
     assert error < 0.02
     assert sum(row.share for row in rows) == pytest.approx(1)
+
+
+def test_best_threshold_by_hand_and_at_half_the_f1():
+    score = np.array([4, 3, 2, 1], np.float32)
+    sample = CalibrationSample(
+        score=score,
+        scene=np.zeros((4, 3)),
+        changed=np.array([True, False, True, False]),
+        weight=np.ones(4),
+    )
+    head = Head(slope=1.0, offset=2.0, quantiles=(0.0, 0.0, 0.0))
+    threshold, f1 = best_threshold(head, sample)
+    assert (threshold, f1) == (pytest.approx(0.5), pytest.approx(0.8))
+    true = Head(slope=1.3, offset=3.0, quantiles=(0.0, 0.0, 0.9))
+    threshold, f1 = best_threshold(true, made_sample(2, true))
+    assert threshold == pytest.approx(f1 / 2, abs=0.05)
 
 
 def test_head_stays_monotone_when_the_data_say_the_opposite():

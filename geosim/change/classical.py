@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +52,8 @@ class IrMad:
     """(bands, bands), the same for date 2, positively correlated with it."""
     correlations: NDArray[np.float64]
     """(bands,) canonical correlations, smallest first."""
+    variances: NDArray[np.float64]
+    """(bands,) variance of each MAD variate where nothing changed."""
     iterations: int
     """Rounds until they stood still."""
 
@@ -66,7 +68,7 @@ class IrMad:
         flat_before = before.reshape(len(before), -1).T - self.mean_before
         flat_after = after.reshape(len(after), -1).T - self.mean_after
         mad = flat_before @ self.vectors_before - flat_after @ self.vectors_after
-        squares = (mad**2 / _variances(self.correlations)).sum(axis=1)
+        squares = (mad**2 / self.variances).sum(axis=1)
         root: NDArray[np.float32] = np.sqrt(squares).astype(np.float32)
         return root.reshape(before.shape[1:])
 
@@ -95,19 +97,33 @@ def fit_irmad(before: NDArray[np.float32], after: NDArray[np.float32]) -> IrMad:
         if np.abs(model.correlations - previous).max() < _TOLERANCE:
             break
         previous = model.correlations
-        root = model.chi(
-            before.reshape(bands, 1, -1), after.reshape(bands, 1, -1)
-        ).ravel()
         # the probability of no change weighs each pixel in the next round
-        weights = chi2.sf(root.astype(np.float64) ** 2, bands)
+        weights = chi2.sf(_squares(model, before, after), bands)
         if weights.sum() <= 2 * bands:
             break
-    return model
+    return _standardised(model, before, after)
 
 
-def _variances(correlations: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Variance of each MAD variate: 2 (1 - correlation), never zero."""
-    return np.maximum(2.0 * (1.0 - correlations), 1e-12)
+def _squares(
+    model: IrMad, before: NDArray[np.float32], after: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Chi-squared statistic of each pixel of a (bands, n) sample."""
+    root = model.chi(before[:, None, :], after[:, None, :])[0]
+    squares: NDArray[np.float64] = root.astype(np.float64) ** 2
+    return squares
+
+
+def _standardised(
+    model: IrMad, before: NDArray[np.float32], after: NDArray[np.float32]
+) -> IrMad:
+    """The model with the variances that the unchanged half of the sample has.
+
+    The last weights trust the few pixels that fit best, whose variance is far too
+    small: with one band the statistic would be thousands of times too large.
+    """
+    typical = float(np.median(_squares(model, before, after)))
+    scale = typical / float(chi2.median(len(before)))
+    return replace(model, variances=model.variances * scale) if scale > 0 else model
 
 
 def _canonical(
@@ -132,5 +148,6 @@ def _canonical(
         vectors_before=a,
         vectors_after=b,
         correlations=correlations,
+        variances=np.maximum(2.0 * (1.0 - correlations), 1e-12),
         iterations=iteration,
     )

@@ -158,6 +158,8 @@ def _split_otsu(counts: NDArray[np.int64]) -> int:
     """First bin of the upper class, by scikit-image."""
     from skimage.filters import threshold_otsu  # slow to import, seldom needed
 
+    if np.count_nonzero(counts) < 2:  # noqa: PLR2004 - nothing to split
+        return HISTOGRAM_BINS - 1
     centres = np.arange(HISTOGRAM_BINS)
     return min(int(threshold_otsu(hist=(counts, centres))) + 1, HISTOGRAM_BINS - 1)
 

@@ -73,6 +73,7 @@ def sizes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(area in m2, perimeter in m) of each polygon on the WGS 84 ellipsoid.
 
+    The perimeter counts the edges of holes too, as in PostGIS and QGIS.
     NaN without a CRS: pixels have no size then.
     """
     if crs is None or not len(polygons):
@@ -83,9 +84,7 @@ def sizes(
     def apply(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack(to_degrees.transform(points[:, 0], points[:, 1]))
 
-    measured = [
-        _GEOD.geometry_area_perimeter(polygon)
-        for polygon in shapely.transform(polygons, apply)
-    ]
-    areas, perimeters = np.array(measured).T
-    return np.abs(areas), perimeters
+    placed = shapely.transform(polygons, apply)
+    areas = [abs(_GEOD.geometry_area_perimeter(polygon)[0]) for polygon in placed]
+    perimeters = [_GEOD.geometry_length(polygon.boundary) for polygon in placed]
+    return np.array(areas), np.array(perimeters)

@@ -74,7 +74,7 @@ def write_geopackage(
                 _set_last_change(database, _timestamp(created))
             os.replace(draft, path)  # noqa: PTH105
     except (OSError, RuntimeError, ValueError, sqlite3.Error) as error:
-        message = f"Cannot write the GeoPackage {path}: {error}"
+        message = f"cannot write '{path.name}': {error}"
         raise OutputError(message) from error
 
 

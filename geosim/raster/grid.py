@@ -335,7 +335,8 @@ def strips(grid: Grid, rows: int) -> Iterator[Window]:
 def sample_windows(grid: Grid, size: int, count: int) -> list[Window]:
     """At most `count` windows of `size` px spread evenly, deterministic, in row order.
 
-    Where the grid is hardly larger than the windows together, they cover it all.
+    Where the grid is not larger than the windows together, it is cut into blocks of
+    `size`, which can be more where it is narrow.
     """
     if grid.width * grid.height <= size * size * count:
         return list(blocks(grid, size))

@@ -172,7 +172,7 @@ def polygons(
         cos, sin = np.cos(turn), np.sin(turn)
         outline = corners @ np.array([(cos, sin), (-sin, cos)]) * radius
         outline += (row, col)
-        rows, cols = polygon(outline[:, 0], outline[:, 1], shape)  # type: ignore[no-untyped-call]
+        rows, cols = polygon(outline[:, 0], outline[:, 1], shape)
         labels[rows, cols] = label
     return labels
 

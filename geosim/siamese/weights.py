@@ -69,7 +69,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="20d9ed750da624b89526755c2e97f3bf3cf7c4e6b530809710f3eef73d2b7097",
+        sha256="205b9d1358a5de5977f09dc395ba2d3cfb60bff5bad22c08063257c384273ff4",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "

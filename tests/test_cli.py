@@ -1,0 +1,234 @@
+"""The command line: fast help, quiet and talkative runs, usage, progress bar."""
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from dataclasses import fields
+
+import pytest
+import typer
+from rasters import drawn_pair, write_pair
+from typer.testing import CliRunner
+
+import geosim
+from geosim import ChangeOptions
+from geosim.cli import app
+from geosim.options import DEFAULT_TILE
+
+CVA = ("--method", "cva")
+HEAVY = ("torch", "openvino", "rasterio", "geopandas", "scipy", "skimage")
+
+
+def call(root, *arguments, folder=None):
+    """`python cli.py ...` to its end."""
+    return subprocess.run(
+        [sys.executable, str(root / "cli.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder or root,
+    )
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return [path.name for path in write_pair(tmp_path, *drawn_pair())]
+
+
+# --- help
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["change", "--help"], ["--version"]])
+def test_help_answers_at_once(root, arguments):
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        done = call(root, *arguments)
+        seconds.append(time.perf_counter() - began)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        if min(seconds) < 0.7:
+            break
+    assert min(seconds) < 0.7
+
+
+def test_help_imports_nothing_heavy(root):
+    code = (
+        "import sys; sys.argv = ['geosim', 'change', '--help']\n"
+        "from geosim.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+    )
+    assert "--tile-size" in done.stdout
+    loaded = done.stderr.split()
+    assert "geosim" in loaded
+    assert set(HEAVY).isdisjoint(loaded)
+
+
+def test_version(root):
+    done = call(root, "--version")
+    assert done.stdout == f"geosim {geosim.__version__}\n"
+
+
+def test_no_command_shows_the_help():
+    done = CliRunner().invoke(app, [])
+    assert "change" in done.output
+
+
+def test_defaults_of_the_command_are_those_of_the_options():
+    command = typer.main.get_command(app).commands["change"]
+    given = {parameter.name: parameter.default for parameter in command.params}
+    defaults = ChangeOptions()
+    for field in fields(ChangeOptions):
+        wanted = getattr(defaults, field.name)
+        if field.name == "creation_options":
+            assert not given["co"]
+        elif field.name == "threads":
+            assert (given["threads"], wanted) == ("all", None)
+        elif field.name == "min_area":
+            assert given["min_area"] == str(wanted)
+        else:
+            assert given[field.name] == wanted, field.name
+
+
+def test_help_tells_the_defaults(root):
+    environment = os.environ | {"COLUMNS": "200", "TERM": "dumb"}
+    done = subprocess.run(
+        [sys.executable, str(root / "cli.py"), "change", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    text = " ".join(done.stdout.split())
+    defaults = ChangeOptions()
+    shown = (defaults.method, DEFAULT_TILE, defaults.min_area, defaults.memory)
+    for value in (*shown, defaults.weights, "change_BEFORE_AFTER"):
+        assert re.search(rf"\[default: \(?{re.escape(str(value))}\)?\]", text), value
+    assert " ." not in text.replace(" ..", "")
+
+
+# --- usage
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["change"],
+        ["change", "one.tif"],
+        ["change", "one.tif", "two.tif", "--wrong"],
+        ["change", "one.tif", "two.tif", "--method", "magic"],
+        ["change", "one.tif", "two.tif", "--memory", "much"],
+        ["chnage", "one.tif", "two.tif"],
+    ],
+)
+def test_wrong_usage(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert "Usage: " in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- what a run tells
+
+
+def test_results_on_stdout(root, tmp_path, pair):
+    done = call(root, "change", *pair, *CVA, "-o", "out", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = dict(line.split(None, 1) for line in done.stdout.splitlines())
+    assert re.fullmatch(r"[\d.]+ ha \([\d.]+ %\)", told["changed"])
+    assert told["polygons"] == "1"
+    assert told["threshold"] == "0.500 (auto)"
+    assert told["report"] == "out/report.html"
+    assert (tmp_path / told["change"]).is_file()
+    assert all(line.startswith("note: ") for line in done.stderr.splitlines())
+
+
+def test_quiet_prints_nothing(root, tmp_path, pair):
+    done = call(root, "change", *pair, *CVA, "-q", folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "change_1990_2020" / "change.tif").is_file()
+
+
+def test_quiet_still_tells_errors(root, tmp_path, pair):
+    done = call(root, "change", pair[0], "nowhere.tif", "-q", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+
+
+def test_verbose_tells_decisions(root, tmp_path, pair):
+    done = call(root, "change", *pair, *CVA, "-v", folder=tmp_path)
+    assert done.returncode == 0
+    assert "before: 1990.tif: bands 1, 2, 3, read as it is" in done.stderr
+    assert "engine: " in done.stderr
+    for stage in ("sampling", "scoring", "deciding"):
+        assert re.search(rf"^{stage}: [\d.]+ s$", done.stderr, re.MULTILINE)
+
+
+def test_json_alone_on_stdout(root, tmp_path, pair):
+    done = call(root, "change", *pair, *CVA, "--json", folder=tmp_path)
+    told = json.loads(done.stdout)
+    assert told["folder"] == "change_1990_2020"
+    assert told["options"]["method"] == "cva"
+
+
+def test_debug_shows_the_traceback(root, tmp_path, pair):
+    done = call(root, "change", pair[0], "nowhere.tif", "--debug", folder=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback (most recent call last)" in done.stderr
+    assert "RasterReadError" in done.stderr
+
+
+def on_terminal(command, folder):
+    """Run on a pseudo-terminal; exit code, stdout, what the terminal showed."""
+    master, slave = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        text=True,
+    ) as process:
+        os.close(slave)
+        shown = b""
+        while True:
+            ready, _, _ = select.select([master], [], [], 60)
+            try:
+                piece = os.read(master, 65536) if ready else b""
+            except OSError:
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(master)
+        stdout, _ = process.communicate(timeout=60)
+    return process.returncode, stdout, shown.decode()
+
+
+def test_progress_bar_on_a_terminal(root, tmp_path, pair):
+    small = ("--tile-size", "32", "--block-size", "16")
+    command = [sys.executable, str(root / "cli.py"), "change", *pair, *CVA, *small]
+    code, stdout, shown = on_terminal(command, tmp_path)
+    assert code == 0, shown
+    for stage in ("sampling", "scoring", "deciding", "writing"):
+        assert stage in shown
+    assert re.search(r"\d+\.\d\d tiles/s", shown)
+    assert "%" in shown
+    assert stdout.startswith("changed ")

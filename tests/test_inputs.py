@@ -1,0 +1,332 @@
+"""What rasters there are: methods, bands, types, nodata, plain pictures, grids."""
+
+import numpy as np
+import pytest
+import rasterio
+import rasterio.features
+import rasterio.warp
+from affine import Affine
+from rasterio.enums import ColorInterp
+from rasters import CHANGED, NORTH_UP, drawn_pair, on_lattice, read, write, write_pair
+
+from geosim import ChangeOptions, detect_change
+from geosim.errors import GridMismatchError, OptionError
+
+NODATA = 255
+CORNER = (slice(0, 90), slice(0, 50))
+"""Rows and columns of date 2 without data in some tests."""
+
+
+def compare(pair, tmp_path, method="cva", **options):
+    chosen = ChangeOptions(method=method, **options)
+    return detect_change(*pair, tmp_path / "result", chosen)
+
+
+def assert_rectangle_found(result, offset=(0, 0), reach=12):
+    """Most of the drawn change was found and nothing farther than `reach` from it."""
+    change = read(result.paths["change"], 1)
+    rows, cols = (
+        slice(place.start - skipped, place.stop - skipped)
+        for place, skipped in zip(CHANGED, offset, strict=True)
+    )
+    assert (change[rows, cols] == 1).mean() > 0.55
+    near = np.zeros(change.shape, bool)
+    near[
+        max(rows.start - reach, 0) : rows.stop + reach,
+        max(cols.start - reach, 0) : cols.stop + reach,
+    ] = True
+    assert not (change[~near] == 1).any()
+
+
+# --- methods and bands
+
+
+@pytest.mark.parametrize("method", ["siamese", "ssim", "cva", "irmad"])
+def test_every_method_finds_the_rectangle(tmp_path, method):
+    result = compare(write_pair(tmp_path, *drawn_pair()), tmp_path, method)
+    assert_rectangle_found(result)
+    assert result.record.method == method
+    with rasterio.open(result.paths["difference"]) as file:
+        levels = ("low", "mid", "high") if method == "siamese" else ()
+        assert file.descriptions == ("change", *levels, "ssim")
+        values = file.read(5 if levels else 2, masked=True) / 254
+        assert 0 <= values.min() <= values.max() <= 1
+
+
+@pytest.mark.parametrize("method", ["ssim", "cva", "irmad"])
+def test_six_bands(tmp_path, method):
+    pair = write_pair(tmp_path, *drawn_pair(bands=6))
+    result = compare(pair, tmp_path, method, bands="all")
+    assert_rectangle_found(result)
+    assert len(result.record.before.bands) == 6
+
+
+def test_network_takes_three_of_six_bands(tmp_path):
+    pair = write_pair(tmp_path, *drawn_pair(bands=6))
+    assert_rectangle_found(compare(pair, tmp_path, "siamese"))
+    with pytest.raises(OptionError, match="three bands"):
+        detect_change(*pair, tmp_path / "other", ChangeOptions(bands="all"))
+
+
+@pytest.mark.parametrize("method", ["siamese", "cva", "irmad"])
+def test_one_band(tmp_path, method):
+    pair = write_pair(tmp_path, *drawn_pair(bands=1))
+    assert_rectangle_found(compare(pair, tmp_path, method))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top"), [("uint16", 10_000), ("int16", 9_000), ("float32", 0.4)]
+)
+def test_other_number_types(tmp_path, dtype, top):
+    pair = write_pair(tmp_path, *drawn_pair(dtype=dtype, top=top))
+    result = compare(pair, tmp_path)
+    assert_rectangle_found(result)
+    assert result.record.before.dtype == dtype
+
+
+# --- plain pictures
+
+
+@pytest.mark.parametrize(("suffix", "driver"), [("png", "PNG"), ("jpg", "JPEG")])
+def test_plain_pictures(tmp_path, suffix, driver):
+    pair = write_pair(tmp_path, *drawn_pair(), suffix, crs=None, driver=driver)
+    result = compare(pair, tmp_path)
+    assert_rectangle_found(result)
+    assert any("areas are in pixels" in note for note in result.record.notes)
+    areas = result.record.areas
+    assert areas.changed_m2 is None
+    assert areas.valid_px == 200 * 240
+    changes = result.changes
+    assert changes.crs is None
+    assert changes["area_m2"].isna().all()
+    assert changes["area_px"].sum() == areas.changed_px > 0
+    assert changes.geometry.area.sum() == areas.changed_px
+    for name in ("change", "difference", "tiles"):
+        with rasterio.open(result.paths[name]) as file:
+            assert file.crs is None
+    with rasterio.open(result.paths["change"]) as file:
+        mask = rasterio.features.geometry_mask(
+            changes.geometry, file.shape, file.transform, invert=True
+        )
+        assert np.array_equal(mask, file.read(1) == 1)
+
+
+def test_plain_pictures_of_two_sizes_are_refused(tmp_path):
+    before, after = drawn_pair()
+    pair = write_pair(tmp_path, before, after[:, :-1], "png", crs=None, driver="PNG")
+    with pytest.raises(GridMismatchError, match="must have one size"):
+        compare(pair, tmp_path)
+
+
+# --- nodata
+
+
+def with_value(path, after, empty, **how):
+    after[:, empty] = 0
+    return write(path, np.where(empty, 0, np.maximum(after, 1)), nodata=0, **how)
+
+
+def with_nan(path, after, empty, **how):
+    values = np.where(empty, np.nan, after.astype("float32"))
+    return write(path, values.astype("float32"), **how)
+
+
+def with_alpha(path, after, empty, **how):
+    after[:, empty] = 0
+    alpha = np.where(empty, 0, 255).astype("uint8")
+    write(path, np.concatenate([after, alpha[None]]), **how)
+    with rasterio.open(path, "r+") as file:
+        kinds = ("red", "green", "blue", "alpha")
+        file.colorinterp = [ColorInterp[kind] for kind in kinds]
+    return path
+
+
+def with_mask(path, after, empty, **how):
+    after[:, empty] = 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        write(path, after, **how)
+        with rasterio.open(path, "r+") as file:
+            file.write_mask(~empty)
+    return path
+
+
+@pytest.mark.parametrize("placed", ["aligned", "warped"])
+@pytest.mark.parametrize("kind", [with_value, with_nan, with_alpha, with_mask])
+def test_nodata_is_never_change(tmp_path, kind, placed):
+    before, after = drawn_pair()
+    empty = np.zeros(after.shape[1:], bool)
+    empty[CORNER] = True
+    moved = Affine.translation(0.5, 0.25) if placed == "warped" else Affine.identity()
+    pair = (
+        write(tmp_path / "before.tif", before),
+        kind(tmp_path / "after.tif", after, empty, transform=NORTH_UP @ moved),
+    )
+    result = compare(pair, tmp_path)
+    assert result.record.after.warped == (placed == "warped")
+    change = read(result.paths["change"], 1)
+    nothing = change == NODATA
+    left, _, _, top = result.record.grid.bounds
+    rows, cols = round(NORTH_UP.f - top), round(left - NORTH_UP.c)
+    wanted = empty[rows:, cols:][: change.shape[0], : change.shape[1]]
+    if placed == "aligned":
+        assert np.array_equal(nothing, wanted)
+    else:
+        # half a pixel either way, and what the cubic kernel spreads of NaN
+        assert np.abs(nothing.sum() - wanted.sum()) < 3 * (90 + 50)
+        assert not nothing[95:].any()
+        assert nothing[:88, :48].all()
+    for band in read(result.paths["difference"]):
+        assert np.array_equal(band == NODATA, nothing)
+    assert_rectangle_found(result, (rows, cols))
+    # the wedge's edge is no change either: nothing within ten pixels of it
+    assert not (change[:100, :60] == 1).any()
+    tiles = read(result.paths["tiles"])
+    assert np.isfinite(tiles).all()
+
+
+def test_network_sees_no_edge_of_nodata(tmp_path):
+    before, after = drawn_pair()
+    empty = np.zeros(after.shape[1:], bool)
+    empty[CORNER] = True
+    pair = (
+        write(tmp_path / "before.tif", before),
+        with_value(tmp_path / "after.tif", after, empty),
+    )
+    result = compare(pair, tmp_path, "siamese", tile_size=50)
+    change = read(result.paths["change"], 1)
+    assert np.array_equal(change == NODATA, empty)
+    assert not (change[:100, :60] == 1).any()
+    assert_rectangle_found(result)
+    similarity, *_, valid = read(result.paths["tiles"])
+    assert valid[0, 0] == 0
+    assert np.isnan(similarity[0, 0])
+    assert np.isfinite(similarity[1:, 1:]).all()
+
+
+def test_zero_is_data_where_the_file_does_not_say_otherwise(tmp_path):
+    before, after = drawn_pair()
+    after[:, *CORNER] = 0
+    result = compare(write_pair(tmp_path, before, after), tmp_path)
+    assert (read(result.paths["change"], 1)[CORNER] == 1).mean() > 0.8
+
+
+def test_infinity_and_nan_of_date_1_are_no_data(tmp_path):
+    before, after = drawn_pair(dtype="float32", top=1)
+    before[1, 5:9, 5:9] = np.inf
+    before[0, 20:24, 20:24] = np.nan
+    result = compare(write_pair(tmp_path, before, after), tmp_path)
+    nothing = read(result.paths["change"], 1) == NODATA
+    assert nothing.sum() == 32
+    assert nothing[5:9, 5:9].all()
+    assert nothing[20:24, 20:24].all()
+    assert_rectangle_found(result)
+
+
+# --- grids
+
+
+@pytest.fixture
+def two_grids(tmp_path):
+    """Date 2 is larger, begins elsewhere and lies between the pixels of date 1."""
+    before, after = drawn_pair(height=240, width=260)
+    later = NORTH_UP @ Affine.translation(8.4, 4.3)
+    return (
+        write(tmp_path / "1990.tif", before[:, :200, :220]),
+        write(tmp_path / "2020.tif", after[:, 4:, 8:], transform=later),
+    )
+
+
+def grid_of(result):
+    grid = result.record.grid
+    return Affine(*grid.transform), grid.width, grid.height
+
+
+def test_result_lies_on_date_1s_grid(two_grids, tmp_path):
+    transform, width, height = grid_of(compare(two_grids, tmp_path))
+    assert on_lattice(transform, NORTH_UP)
+    # the part that both show
+    assert (transform.c, transform.f) == (NORTH_UP.c + 8, NORTH_UP.f - 4)
+    assert (width, height) == (212, 196)
+
+
+def test_grid_after(two_grids, tmp_path):
+    result = compare(two_grids, tmp_path, grid="after")
+    later = NORTH_UP @ Affine.translation(8.4, 4.3)
+    transform, width, height = grid_of(result)
+    assert on_lattice(transform, later)
+    assert (width, height) == (212, 196)
+    assert result.record.before.warped
+    assert not result.record.after.warped
+    assert_rectangle_found(result, (4, 8))
+
+
+def test_grid_of_a_third_raster(two_grids, tmp_path):
+    place = Affine(2.0, 0.0, 500_020.0, 0.0, -2.0, 5_399_990.0)
+    third = write(
+        tmp_path / "third.tif", np.zeros((1, 70, 80), "uint8"), transform=place
+    )
+    result = compare(two_grids, tmp_path, grid=str(third))
+    transform, width, height = grid_of(result)
+    assert on_lattice(transform, place)
+    assert (width, height) == (106, 98)
+    assert result.record.before.warped
+    assert result.record.after.warped
+    changes = result.changes
+    assert changes.geometry.union_all().centroid.coords[0] == pytest.approx(
+        (500_100, 5_399_915), abs=6
+    )
+
+
+def test_resolution(two_grids, tmp_path):
+    result = compare(two_grids, tmp_path, resolution=2.5)
+    transform, width, height = grid_of(result)
+    assert (transform.a, transform.e) == (2.5, -2.5)
+    assert on_lattice(transform, NORTH_UP @ Affine.scale(2.5))
+    assert abs(width - 212 / 2.5) <= 1
+    assert abs(height - 196 / 2.5) <= 1
+
+
+def test_bounds(two_grids, tmp_path):
+    bounds = (500_030.0, 5_399_860.0, 500_150.0, 5_399_960.0)
+    result = compare(two_grids, tmp_path, bounds=bounds)
+    assert result.record.grid.bounds == bounds
+    assert grid_of(result)[1:] == (120, 100)
+    assert_rectangle_found(result, (40, 30))
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
+def test_another_crs(tmp_path):
+    before, after = drawn_pair()
+    pair = [write(tmp_path / "before.tif", before)]
+    # date 2 in degrees, drawn with GDAL's own warper
+    source = write(tmp_path / "source.tif", after)
+    with rasterio.open(source) as file:
+        shape = rasterio.warp.calculate_default_transform(
+            file.crs, "EPSG:4326", file.width, file.height, *file.bounds
+        )
+        values = np.zeros((3, shape[2], shape[1]), "uint8")
+        rasterio.warp.reproject(
+            file.read(),
+            values,
+            src_crs=file.crs,
+            src_transform=file.transform,
+            dst_crs="EPSG:4326",
+            dst_transform=shape[0],
+            resampling=rasterio.warp.Resampling.cubic,
+        )
+    pair.append(
+        write(
+            tmp_path / "after.tif",
+            values,
+            crs="EPSG:4326",
+            transform=shape[0],
+            nodata=0,
+        )
+    )
+    result = compare(pair, tmp_path)
+    transform, width, height = grid_of(result)
+    assert on_lattice(transform, NORTH_UP)
+    assert (width, height) == (240, 200)
+    rows, cols = (round(NORTH_UP.f - transform.f), round(transform.c - NORTH_UP.c))
+    assert_rectangle_found(result, (rows, cols))
+    assert result.record.after.placement.startswith("warped to the grid")

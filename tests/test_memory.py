@@ -1,0 +1,109 @@
+"""Memory is what --memory says, not what the raster is."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.windows import Window
+from rasters import NORTH_UP, UTM, texture
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc"),
+]
+
+LIMIT_MB = 2000
+BLOCK = 1000
+"""Side of the squares that the large pair is drawn in."""
+
+
+def draw(folder, side):
+    """Write a pair of side x side px, square by square; the paths come back."""
+    ground = (texture(3, BLOCK, BLOCK) * 220).astype("uint8") + 10
+    grain = np.random.default_rng(5).integers(-3, 4, ground.shape)
+    paths = folder / "1990.tif", folder / "2020.tif"
+    profile = {
+        "driver": "GTiff",
+        "count": 3,
+        "dtype": "uint8",
+        "width": side,
+        "height": side,
+        "crs": UTM,
+        "transform": NORTH_UP,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "compress": "deflate",
+        "zlevel": 1,
+        "num_threads": "all_cpus",
+    }
+    with (
+        rasterio.open(paths[0], "w", **profile) as before,
+        rasterio.open(paths[1], "w", **profile) as after,
+    ):
+        for row in range(0, side, BLOCK):
+            for col in range(0, side, BLOCK):
+                turned = np.rot90(ground, (row + col) // BLOCK, axes=(1, 2))
+                later = (turned + grain).astype("uint8")
+                place = 100 + (row // 7 + col // 11) % 700
+                later[:, place : place + 60, 300:420] = 245
+                window = Window(col, row, BLOCK, BLOCK)
+                before.write(turned, window=window)
+                after.write(later, window=window)
+    return paths
+
+
+def peak(root, folder, pair, *arguments):
+    """Largest resident memory in MB and seconds of a run."""
+    command = [sys.executable, str(root / "cli.py"), "change", *map(str, pair)]
+    began = time.monotonic()
+    largest = 0
+    with subprocess.Popen(
+        [*command, "-q", "--memory", "1500", *arguments, "-o", str(folder / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            found = [
+                int(line.split()[1])
+                for line in status.read_text().splitlines()
+                if line.startswith("VmHWM")
+            ]
+            largest = max([largest, *found])
+            time.sleep(0.1)
+        assert process.returncode == 0, process.stderr.read()
+    return largest * 1024 / 1e6, time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def peaks(root, tmp_path_factory):
+    """Peak of the small and of the large pair."""
+    found = {}
+    for side in (4000, 20_000):
+        folder = tmp_path_factory.mktemp(f"side{side}")
+        pair = draw(folder, side)
+        found[side] = peak(root, folder, pair, "--method", "cva")
+        for path in folder.rglob("*.tif"):
+            path.unlink()
+    return found
+
+
+def test_a_raster_of_25_times_the_size_takes_the_same_memory(peaks, record_property):
+    for side, (megabytes, seconds) in peaks.items():
+        record_property(f"{side} px", f"{megabytes:.0f} MB, {seconds:.0f} s")
+        print(f"{side} px: {megabytes:.0f} MB, {seconds:.0f} s")  # noqa: T201
+    (small, _), (large, _) = peaks.values()
+    assert max(small, large) <= LIMIT_MB
+    assert abs(large - small) <= 0.2 * max(small, large)
+
+
+def test_the_network_keeps_to_the_memory(root, tmp_path):
+    pair = draw(tmp_path, 2000)
+    megabytes, seconds = peak(root, tmp_path, pair)
+    print(f"network, 2000 px: {megabytes:.0f} MB, {seconds:.0f} s")  # noqa: T201
+    assert megabytes <= LIMIT_MB

@@ -1,0 +1,172 @@
+"""Radiometry: against scikit-image and answers worked by hand."""
+
+import numpy as np
+import pytest
+from skimage.exposure import match_histograms
+
+from geosim.raster.radiometry import fit
+
+
+def apply_flat(model, before, after, valid=None):
+    """Apply to (bands, n) samples."""
+    shape = (1, before.shape[1])
+    valid = np.ones(shape, bool) if valid is None else valid[None]
+    one, two = model.apply(before[:, None], after[:, None], valid)
+    return one[:, 0], two[:, 0]
+
+
+def bytes_sample(seed, n=40_000):
+    rng = np.random.default_rng(seed)
+    before = np.clip(rng.normal((90, 120, 60), (30, 20, 25), (n, 3)), 0, 255)
+    after = np.clip(0.7 * before + 40 + rng.normal(0, 4, (n, 3)), 0, 255)
+    return before.round().T.astype(np.float32), after.round().T.astype(np.float32)
+
+
+def test_bytes_match_as_scikit_image_does():
+    before, after = bytes_sample(1)
+    _, matched = apply_flat(fit(before, after, dtype="uint8"), before, after)
+    wanted = match_histograms(after, before, channel_axis=0)
+    off = np.abs(matched * 255 - wanted)
+    # they share a level's pixels at its middle, scikit-image at its end
+    assert off.mean() < 0.75
+    assert np.quantile(off, 0.999) < 3
+
+
+def test_few_floats_match_as_scikit_image_does():
+    rng = np.random.default_rng(2)
+    before = rng.gamma(2, 100, (2, 1000)).astype(np.float32)
+    after = (5 * rng.gamma(2, 100, (2, 1000)) + 7).astype(np.float32)
+    model = fit(before, after, dtype="float32")
+    _, matched = apply_flat(model, before, after)
+    wanted = match_histograms(after, before, channel_axis=0)
+    scaled = np.clip(
+        (wanted - model.low[:, None]) / (model.high - model.low)[:, None], 0, 1
+    )
+    assert matched == pytest.approx(scaled, abs=1e-5)
+
+
+def test_many_floats_match_as_scikit_image_does():
+    rng = np.random.default_rng(3)
+    before = rng.gamma(2, 100, (1, 20_000)).astype(np.float32)
+    after = np.sqrt(rng.gamma(2, 100, (1, 20_000))).astype(np.float32)
+    model = fit(before, after, dtype="uint16")
+    _, matched = apply_flat(model, before, after)
+    wanted = match_histograms(after, before, channel_axis=0)
+    scaled = np.clip((wanted - model.low) / (model.high - model.low), 0, 1)
+    assert matched == pytest.approx(scaled, abs=0.01)
+    assert np.abs(matched - scaled).mean() < 0.0005
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_any_rising_curve_is_undone(dtype):
+    before, _ = bytes_sample(4)
+    after = (before**0.8 * 2 + 5).astype(np.float32)
+    one, two = apply_flat(fit(before, after, dtype=dtype), before, after)
+    assert two == pytest.approx(one, abs=0.006)
+
+
+def test_matching_is_per_band():
+    before = np.array([[0, 100, 200], [10, 20, 30]], np.float32)
+    after = np.array([[1, 2, 3], [30, 20, 10]], np.float32)
+    _, two = apply_flat(fit(before, after, dtype="uint8"), before, after)
+    assert two * 255 == pytest.approx(np.array([[0, 100, 200], [30, 20, 10]]), abs=1e-4)
+
+
+def test_changed_pixels_stay_changed():
+    before, after = bytes_sample(5)
+    after[:, :400] = 255 - after[:, :400]
+    one, two = apply_flat(fit(before, after, dtype="uint8"), before, after)
+    difference = np.abs(one - two).mean(axis=0)
+    assert difference[:400].mean() > 5 * difference[400:].mean()
+
+
+def test_linear_by_hand():
+    # quartiles 25, 50, 75 become 10, 20, 30: a gain of 0.4 and an offset of 0
+    after = np.arange(0, 101, dtype=np.float32)[None]
+    before = after * 0.4
+    model = fit(before, after, dtype="uint8", how="linear")
+    _, two = apply_flat(model, before, after)
+    assert two == pytest.approx(before / 255, abs=1e-6)
+
+
+def test_linear_is_not_led_by_few_changes():
+    before, after = bytes_sample(6)
+    undone = apply_flat(fit(before, after, dtype="uint8", how="linear"), before, after)
+    after[:, :400] = 255
+    spoilt = apply_flat(fit(before, after, dtype="uint8", how="linear"), before, after)
+    assert undone[1][:, 400:] == pytest.approx(spoilt[1][:, 400:], abs=0.02)
+
+
+def test_none_leaves_date_2():
+    before, after = bytes_sample(7)
+    one, two = apply_flat(fit(before, after, dtype="uint8", how="none"), before, after)
+    assert one == pytest.approx(before / 255)
+    assert two == pytest.approx(after / 255)
+
+
+def test_bytes_keep_their_range():
+    before = np.array([[100, 110, 120]], np.float32)
+    one, _ = apply_flat(fit(before, before, dtype="uint8"), before, before)
+    assert one == pytest.approx(before / 255)
+
+
+def test_other_types_are_stretched_between_percentiles():
+    before = np.linspace(1000, 3000, 1001, dtype=np.float32)[None]
+    model = fit(before, before, dtype="uint16")
+    assert model.low == pytest.approx([1020])
+    assert model.high == pytest.approx([2980])
+    one, two = apply_flat(model, before, before)
+    assert one[0, [0, 500, -1]] == pytest.approx([0, 0.5, 1], abs=1e-5)
+    assert one == pytest.approx(two, abs=1e-3)
+
+
+def test_what_has_no_data_holds_the_scenes_mean_on_both_dates():
+    before, after = bytes_sample(8)
+    model = fit(before, after, dtype="uint8")
+    mean = (before / 255).mean(axis=1, dtype=float)
+    assert model.mean == pytest.approx(mean, abs=1e-6)
+    before[:, 3], after[:, 4], before[:, 5] = np.nan, -9999, np.inf
+    valid = np.ones(before.shape[1], bool)
+    valid[3:6] = False
+    one, two = apply_flat(model, before, after, valid)
+    for band in range(3):
+        assert (one[band, 3:6] == model.mean[band]).all()
+        assert (two[band, 3:6] == model.mean[band]).all()
+    assert np.isfinite(one).all()
+    assert np.isfinite(two).all()
+
+
+@pytest.mark.parametrize("how", ["histogram", "linear", "none"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "mixed"])
+@pytest.mark.parametrize("constant", ["before", "after", "both"])
+def test_constant_bands(how, dtype, constant):
+    rng = np.random.default_rng(9)
+    before, after = rng.uniform(0, 255, (2, 1, 500)).astype(np.float32)
+    if constant != "after":
+        before[:] = 70
+    if constant != "before":
+        after[:] = 90
+    one, two = apply_flat(fit(before, after, dtype=dtype, how=how), before, after)
+    for date in (one, two):
+        assert date.dtype == np.float32
+        assert np.isfinite(date).all()
+        assert date.min() >= 0
+        assert date.max() <= 1
+    if constant == "both" and how != "none":
+        assert (one == two).all()
+
+
+def test_one_pixel():
+    one = np.array([[5.0]], np.float32)
+    for how in ("histogram", "linear", "none"):
+        found = apply_flat(fit(one, 2 * one, dtype="float32", how=how), one, 2 * one)
+        assert np.isfinite(found).all()
+
+
+def test_inputs_stay_untouched():
+    before, after = bytes_sample(10)
+    copies = before.copy(), after.copy()
+    model = fit(before, after, dtype="uint8")
+    apply_flat(model, before, after, np.zeros(before.shape[1], bool))
+    assert (before == copies[0]).all()
+    assert (after == copies[1]).all()

@@ -1,0 +1,330 @@
+"""Bad input, bad places, interruptions: one line, the right exit code, no trace.
+
+All through the real command line in a process of its own.
+"""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from affine import Affine
+from rasters import crop, drawn_pair, listing, read, write, write_pair
+
+CVA = ("--method", "cva")
+MISSING = "no such file; check the path"
+
+
+def start(root, folder, *arguments, limit=None):
+    """Begin `python cli.py change ...` in `folder`."""
+    environment = dict(os.environ)
+    environment.pop("PYTHONWARNINGS", None)
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return subprocess.Popen(
+        [sys.executable, str(root / "cli.py"), "change", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=None if limit is None else limited,  # noqa: PLW1509
+    )
+
+
+def outcome(process):
+    """Exit code, stdout, stderr."""
+    stdout, stderr = process.communicate(timeout=120)
+    return process.returncode, stdout, stderr
+
+
+def assert_refused(done, wanted, code=1):
+    """One line on stderr that holds `wanted`, nothing on stdout."""
+    found, stdout, stderr = done
+    assert stderr.count("\n") == 1, stderr
+    assert stderr.startswith("error: ")
+    assert wanted in stderr
+    assert stdout == ""
+    assert found == code
+
+
+@pytest.fixture
+def refuse(root, tmp_path):
+    """Run on inputs in `tmp_path`, which must be refused and leave no trace."""
+
+    def run(wanted, *arguments, **how):
+        before = listing(tmp_path)
+        assert_refused(outcome(start(root, tmp_path, *arguments, **how)), wanted)
+        assert listing(tmp_path) == before
+
+    return run
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return [path.name for path in write_pair(tmp_path, *drawn_pair())]
+
+
+# --- inputs
+
+
+def test_missing_file(refuse, pair):
+    refuse(f"cannot open 'nowhere.tif' as a raster: {MISSING}", "nowhere.tif", pair[1])
+
+
+def test_missing_second_file(refuse, pair):
+    refuse(f"cannot open 'nowhere.tif' as a raster: {MISSING}", pair[0], "nowhere.tif")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95])
+@pytest.mark.parametrize("tiled", [False, True])
+def test_truncated_tiff(refuse, tmp_path, pair, share, tiled):
+    path = tmp_path / "cut.tif"
+    before, _ = drawn_pair()
+    layout = {"tiled": True, "blockxsize": 64, "blockysize": 64} if tiled else {}
+    write(path, before, compress="deflate", **layout)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    refuse("'cut.tif'", "cut.tif", pair[1], *CVA)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello\n", b"II*\0", b"\x89PNG\r\n\x1a\n"])
+def test_not_a_raster(refuse, tmp_path, pair, content):
+    (tmp_path / "text.tif").write_bytes(content)
+    refuse("cannot open 'text.tif' as a raster: ", "text.tif", pair[1])
+
+
+def test_a_folder(refuse, tmp_path, pair):
+    (tmp_path / "folder").mkdir()
+    refuse("cannot open 'folder' as a raster: ", "folder", pair[1])
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_no_crs_on_one_side(refuse, tmp_path, pair, side):
+    write(tmp_path / "nocrs.tif", drawn_pair()[0], crs=None)
+    pair[side] = "nocrs.tif"
+    lacking = ("before", "after")[side]
+    refuse(f"{lacking} has none; assign it with", *pair)
+
+
+def test_no_overlap(refuse, tmp_path, pair):
+    far = Affine(1, 0, 700_000, 0, -1, 5_400_000)
+    write(tmp_path / "far.tif", drawn_pair()[0], transform=far)
+    refuse("the two rasters must overlap: before covers (", pair[0], "far.tif")
+
+
+def test_all_nodata(refuse, tmp_path, pair):
+    write(tmp_path / "empty.tif", np.zeros((3, 200, 240), "uint8"), nodata=0)
+    refuse("no pixel has data on both dates", pair[0], "empty.tif")
+
+
+def test_nothing_but_nan(refuse, tmp_path):
+    values = np.full((1, 64, 64), np.nan, "float32")
+    write(tmp_path / "nan.tif", values)
+    refuse("no pixel has data on both dates", "nan.tif", "nan.tif", *CVA)
+
+
+def test_zero_bands(refuse, tmp_path, pair):
+    values = drawn_pair()[0]
+    for table in ("one", "two"):
+        more = {"append_subdataset": "yes"} if table == "two" else {}
+        write(tmp_path / "box.gpkg", values, driver="GPKG", raster_table=table, **more)
+    refuse("'box.gpkg' has no bands of its own", "box.gpkg", pair[1])
+
+
+def test_one_pixel(refuse, tmp_path):
+    write(tmp_path / "one.tif", np.ones((3, 1, 1), "uint8"))
+    refuse("must be at least 32 x 32 px; it is 1 x 1 px", "one.tif", "one.tif")
+
+
+def test_tile_larger_than_the_raster(refuse, pair):
+    refuse(
+        "--tile-size 1024 is larger than the common area of 240 x 200 px",
+        *pair,
+        "--tile-size",
+        1024,
+    )
+
+
+def test_other_number_of_bands(refuse, tmp_path, pair):
+    write(tmp_path / "two.tif", drawn_pair(bands=2)[0])
+    refuse("both dates need the same bands", pair[0], "two.tif")
+
+
+def test_option_values(refuse, pair):
+    refuse("--block-size wants a multiple of 16", *pair, "--block-size", 100)
+    refuse("--threshold wants", *pair, "--threshold", "high")
+    refuse("--bands wants numbers from 1 to 3", *pair, "--bands", "7")
+    refuse("--memory wants at least 500 MB", *pair, "--memory", 10)
+
+
+def test_creation_options(refuse, pair):
+    """GDAL ignores most of these; one ends the process, one leaves the grid."""
+    refuse("--co wants KEY=VALUE; found 'COMPRESS'", *pair, "--co", "COMPRESS")
+    refuse("--co COMPRESS wants NONE, LZW, ", *pair, "--co", "COMPRESS=WRONG")
+    refuse("--co COMPRESS wants NONE, LZW, ", *pair, "--co", "compress=jpeg")
+    refuse("--co BLOCKSIZE wants 128, 256, ", *pair, "--co", "BLOCKSIZE=abc")
+    refuse("--co wants one of BIGTIFF, ", *pair, "--co", "TARGET_SRS=EPSG:3857")
+
+
+def test_weights_that_are_none(refuse, tmp_path, pair):
+    (tmp_path / "my.safetensors").write_bytes(b"nothing of the kind")
+    refuse("my.safetensors", *pair, "--weights", "my.safetensors")
+
+
+# --- the output folder
+
+
+def test_output_below_a_file(refuse, tmp_path, pair):
+    (tmp_path / "file").write_text("mine")
+    refuse("cannot write into", *pair, *CVA, "-o", "file/out")
+
+
+def test_output_is_a_file(refuse, tmp_path, pair):
+    (tmp_path / "file").write_text("mine")
+    refuse("'file' must be a folder, but is a file", *pair, *CVA, "-o", "file")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc")  # noqa: PTH112
+def test_output_that_cannot_be_written(refuse, pair):
+    refuse("cannot write into '/proc", *pair, *CVA, "-o", "/proc/geosim")
+
+
+def test_existing_result(root, refuse, tmp_path, pair):
+    code, _, stderr = outcome(start(root, tmp_path, *pair, *CVA, "-o", "out"))
+    assert (code, stderr) == (0, stderr)
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    refuse("'out' holds a result already", *pair, *CVA, "-o", "out")
+    old = listing(tmp_path / "out")
+    rerun = (*pair, *CVA, "-o", "out", "--threshold", "0.9", "--overwrite")
+    code, _, stderr = outcome(start(root, tmp_path, *rerun))
+    assert code == 0, stderr
+    new = listing(tmp_path / "out")
+    assert set(new) == set(old)
+    assert new["notes.txt"] == b"mine"
+    assert new["run.json"] != old["run.json"]
+    assert (read(tmp_path / "out" / "change.tif") == 1).any()
+
+
+def test_a_refused_rerun_leaves_the_old_result(root, refuse, tmp_path, pair):
+    code, *_ = outcome(start(root, tmp_path, *pair, *CVA, "-o", "out"))
+    assert code == 0
+    rerun = (*pair, *CVA, "-o", "out", "--overwrite")
+    refuse("cannot write '", *rerun, limit=60_000)
+
+
+# --- a full disk
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 32 MB of its own."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if not (mount and umount):
+        pytest.skip("no mount command")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = [mount, "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted: {done.stderr.strip()}")
+    yield folder
+    subprocess.run([umount, str(folder)], check=True)
+
+
+def fill(folder, leave=0):
+    """Leave so many bytes on the disk."""
+    room = shutil.disk_usage(folder).free - leave
+    with (folder / "fill").open("wb", buffering=0) as file:
+        try:
+            while room > 0:
+                room -= file.write(b"x" * min(room, 1 << 16))
+        except OSError:
+            return
+
+
+def test_disk_too_small_is_refused_before_any_work(root, sample_pair, small_disk):
+    fill(small_disk, leave=10_000_000)
+    began = time.monotonic()
+    done = outcome(start(root, small_disk, *sample_pair, "-o", "out"))
+    assert time.monotonic() - began < 10
+    assert_refused(done, "the result and its working files need up to 20 MB, but")
+    assert set(listing(small_disk)) == {"fill"}
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["difference.work.tif", pytest.param("change.tif", marks=pytest.mark.slow)],
+)
+def test_disk_that_fills_up(root, small_disk, sample_pair, stage):
+    """Someone else takes the room while geosim works."""
+    arguments = (*sample_pair, *CVA, "-o", "out", "--block-size", 256)
+    process = start(root, small_disk, *arguments)
+
+    def watch():
+        while process.poll() is None:
+            if any(small_disk.glob(f".out.partial-*/{stage}")):
+                fill(small_disk)
+                return
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    done = outcome(process)
+    watcher.join()
+    assert_refused(done, "cannot write '")
+    assert "no space left on the disk" in done[2] or "disk is full" in done[2]
+    assert set(listing(small_disk)) == {"fill"}
+
+
+@pytest.mark.parametrize("kilobytes", [4, 90, 110])
+def test_files_that_may_not_grow(refuse, pair, kilobytes):
+    """The limit is met in the first pass and in the GeoPackage."""
+    refuse("cannot write '", *pair, *CVA, limit=1024 * kilobytes)
+
+
+# --- interruption
+
+
+def interrupt(root, folder, pair, number, again):
+    """Send a signal once or more while the network scores.
+
+    Returns:
+        Exit code, stderr, seconds to the end.
+    """
+    process = start(root, folder, *pair, "-o", "out", "--block-size", 64)
+    deadline = time.monotonic() + 60
+    while not any(folder.glob(".out.partial-*/scores.work.tif")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(1.0)
+    began = time.monotonic()
+    process.send_signal(number)
+    for _ in range(again):
+        time.sleep(0.1)
+        process.send_signal(number)
+    code, stdout, stderr = outcome(process)
+    assert stdout == ""
+    return code, stderr, time.monotonic() - began
+
+
+@pytest.mark.parametrize(("number", "again"), [(signal.SIGINT, 1), (signal.SIGTERM, 0)])
+def test_interrupted_while_scoring(root, tmp_path, sample_pair, number, again):
+    pair = [
+        crop(path, tmp_path / path.name, (100, 300, 640, 640)) for path in sample_pair
+    ]
+    before = listing(tmp_path)
+    code, stderr, seconds = interrupt(root, tmp_path, pair, number, again)
+    assert stderr == "interrupted: nothing was written\n"
+    assert code == 130
+    assert listing(tmp_path) == before
+    assert seconds < 10
