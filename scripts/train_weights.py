@@ -7,9 +7,9 @@ ImageNet VGG16. The stages, each kept in FOLDER so that a broken run resumes:
 
 1. `start.safetensors`: the ImageNet trunk, whitened PCA embedding, unfitted head.
 2. `trained.safetensors`: gentle contrastive training, stopped by held-out places.
-3. `--share` of the way from 1 to 2 (WiSE-FT), embedding and head fitted again:
-   `final.safetensors`, the file to ship. Its sha256 is printed; put it into
-   `geosim.siamese.weights.WEIGHTS` and NOTICE.md together with the file.
+3. `--share` of the way from 1 to 2 (WiSE-FT), level weights rebalanced, embedding and
+   head fitted again: `final.safetensors`, the file to ship. Its sha256 is printed; put
+   it into `geosim.siamese.weights.WEIGHTS` and NOTICE.md together with the file.
 
 `calibration.json` holds the reliability of the head on places it was not fitted on.
 """
@@ -25,7 +25,7 @@ import torch
 from open_imagery import Split, open_imagery
 from safetensors.numpy import load_file
 
-from geosim.siamese.architecture import EMBEDDING_RELU
+from geosim.siamese.architecture import EMBEDDING_RELU, INITIAL_LEVEL_WEIGHTS
 from geosim.siamese.calibration import (
     CalibrationSample,
     best_threshold,
@@ -48,7 +48,9 @@ from geosim.siamese.training import (
 from geosim.siamese.validation import (
     TrainingConfig,
     draw,
+    rebalanced,
     to_batch,
+    validate,
 )
 from geosim.siamese.weights import DEFAULT_WEIGHTS, save_weights
 
@@ -152,6 +154,21 @@ def between(options: argparse.Namespace, first: Path, last: Path) -> SiameseVGG1
     states = [model.state_dict() for model in models]
     models[1].load_state_dict(average_states(*states, share=options.share))
     return models[1]
+
+
+def balance(
+    model: SiameseVGG16, first: Path, imagery: Split, options: argparse.Namespace
+) -> None:
+    """Give the deep levels back some of the weight that training took from them."""
+    config = TrainingConfig()
+    untrained = SiameseVGG16().eval()
+    load_state(untrained, first)
+    before = validate(untrained, imagery.fit, config)
+    after = validate(model, imagery.fit, config)
+    weights = rebalanced(INITIAL_LEVEL_WEIGHTS, before, after, share=options.rebalance)
+    with torch.no_grad():
+        model.head.level_weights.copy_(torch.tensor(weights))
+    tell(f"level weights {', '.join(f'{weight:.3f}' for weight in weights)}")
 
 
 def fit_embedding(
@@ -273,6 +290,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=400)
     parser.add_argument("--scenes", type=int, default=20)
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--rebalance", type=float, default=0.25)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
@@ -280,6 +298,7 @@ def main() -> None:
     first = start(options, imagery)
     last = trained(options, imagery, first)
     model = between(options, first, last)
+    balance(model, first, imagery, options)
     fit_embedding(model, imagery.train, options)
     report = calibrate(model, imagery, options)
     (options.work / "calibration.json").write_text(json.dumps(report, indent=1) + "\n")

@@ -70,8 +70,8 @@ def assert_same(result, reference):
         pytest.param("siamese", 208, 2, marks=pytest.mark.slow),
         ("ssim", 208, 2),
         pytest.param("ssim", 2048, 2, marks=pytest.mark.slow),
-        ("cva", 64, 2),
-        ("irmad", 208, 2),
+        ("cva", 112, 2),
+        pytest.param("irmad", 208, 2, marks=pytest.mark.slow),
     ],
 )
 def test_blocks_and_threads_leave_the_answer_alone(

@@ -24,7 +24,7 @@ BLOCK = 1000
 def draw(folder, side):
     """Write a pair of side x side px, square by square; the paths come back."""
     ground = (texture(3, BLOCK, BLOCK) * 220).astype("uint8") + 10
-    grain = np.random.default_rng(5).integers(-3, 4, ground.shape)
+    grain = np.random.default_rng(5).normal(0.0, 2.0, ground.shape)
     paths = folder / "1990.tif", folder / "2020.tif"
     profile = {
         "driver": "GTiff",
@@ -49,8 +49,8 @@ def draw(folder, side):
             for col in range(0, side, BLOCK):
                 turned = np.rot90(ground, (row + col) // BLOCK, axes=(1, 2))
                 later = (turned + grain).astype("uint8")
-                place = 100 + (row // 7 + col // 11) % 700
-                later[:, place : place + 60, 300:420] = 245
+                place = 100 + (row // 7 + col // 11) % 500
+                later[:, place : place + 300, 300:600] = ground[:, :300, :300] // 3
                 window = Window(col, row, BLOCK, BLOCK)
                 before.write(turned, window=window)
                 after.write(later, window=window)

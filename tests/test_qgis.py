@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from scipy.ndimage import distance_transform_edt
 from shapely import box
 
 from geosim.publish import styles
@@ -271,3 +272,27 @@ def test_rasters_and_polygons_of_plain_pictures_lie_on_each_other(tmp_path):
         assert changed != [255, 255, 255]
         if name != "map":  # the tiles below colour the rest of the map
             assert_colour(same, [255, 255, 255])
+
+
+def deepest(mask):
+    """(col, row) of the pixel of a mask that lies farthest from its edge."""
+    depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    row, col = np.unravel_index(int(depth.argmax()), mask.shape)
+    return col + 0.5, row + 0.5
+
+
+@pytest.mark.qgis
+def test_the_result_of_a_real_run(sample_result, tmp_path):
+    with rasterio.open(sample_result.paths["change"]) as file:
+        decision, transform = file.read(1), file.transform
+    places = [deepest(decision == value) for value in (1, 0, 255)]
+    points = [at(transform, *place) for place in places]
+    told = load_in_qgis(sample_result.folder, points, tmp_path)
+    assert_all_styled(told)
+    changed, same, nodata = told["layers"]["change.tif"]["colours"]
+    assert_colour(changed, styles.CHANGE_COLOUR[:3])
+    assert_colour(same, [255, 255, 255])
+    assert_colour(nodata, [255, 255, 255])
+    outline, same, _ = told["layers"]["layer changes"]["colours"]
+    assert_colour(outline, over_white((*styles.CHANGE_COLOUR[:3], 64)))
+    assert_colour(same, [255, 255, 255])

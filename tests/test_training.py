@@ -31,8 +31,10 @@ from geosim.siamese.training import (  # noqa: E402
 )
 from geosim.siamese.validation import (  # noqa: E402
     TrainingConfig,
+    Validation,
     average_precision,
     draw,
+    rebalanced,
     validate,
 )
 
@@ -226,3 +228,23 @@ def test_sampling_leaves_out_the_unsure_and_the_most_different():
     assert sample.score[~sample.changed].max() == pytest.approx(90, abs=1)
     assert not set(range(5)) & set(sample.score.astype(int))
     assert sample.weight.sum() == pytest.approx(1)
+
+
+def test_rebalanced_gives_back_the_share_asked_for():
+    def validation(means):
+        return Validation(
+            step=0,
+            loss=0.0,
+            average_precision=0.0,
+            by_source={},
+            by_level=(0.0, 0.0),
+            unchanged_means=means,
+        )
+
+    before, after = validation((0.2, 0.4)), validation((0.2, 0.1))
+    keep, half, full = (
+        rebalanced((10.0, 5.0), before, after, share=share) for share in (0, 0.5, 1)
+    )
+    assert keep == [10.0, 5.0]
+    assert half == pytest.approx([10.0, 10.0])
+    assert full == pytest.approx([10.0, 20.0])

@@ -144,6 +144,30 @@ def validate(
     )
 
 
+def rebalanced(
+    level_weights: Sequence[float],
+    before: Validation,
+    after: Validation,
+    *,
+    share: float,
+) -> list[float]:
+    """Level weights that give each level back some of its share of the score.
+
+    Training shrinks the distances where nothing changed, the deep levels' most; with
+    the old weights the first level would rule alone.
+
+    Args:
+        level_weights: Weights that suited the network before training.
+        before: Its validation before training.
+        after: Its validation after training.
+        share: 0 keeps the weights, 1 gives each level the part of the nuisance it had
+            before; between them the geometric mean.
+    """
+    means = zip(before.unchanged_means, after.unchanged_means, strict=True)
+    pairs = zip(level_weights, means, strict=True)
+    return [weight * (old / new) ** share for weight, (old, new) in pairs]
+
+
 def _measure(model: SiameseVGG16, made: SyntheticPair) -> tuple[FloatArray, float]:
     """Smoothed distances (4, H, W) and contrastive loss of one pair."""
     images, changed, valid = to_batch([made])

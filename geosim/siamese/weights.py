@@ -69,7 +69,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="205b9d1358a5de5977f09dc395ba2d3cfb60bff5bad22c08063257c384273ff4",
+        sha256="f92ff3349d6e6fc0e409834bdf4679220e2aee52c09def2073206756dff77bbe",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
