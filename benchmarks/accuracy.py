@@ -9,7 +9,7 @@ setting may be fitted or selected on these sets.
 
 The columns: AP and ROC area of the smoothed score, AP of the probability, F1 at the
 best single threshold of the probability (what a perfect threshold would give), F1 and
-flagged fraction at the given probability (0.5), and prevalence.
+flagged fraction at the given probability (that of `--threshold auto`), prevalence.
 Beside the fused score each level's own AP is shown.
 """
 
@@ -23,6 +23,7 @@ import numpy as np
 import rasterio
 import torch
 
+from geosim.change.threshold import AUTO_PROBABILITY
 from geosim.siamese.calibration import Head, fuse, scene_quantiles, smoothed_distances
 from geosim.siamese.network import SiameseVGG16, load_state
 from geosim.siamese.pairs import ImagePair, prepare_pair
@@ -110,7 +111,7 @@ def measure(
     weights: np.ndarray,
     scenes: Iterator[Labelled],
     *,
-    threshold: float = 0.5,
+    threshold: float = AUTO_PROBABILITY,
 ) -> dict[str, float]:
     """All figures of one set."""
     scores, chances, truths, levels = [], [], [], []
@@ -150,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", default="geosim-vgg16-1")
-    parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--threshold", type=float, default=AUTO_PROBABILITY)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.manual_seed(0)

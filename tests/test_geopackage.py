@@ -109,6 +109,6 @@ def test_an_older_file_is_replaced_as_a_whole(tmp_path):
 
 def test_what_cannot_be_written_is_refused_in_one_line(tmp_path):
     path = tmp_path / "absent" / "changes.gpkg"
-    with pytest.raises(OutputError, match=r"Cannot write .*changes\.gpkg") as caught:
+    with pytest.raises(OutputError, match=r"cannot write .*changes\.gpkg") as caught:
         write_geopackage(path, {"changes": polygons()}, {}, created=CREATED)
     assert "\n" not in str(caught.value)

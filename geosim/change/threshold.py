@@ -24,7 +24,7 @@ Rule = Literal["auto", "otsu", "kapur"]
 _STILL = 1e-6
 """The mixture is fitted when no mean moves by more than this."""
 
-_BALANCE = 0.2
+AUTO_PROBABILITY = 0.2
 """Probability from which the F1 of held-out open pairs with pasted changes was largest
 (0.18 there; `scripts/train_weights.py` prints it). A map that weighs misses and false
 alarms alike draws its line at half of the F1 it can reach, not at 0.5 (Lipton et al.
@@ -145,7 +145,7 @@ def choose_threshold(
         return Threshold(value=rule, rule="fixed", reason="fixed by the user")
     if rule == "auto":
         return Threshold(
-            value=_BALANCE,
+            value=AUTO_PROBABILITY,
             rule="auto",
             reason="balances missed changes and false alarms on held-out imagery",
         )
