@@ -23,10 +23,10 @@ from geosim.change.scores import (
 )
 from geosim.change.threshold import Threshold, choose_threshold
 from geosim.change.vectorize import Outlines
-from geosim.raster.grid import Grid, strips
+from geosim.raster.grid import Grid, Window, strips
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import shapely
     from numpy.typing import NDArray
@@ -66,6 +66,15 @@ class Decision:
     """Pixels of the kept objects."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Rasters:
+    """The working rasters of the second pass."""
+
+    scores: WorkRaster
+    layers: WorkRaster
+    change: WorkRaster
+
+
 def decide(  # noqa: PLR0913 - one call, all of it by name
     grid: Grid,
     *,
@@ -93,21 +102,12 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         preview_cell: pixels per preview pixel.
         progress: called with the number of pixels done since the last call.
     """
+    rasters = _Rasters(scores=scores, layers=layers, change=change)
     probability = scorer.probability(counts)
     threshold = choose_threshold(options.threshold, counts, _per_bin(probability))
-    level_of = _probability_levels(probability)
-    row_areas = grid.row_areas()
     finder = ObjectFinder()
-    histogram = np.zeros(UNIT_NODATA + 1, np.int64)
-    valid_m2 = 0.0
-    for window in strips(grid, STRIP_ROWS):
-        levels = level_of[scores.read(window, 1)]
-        layers.write(levels, window, 1)
-        histogram += np.bincount(levels.ravel(), minlength=UNIT_NODATA + 1)
-        areas = row_areas[window.row_off : window.row_end]
-        valid_m2 += float(((levels != UNIT_NODATA).sum(axis=1) * areas).sum())
-        finder.add(_changed(levels, threshold), levels, areas)
-        progress(window.width * window.height)
+    levels = _probability_levels(probability)
+    histogram, valid_m2 = _find(grid, rasters, levels, threshold, finder, progress)
     minimum = options.min_area
     objects = finder.finish(
         min_pixels=int(np.ceil(minimum.value)) if minimum.unit == "px" else 1,
@@ -116,31 +116,58 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     tiles = CellSums(grid.width, grid.height, tile_size, 1)
     preview = CellSums(grid.width, grid.height, preview_cell, 3)
     outlines = Outlines()
-    for number, window in enumerate(strips(grid, STRIP_ROWS)):
-        levels = layers.read(window, 1)
-        kept = objects.numbers(number, _changed(levels, threshold))
+    for window, levels, kept in _kept(grid, rasters, objects, threshold):
         valid = levels != UNIT_NODATA
         decision = np.where(valid, (kept > 0) * CHANGED, NODATA).astype(np.uint8)
         change.write(decision, window, 1)
         outlines.add(kept, window.row_off)
         tiles.add(window.row_off, 0, (kept > 0)[None])
-        preview.add(
-            window.row_off,
-            0,
-            np.stack([valid, levels * valid, kept > 0], dtype=np.int32),
-        )
+        shown = np.stack([valid, levels * valid, kept > 0], dtype=np.int32)
+        preview.add(window.row_off, 0, shown)
         progress(window.width * window.height)
     return Decision(
         threshold=threshold,
-        histogram=histogram[:UNIT_NODATA],
+        histogram=histogram,
         objects=objects,
         outlines=outlines.joined(len(objects.pixels)),
         tiles=tiles,
         preview=preview,
-        valid_px=int(histogram[:UNIT_NODATA].sum()),
+        valid_px=int(histogram.sum()),
         valid_m2=valid_m2,
         changed_px=int(objects.pixels.sum()),
     )
+
+
+def _find(
+    grid: Grid,
+    rasters: _Rasters,
+    level_of: NDArray[np.uint8],
+    threshold: Threshold,
+    finder: ObjectFinder,
+    progress: Callable[[int], None],
+) -> tuple[NDArray[np.int64], float]:
+    """Write the probability, find the objects; (histogram of levels, valid area)."""
+    row_areas = grid.row_areas()
+    histogram = np.zeros(UNIT_NODATA + 1, np.int64)
+    valid_m2 = 0.0
+    for window in strips(grid, STRIP_ROWS):
+        levels = level_of[rasters.scores.read(window, 1)]
+        rasters.layers.write(levels, window, 1)
+        histogram += np.bincount(levels.ravel(), minlength=UNIT_NODATA + 1)
+        areas = row_areas[window.row_off : window.row_end]
+        valid_m2 += float(((levels != UNIT_NODATA).sum(axis=1) * areas).sum())
+        finder.add(_changed(levels, threshold), levels, areas)
+        progress(window.width * window.height)
+    return histogram[:UNIT_NODATA], valid_m2
+
+
+def _kept(
+    grid: Grid, rasters: _Rasters, objects: Objects, threshold: Threshold
+) -> Iterator[tuple[Window, NDArray[np.uint8], NDArray[np.int32]]]:
+    """The second run: each strip's probability levels and numbers of kept objects."""
+    for number, window in enumerate(strips(grid, STRIP_ROWS)):
+        levels = rasters.layers.read(window, 1)
+        yield window, levels, objects.numbers(number, _changed(levels, threshold))
 
 
 def _changed(levels: NDArray[np.uint8], threshold: Threshold) -> NDArray[np.bool_]:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from geosim.deciding import Decision
     from geosim.options import ChangeOptions
     from geosim.raster.grid import Grid
-    from geosim.raster.scene import Scene, Source
+    from geosim.raster.scene import Scene
+    from geosim.raster.source import Source
     from geosim.sampling import Sample
     from geosim.scanning import Scan
     from geosim.scoring import Scorer

@@ -11,7 +11,7 @@ import rasterio
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.errors import OptionError
-from geosim.raster.scene import plain_images_welcome
+from geosim.raster.source import plain_images_welcome
 
 if TYPE_CHECKING:
     from pathlib import Path

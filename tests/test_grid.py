@@ -14,13 +14,12 @@ from geosim.raster.grid import (
     Grid,
     Window,
     blocks,
-    common_grid,
-    extent_on,
     pixel_offset,
     same_crs,
     sample_windows,
     strips,
 )
+from geosim.raster.overlap import common_grid, extent_on
 
 UTM = pyproj.CRS.from_epsg(32633)
 WGS84 = pyproj.CRS.from_epsg(4326)

@@ -10,8 +10,6 @@ import numpy as np
 import pyproj
 from affine import Affine
 
-from geosim.errors import GridMismatchError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -194,126 +192,6 @@ def pixel_offset(reference: Grid, other: Grid) -> tuple[int, int] | None:
         if abs(at_row - row - row0) > SAME_GRID_TOLERANCE:
             return None
     return col0, row0
-
-
-def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]:
-    """(col_min, row_min, col_max, row_max) of `other`'s outline on `reference`.
-
-    Raises:
-        GridMismatchError: the outline cannot be expressed in the reference's CRS.
-    """
-    x, y = other.outline()
-    if not same_crs(reference.crs, other.crs):
-        step = pyproj.Transformer.from_crs(other.crs, reference.crs, always_xy=True)
-        x, y = step.transform(x, y)
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise GridMismatchError(
-            "the two rasters must overlap; one lies where the other's coordinate "
-            "system is not defined; check the CRS of both"
-        )
-    col, row = at(~reference.transform, np.asarray(x), np.asarray(y))
-    return float(col.min()), float(row.min()), float(col.max()), float(row.max())
-
-
-def common_grid(
-    before: Grid,
-    after: Grid,
-    *,
-    reference: Grid | None = None,
-    resolution: float | None = None,
-    bounds: tuple[float, float, float, float] | None = None,
-) -> Grid:
-    """The grid on which both dates are read: the reference's pixels, cut to both.
-
-    Args:
-        before: grid of date 1.
-        after: grid of date 2.
-        reference: whose pixels to use; date 1's where None.
-        resolution: another pixel size in the reference CRS's units.
-        bounds: (left, bottom, right, top) in the reference CRS's units to cut to.
-
-    Raises:
-        GridMismatchError: a CRS on one side only, plain images of two sizes, or no
-            overlap.
-    """
-    reference = reference or before
-    if before.crs is None or after.crs is None or reference.crs is None:
-        return _plain_grid(before, after, reference)
-    if resolution is not None:
-        reference = _resampled(reference, resolution)
-    extents = [extent_on(reference, before), extent_on(reference, after)]
-    if bounds is not None:
-        extents.append(_bounds_on(reference, bounds))
-    low = np.max([e[:2] for e in extents], axis=0)
-    high = np.min([e[2:] for e in extents], axis=0)
-    # a pixel belongs to the grid when its centre does; the slack absorbs rounding
-    slack = SAME_GRID_TOLERANCE
-    col, row = (math.ceil(v - 0.5 - slack) for v in low)
-    col_end, row_end = (math.floor(v + 0.5 + slack) for v in high)
-    if col_end <= col or row_end <= row:
-        raise GridMismatchError(_no_overlap_message(before, after, bounds))
-    return reference.cut(Window(col, row, col_end - col, row_end - row))
-
-
-def _plain_grid(before: Grid, after: Grid, reference: Grid) -> Grid:
-    """The grid of two images without CRS: same size, pixel on pixel."""
-    if before.crs is not None or after.crs is not None:
-        has, lacks = ("before", "after") if before.crs else ("after", "before")
-        raise GridMismatchError(
-            f"both rasters need a coordinate reference system or neither: {has} has "
-            f"one, {lacks} has none; assign it with 'gdal_edit.py -a_srs EPSG:CODE'"
-        )
-    if (before.width, before.height) != (after.width, after.height):
-        raise GridMismatchError(
-            "images without a coordinate reference system must have one size: before "
-            f"is {before.width} x {before.height} px, after {after.width} x "
-            f"{after.height} px; resize or georeference them"
-        )
-    if reference.crs is not None:
-        raise GridMismatchError(
-            "--grid names a georeferenced raster, but the two images have no "
-            "coordinate reference system; leave --grid out"
-        )
-    return before
-
-
-def _resampled(grid: Grid, resolution: float) -> Grid:
-    """The same extent and orientation with square pixels of `resolution`."""
-    wide, high = grid.pixel_size
-    scaled = grid.transform @ Affine.scale(resolution / wide, resolution / high)
-    return Grid(
-        crs=grid.crs,
-        transform=scaled,
-        width=max(math.ceil(grid.width * wide / resolution - 1e-6), 1),
-        height=max(math.ceil(grid.height * high / resolution - 1e-6), 1),
-    )
-
-
-def _bounds_on(
-    grid: Grid, bounds: tuple[float, float, float, float]
-) -> tuple[float, float, float, float]:
-    """Bounds in the grid's CRS as (col_min, row_min, col_max, row_max)."""
-    left, bottom, right, top = bounds
-    x, y = np.array([left, right, right, left]), np.array([bottom, bottom, top, top])
-    col, row = at(~grid.transform, x, y)
-    return float(col.min()), float(row.min()), float(col.max()), float(row.max())
-
-
-def _no_overlap_message(
-    before: Grid, after: Grid, bounds: tuple[float, float, float, float] | None
-) -> str:
-    """One line that names both extents."""
-
-    def extent(grid: Grid) -> str:
-        corners = "({:.6g}, {:.6g}, {:.6g}, {:.6g})".format(*grid.bounds)
-        authority = grid.crs.to_authority() if grid.crs else None
-        return f"{corners} in {':'.join(authority) if authority else 'its own CRS'}"
-
-    with_bounds = f" within the bounds {bounds}" if bounds else ""
-    return (
-        f"the two rasters must overlap{with_bounds}: before covers {extent(before)}, "
-        f"after {extent(after)}; check that both show the same place"
-    )
 
 
 def blocks(grid: Grid, size: int) -> Iterator[Window]:

@@ -7,29 +7,28 @@ the window it was read with.
 
 from __future__ import annotations
 
-import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyproj
-import rasterio
 from affine import Affine
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
-from geosim.errors import GridMismatchError, NoDataError, OptionError, RasterReadError
-from geosim.raster.bands import choose_bands
-from geosim.raster.grid import (
-    Grid,
-    Window,
-    at,
-    common_grid,
-    pixel_offset,
-    same_crs,
+from geosim.errors import OptionError
+from geosim.raster.grid import Grid, Window, at, pixel_offset, same_crs
+from geosim.raster.overlap import common_grid
+from geosim.raster.source import (
+    Source,
+    alpha_band,
+    describe,
+    has_mask,
+    nodata_apart,
+    one_line_errors,
+    open_raster,
 )
 
 if TYPE_CHECKING:
@@ -45,32 +44,6 @@ _PLAIN_CRS = "EPSG:3857"
 
 _WARP_TOLERANCE = 1e-3
 """Largest error in pixels of GDAL's transform (rasterio 1.4 refuses 0)."""
-
-_PICTURE = Affine.scale(1.0, -1.0)
-"""Geotransform of plain images, rows downwards as QGIS draws them: without it polygons
-and rasters would lie mirrored to each other."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """What a raster file says of itself."""
-
-    path: str
-    """As the user gave it; anything that GDAL opens."""
-    driver: str
-    """GDAL's name of the format."""
-    grid: Grid
-    """The file's own grid."""
-    dtype: str
-    """Data type of the chosen bands."""
-    nodata: float | None
-    """Declared nodata value."""
-    bands: tuple[int, ...]
-    """Numbers (from 1) of the bands that are compared."""
-    band_names: tuple[str, ...]
-    """Their descriptions, or their numbers as text."""
-    tags: dict[str, str]
-    """The file's metadata tags."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +146,7 @@ class _OpenDate:
         col, row = window.col_off + self.offset[0], window.row_off + self.offset[1]
         place = RasterioWindow(col, row, window.width, window.height)
         bands = list(self.source.bands)
-        with _reading(self.source.path):
+        with one_line_errors(self.source.path):
             values = self.reader.read(bands, window=place).astype(np.float32)
             valid = np.isfinite(values).all(axis=0)
             if not self.warped:
@@ -181,44 +154,12 @@ class _OpenDate:
             # GDAL's masks heed only one of nodata value, alpha band and mask band
             readers = [self.reader, *([self.masked] if self.masked else [])]
             for reader in readers:
-                alpha = _alpha_band(reader)
+                alpha = alpha_band(reader)
                 if alpha is not None:
                     valid &= reader.read(alpha, window=place) > 0
-        if _nodata_apart(self.dataset):
+        if nodata_apart(self.dataset):
             valid &= (values != np.float32(self.dataset.nodata)).any(axis=0)
         return values, valid
-
-
-def _alpha_band(dataset: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
-    """Number of the alpha band."""
-    if ColorInterp.alpha not in dataset.colorinterp:
-        return None
-    return int(dataset.colorinterp.index(ColorInterp.alpha)) + 1
-
-
-def _has_mask(dataset: Any) -> bool:  # noqa: ANN401
-    """True where a mask, internal or beside the file, covers all bands."""
-    flags = dataset.mask_flag_enums[0]
-    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
-
-
-def _nodata_apart(dataset: Any) -> bool:  # noqa: ANN401
-    """True where a nodata value stands beside an alpha band or a mask."""
-    if dataset.nodata is None:
-        return False
-    return _alpha_band(dataset) is not None or _has_mask(dataset)
-
-
-@contextmanager
-def _reading(path: str) -> Iterator[None]:
-    """Turn GDAL's complaints into one line."""
-    try:
-        yield
-    except (RasterioError, rasterio.errors.RasterioIOError, OSError) as error:
-        cause = str(error.__cause__ or error).splitlines()[0]
-        raise RasterReadError(
-            f"cannot read '{path}': {cause}; is the file complete?"
-        ) from error
 
 
 @contextmanager
@@ -247,7 +188,7 @@ def open_scene(
         OptionError: a band that a file does not have.
     """
     with ExitStack() as stack:
-        datasets = [stack.enter_context(_open(path)) for path in (before, after)]
+        datasets = [stack.enter_context(open_raster(path)) for path in (before, after)]
         sources = [
             describe(path, dataset, bands)
             for path, dataset in zip((before, after), datasets, strict=True)
@@ -269,76 +210,6 @@ def open_scene(
         yield Scene(grid, dates[0], dates[1], stack)
 
 
-@contextmanager
-def plain_images_welcome() -> Iterator[None]:
-    """No warning for rasters without a geotransform: a run's notes tell of them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
-
-
-def _open(path: str) -> Any:  # noqa: ANN401 - rasterio has no types
-    """Open a raster for reading."""
-    try:
-        with plain_images_welcome():
-            dataset = rasterio.open(path)
-    except (RasterioError, OSError) as error:
-        raise RasterReadError(
-            f"cannot open '{path}' as a raster: {_cause(error, path)}"
-        ) from error
-    if dataset.count == 0:
-        dataset.close()
-        raise NoDataError(
-            f"'{path}' has no bands of its own; name one of its subdatasets "
-            "('gdalinfo' lists them)"
-        )
-    return dataset
-
-
-def _cause(error: BaseException, path: str) -> str:
-    """The reason in a few words."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "No such file" in text or "does not exist" in text:
-        return "no such file; check the path"
-    if "not recognized as" in text:
-        return "not a format that GDAL knows; a GeoTIFF, JPEG or PNG is wanted"
-    return text.removeprefix(f"{path}: ")
-
-
-def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN401
-    """What an open dataset says of itself."""
-    if dataset.crs is None and dataset.gcps[0] and dataset.transform.is_identity:
-        raise GridMismatchError(
-            f"'{path}' has ground control points but no geotransform; "
-            "run 'gdalwarp' on it first"
-        )
-    names = [text or "" for text in dataset.descriptions]
-    kinds = [kind.name for kind in dataset.colorinterp]
-    chosen = choose_bands(bands, kinds, names)
-    dtypes = {dataset.dtypes[number - 1] for number in chosen}
-    if any(name.startswith("complex") for name in dtypes):
-        raise OptionError(
-            f"'{path}' holds complex numbers; convert it to amplitude first"
-        )
-    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
-    plain = crs is None and dataset.transform.is_identity
-    return Source(
-        path=path,
-        driver=dataset.driver,
-        grid=Grid(
-            crs=crs,
-            transform=_PICTURE if plain else dataset.transform,
-            width=dataset.width,
-            height=dataset.height,
-        ),
-        dtype=str(np.result_type(*dtypes)),
-        nodata=dataset.nodata,
-        bands=chosen,
-        band_names=tuple(names[number - 1] or str(number) for number in chosen),
-        tags=dict(dataset.tags()),
-    )
-
-
 def _check_bands(before: Source, after: Source) -> None:
     """Both dates need the same number of bands."""
     if len(before.bands) != len(after.bands):
@@ -352,7 +223,7 @@ def _reference_grid(reference: str, sources: list[Source]) -> Grid:
     """The grid that `reference` names."""
     if reference in ("before", "after"):
         return sources[reference == "after"].grid
-    with _open(reference) as dataset:
+    with open_raster(reference) as dataset:
         return describe(reference, dataset, None).grid
 
 
@@ -372,7 +243,7 @@ def _open_on(dataset: Any, source: Source, grid: Grid, note: str = "") -> _OpenD
             )
     ratio = _size_ratio(source.grid, grid)
     method = Resampling.average if ratio > _DOWNSAMPLING else Resampling.cubic
-    two_kinds = source.nodata is not None and _has_mask(dataset)
+    two_kinds = source.nodata is not None and has_mask(dataset)
     return _OpenDate(
         source=source,
         dataset=dataset,
@@ -421,10 +292,10 @@ def _warped(
     GDAL's warper heeds a mask only where it knows of no nodata value: `by_mask`
     keeps it from it.
     """
-    has_alpha = _alpha_band(dataset) is not None
+    has_alpha = alpha_band(dataset) is not None
     nodata = source.nodata
     if nodata is None and source.dtype.startswith("float"):
-        nodata = None if has_alpha or _has_mask(dataset) else float("nan")
+        nodata = None if has_alpha or has_mask(dataset) else float("nan")
     plain = grid.crs is None
     crs = _PLAIN_CRS if plain else grid.crs.to_wkt()  # type: ignore[union-attr]
     options = {

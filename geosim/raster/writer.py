@@ -23,7 +23,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.errors import OutputError, ResultExistsError
-from geosim.raster.scene import plain_images_welcome
+from geosim.raster.source import plain_images_welcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

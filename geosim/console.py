@@ -1,0 +1,107 @@
+"""What the command line shows: progress bar, summary, decisions; no library noise.
+
+Functions that format return text, the command line prints it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from geosim.progress import Progress
+    from geosim.result import ChangeResult
+
+
+def hush_libraries() -> None:
+    """Keep C libraries off stderr until the process ends.
+
+    libtiff writes to file descriptor 2 what GDAL then reports as an error, so that
+    one cause would be told twice. What Python writes goes where it went.
+    """
+    own, standard = sys.stderr, 2
+    try:
+        if own.fileno() != standard:
+            return
+    except (AttributeError, OSError):  # stderr is closed or no file at all
+        return
+    own.flush()
+    kept = os.dup(standard)
+    sys.stderr = os.fdopen(
+        kept, "w", buffering=1, encoding=own.encoding, errors=own.errors
+    )
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, standard)
+    os.close(nowhere)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar per stage with tiles per second and the time left."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: float, total: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total, speed="")
+            task = tasks[stage]
+            rate = bar.tasks[task].speed
+            speed = f"{rate:.2f} tiles/s" if rate and stage == "scoring" else ""
+            bar.update(task, completed=done, speed=speed)
+
+        yield show
+
+
+def decisions(result: ChangeResult) -> list[str]:
+    """What was decided on the way, one line each."""
+    record = result.record
+    lines = [
+        f"{role}: {source.path}: bands {', '.join(map(str, source.bands))}, "
+        f"{source.placement}"
+        for role, source in (("before", record.before), ("after", record.after))
+    ]
+    lines.append(f"engine: {record.engine}")
+    lines += [f"{stage}: {seconds:.1f} s" for stage, seconds in record.timings.items()]
+    return lines
+
+
+def summary(result: ChangeResult) -> str:
+    """The closing table as text."""
+    record = result.record
+    areas, threshold, shift = record.areas, record.threshold, record.shift
+    changed = f"{areas.changed_px:,} px ({areas.changed_percent:.2f} %)"
+    if areas.changed_ha is not None:
+        changed = f"{areas.changed_ha:,.2f} ha ({areas.changed_percent:.2f} %)"
+    moved = "not measurable"
+    if shift is not None:
+        done = "corrected" if shift.corrected else "not corrected"
+        moved = f"{shift.rows:+.2f} rows, {shift.cols:+.2f} columns ({done})"
+    rows = [
+        ("changed", changed),
+        ("polygons", f"{record.polygons:,}"),
+        ("threshold", f"{threshold.value:.3f} ({threshold.rule})"),
+        ("shift found", moved),
+    ]
+    rows += [(name, os.fspath(path)) for name, path in result.paths.items()]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)

@@ -1,0 +1,150 @@
+"""One raster file: open it, say what it is, tell its complaints in one line."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyproj
+import rasterio
+from affine import Affine
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from geosim.errors import GridMismatchError, NoDataError, OptionError, RasterReadError
+from geosim.raster.bands import choose_bands
+from geosim.raster.grid import Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PICTURE = Affine.scale(1.0, -1.0)
+"""Geotransform of plain images, rows downwards as QGIS draws them: without it polygons
+and rasters would lie mirrored to each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a raster file says of itself."""
+
+    path: str
+    """As the user gave it; anything that GDAL opens."""
+    driver: str
+    """GDAL's name of the format."""
+    grid: Grid
+    """The file's own grid."""
+    dtype: str
+    """Data type of the chosen bands."""
+    nodata: float | None
+    """Declared nodata value."""
+    bands: tuple[int, ...]
+    """Numbers (from 1) of the bands that are compared."""
+    band_names: tuple[str, ...]
+    """Their descriptions, or their numbers as text."""
+    tags: dict[str, str]
+    """The file's metadata tags."""
+
+
+@contextmanager
+def plain_images_welcome() -> Iterator[None]:
+    """No warning for rasters without a geotransform: a run's notes tell of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def open_raster(path: str) -> Any:  # noqa: ANN401 - rasterio has no types
+    """Open a raster for reading."""
+    try:
+        with plain_images_welcome():
+            dataset = rasterio.open(path)
+    except (RasterioError, OSError) as error:
+        raise RasterReadError(
+            f"cannot open '{path}' as a raster: {_cause(error, path)}"
+        ) from error
+    if dataset.count == 0:
+        dataset.close()
+        raise NoDataError(
+            f"'{path}' has no bands of its own; name one of its subdatasets "
+            "('gdalinfo' lists them)"
+        )
+    return dataset
+
+
+def _cause(error: BaseException, path: str) -> str:
+    """The reason in a few words."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "No such file" in text or "does not exist" in text:
+        return "no such file; check the path"
+    if "not recognized as" in text:
+        return "not a format that GDAL knows; a GeoTIFF, JPEG or PNG is wanted"
+    return text.removeprefix(f"{path}: ")
+
+
+def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN401
+    """What an open dataset says of itself."""
+    if dataset.crs is None and dataset.gcps[0] and dataset.transform.is_identity:
+        raise GridMismatchError(
+            f"'{path}' has ground control points but no geotransform; "
+            "run 'gdalwarp' on it first"
+        )
+    names = [text or "" for text in dataset.descriptions]
+    kinds = [kind.name for kind in dataset.colorinterp]
+    chosen = choose_bands(bands, kinds, names)
+    dtypes = {dataset.dtypes[number - 1] for number in chosen}
+    if any(name.startswith("complex") for name in dtypes):
+        raise OptionError(
+            f"'{path}' holds complex numbers; convert it to amplitude first"
+        )
+    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
+    plain = crs is None and dataset.transform.is_identity
+    return Source(
+        path=path,
+        driver=dataset.driver,
+        grid=Grid(
+            crs=crs,
+            transform=_PICTURE if plain else dataset.transform,
+            width=dataset.width,
+            height=dataset.height,
+        ),
+        dtype=str(np.result_type(*dtypes)),
+        nodata=dataset.nodata,
+        bands=chosen,
+        band_names=tuple(names[number - 1] or str(number) for number in chosen),
+        tags=dict(dataset.tags()),
+    )
+
+
+@contextmanager
+def one_line_errors(path: str) -> Iterator[None]:
+    """Turn GDAL's complaints into one line."""
+    try:
+        yield
+    except (RasterioError, rasterio.errors.RasterioIOError, OSError) as error:
+        cause = str(error.__cause__ or error).splitlines()[0]
+        raise RasterReadError(
+            f"cannot read '{path}': {cause}; is the file complete?"
+        ) from error
+
+
+def alpha_band(dataset: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
+    """Number of the alpha band."""
+    if ColorInterp.alpha not in dataset.colorinterp:
+        return None
+    return int(dataset.colorinterp.index(ColorInterp.alpha)) + 1
+
+
+def has_mask(dataset: Any) -> bool:  # noqa: ANN401
+    """True where a mask, internal or beside the file, covers all bands."""
+    flags = dataset.mask_flag_enums[0]
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+
+
+def nodata_apart(dataset: Any) -> bool:  # noqa: ANN401
+    """True where a nodata value stands beside an alpha band or a mask."""
+    if dataset.nodata is None:
+        return False
+    return alpha_band(dataset) is not None or has_mask(dataset)
