@@ -3,8 +3,9 @@
     python benchmarks/end_to_end.py DATA
 
 DATA is a folder with `sztaki/`, `levir_cd/` and `oscd/`. Each pair goes through
-`detect_change`; AP and the best F1 are those of the band `change` of `difference.tif`
-(8 bit), F1 is that of `change.tif`. Pooled over the pixels of a set. For measuring only.
+`detect_change`; AP and the best F1 are those of the band `change` of
+`difference.tif` (8 bit), F1 is that of `change.tif`. Pooled over the pixels of a
+set. For measuring only.
 """
 
 import argparse
@@ -20,13 +21,14 @@ from accuracy import OSCD_CITIES, SZTAKI_CROP, curve
 from PIL import Image
 
 from geosim import detect_change
+from geosim.raster.source import plain_images_welcome
 
 Labelled = tuple[Path, Path, npt.NDArray[np.bool_]]
 
 
 def label(path: Path) -> npt.NDArray[np.bool_]:
     """True where a label raster says changed: 255 in PNG, 1 in TIFF."""
-    with rasterio.open(path) as dataset:
+    with plain_images_welcome(), rasterio.open(path) as dataset:
         values: npt.NDArray[Any] = dataset.read(1)
     return values > (127 if path.suffix == ".png" else 0)
 
