@@ -22,7 +22,7 @@ from geosim.change.scores import (
     score_histogram,
     unit_levels,
 )
-from geosim.raster.grid import Grid, Window, blocks
+from geosim.raster.grid import Grid, Window, blocks, even_size
 from geosim.siamese.architecture import STRIDE
 from geosim.siamese.engine import gem_cells, tile_similarity
 
@@ -170,7 +170,7 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
         scene: the open pair.
         radiometry: its fitted normalisation.
         scorer: the method.
-        block_size: side of a block in pixels, a multiple of 16.
+        block_size: largest side of a block in pixels, a multiple of 16.
         tile_size: side of a scoring tile.
         scores: takes the 16-bit scores, one band.
         layers: takes the method's bands and `ssim`; its first band is left alone.
@@ -189,15 +189,20 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
         else None,
     )
 
+    width = even_size(grid.width, block_size, STRIDE)
+    height = even_size(grid.height, block_size, STRIDE)
+
     def read(window: Window) -> Block:
-        return read_block(scene, radiometry, window, scorer.margin)
+        # one shape for all: the engine keeps its buffers and plans for each it sees
+        whole = Window(window.col_off, window.row_off, width, height)
+        return read_block(scene, radiometry, window, whole.grown(scorer.margin, STRIDE))
 
     def compare(block: Block) -> tuple[Block, BlockScores | None]:
         if not block.valid[block.inner].any():
             return block, None
         return block, scorer.score(block.before, block.after, block.valid)
 
-    windows = blocks(grid, block_size)
+    windows = blocks(grid, width, height)
     for block, found in ahead(compare, ahead(read, windows)):
         gather.take(block, found)
         progress(block.window.width * block.window.height)
@@ -211,10 +216,16 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
 
 
 def read_block(
-    scene: Scene, radiometry: Radiometry, window: Window, margin: int
+    scene: Scene, radiometry: Radiometry, window: Window, outer: Window
 ) -> Block:
-    """Read and normalise a block with its margin, mirrored beyond the raster's edge."""
-    outer = window.grown(margin, STRIDE)
+    """Read and normalise a block with its margin, mirrored beyond the raster's edge.
+
+    Args:
+        scene: the open pair.
+        radiometry: its fitted normalisation.
+        window: the block.
+        outer: the block with its margin; may stick out of the grid.
+    """
     pair = scene.read(outer)
     before, after = radiometry.apply(pair.before, pair.after, pair.valid)
     held = pair.window

@@ -57,7 +57,7 @@ def test_blocks_are_mirrored_beyond_the_edge(pair, margin, size):
     )
     seen = np.pad(valid, reach)
     for window in blocks(scene.grid, size):
-        block = read_block(scene, model, window, margin)
+        block = read_block(scene, model, window, window.grown(margin, 16))
         assert block.window == window
         assert block.outer == window.grown(margin, 16)
         assert block.outer.width % 16 == block.outer.height % 16 == 0

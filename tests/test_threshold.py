@@ -78,6 +78,19 @@ def test_mixture_finds_where_both_are_as_likely():
     assert found == pytest.approx(wanted, rel=0.15)
 
 
+@pytest.mark.parametrize("spread", [0.1, 0.5, 1.0])
+def test_one_class_has_hardly_any_change(spread):
+    logs = np.random.default_rng(4).normal(-3.0, spread, 100_000)
+    scores = np.sort(np.exp(logs))
+    posterior = mixture_probability(histogram(scores), CENTRES)
+    assert (posterior(scores) > 0.2).mean() < 0.01
+
+
+def test_equal_images_have_no_change():
+    posterior = mixture_probability(histogram(np.zeros(1000)), CENTRES)
+    assert posterior(np.zeros(1))[0] < 0.01
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 1.0])
 def test_mixture_is_a_rising_probability(share):
     scores, _ = two_classes(share=share)

@@ -24,6 +24,15 @@ Rule = Literal["auto", "otsu", "kapur"]
 _STILL = 1e-6
 """The mixture is fitted when no mean moves by more than this."""
 
+_SEPARATE = 2.0
+"""Two Gaussians that lie this many common spreads apart are two."""
+
+_OUTLIER = 4.0
+"""Spreads above the median from which a score is no longer of its class."""
+
+_LEAST_SPREAD = 0.05
+"""Spread of the logarithm of the score at least: constant scores have no outliers."""
+
 AUTO_PROBABILITY = 0.2
 """Probability from which the F1 of held-out open pairs with pasted changes was largest
 (0.18 there; `scripts/train_weights.py` prints it). A map that weighs misses and false
@@ -62,7 +71,10 @@ def mixture_probability(
     The score's logarithm is modelled as a mixture of unchanged and changed pixels,
     fitted by expectation maximisation (Bruzzone & Prieto 2000), started from the
     lower and upper parts of the distribution. The posterior of the upper component
-    is made monotone: a larger score is never less likely to be change.
+    is made monotone: a larger score is never less likely to be change. Where the two
+    components do not separate (Ashman's D below 2, Ashman et al. 1994) or the upper
+    one is the larger, there is no second class: only outliers of the one that there
+    is are taken for change.
 
     Returns:
         A function of rising scores that gives rising probabilities.
@@ -71,6 +83,9 @@ def mixture_probability(
     x = np.log(centres + offset)
     weight = counts / max(int(counts.sum()), 1)
     mean, spread, share = _fit_two_gaussians(x, weight)
+    separation = np.sqrt(2.0) * (mean[1] - mean[0]) / np.hypot(*spread)
+    if separation < _SEPARATE or share[1] > share[0]:
+        return _outlier_probability(x, weight, offset)
 
     def posterior(score: NDArray[np.float64]) -> NDArray[np.float64]:
         at = np.log(np.maximum(score, 0.0) + offset)[..., None]
@@ -79,6 +94,20 @@ def mixture_probability(
         value = _expit(log_odds[..., 1] - log_odds[..., 0])
         monotone = np.where(at[..., 0] < mean[0], 0.0, value)
         return np.maximum.accumulate(monotone)
+
+    return posterior
+
+
+def _outlier_probability(
+    x: NDArray[np.float64], weight: NDArray[np.float64], offset: float
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Logistic around `_OUTLIER` robust standard deviations above the median."""
+    middle, upper = histogram_quantiles(weight, x, (0.5, 0.84))  # type: ignore[arg-type]
+    spread = max(upper - middle, _LEAST_SPREAD)
+
+    def posterior(score: NDArray[np.float64]) -> NDArray[np.float64]:
+        at = np.log(np.maximum(score, 0.0) + offset)
+        return _expit(2.0 * ((at - middle) / spread - _OUTLIER))
 
     return posterior
 
