@@ -41,8 +41,12 @@ _BYTES_CLASSICAL = 400
 _BYTES_NETWORK = 2200
 """The same with the network: four buffers of 64 float32 channels for two dates."""
 
-BASE_MEMORY = 450
-"""MB that a run takes before it reads a block: libraries, GDAL's cache, weights."""
+_BASE_CLASSICAL = 450
+"""MB that a run takes beside its blocks: libraries, GDAL's cache, the sample, what the
+allocator keeps."""
+
+_BASE_NETWORK = 750
+"""The same with the network: its weights, as they came and as the engine packs them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,10 @@ class Scorer(Protocol):
     @property
     def bytes_per_pixel(self) -> int:
         """Memory that a pixel of a block takes."""
+
+    @property
+    def base_megabytes(self) -> int:
+        """Memory that a run takes beside its blocks."""
 
     @property
     def description(self) -> str:
@@ -110,6 +118,7 @@ class _Siamese:
     margin: int = BLOCK_MARGIN
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_NETWORK
+    base_megabytes: int = _BASE_NETWORK
 
     @property
     def description(self) -> str:
@@ -152,6 +161,7 @@ class _PerPixel:
     sigma: float = 0.0
     band_names: tuple[str, ...] = ()
     bytes_per_pixel: int = _BYTES_CLASSICAL
+    base_megabytes: int = _BASE_CLASSICAL
     weights: LoadedWeights | None = None
 
     def score(
@@ -240,12 +250,12 @@ def block_size(scorer: Scorer, options: ChangeOptions) -> int:
     """
     if options.block_size is not None:
         return options.block_size
-    room = (options.memory - BASE_MEMORY) * 1e6 / scorer.bytes_per_pixel
+    room = (options.memory - scorer.base_megabytes) * 1e6 / scorer.bytes_per_pixel
     side = (math.isqrt(max(int(room), 0)) - 2 * scorer.margin) // STRIDE * STRIDE
     if side < 4 * STRIDE:
         least = (4 * STRIDE + 2 * scorer.margin) ** 2 * scorer.bytes_per_pixel / 1e6
         raise OptionError(
             f"--memory {options.memory} is too little for this method; give at least "
-            f"{math.ceil(least + BASE_MEMORY)}"
+            f"{math.ceil(least + scorer.base_megabytes)}"
         )
     return min(side, 4096)
