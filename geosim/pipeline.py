@@ -136,7 +136,7 @@ def _analyse(
     grid = scene.grid
     with clock.stage("sampling", 1) as tick:
         sample = take_sample(scene, options)
-        scorer = METHODS[options.method](sample, options)
+        scorer = METHODS[options.method](sample, options, grid.ground_resolution())
         tick(1)
     size = block_size(scorer, options)
     rasters = _work_rasters(staging, grid, scorer, options)

@@ -17,7 +17,13 @@ from geosim.change.threshold import (
     mixture_probability,
 )
 from geosim.errors import OptionError
-from geosim.siamese.architecture import HEAD_QUANTILES, SMOOTHING_SIGMA, STRIDE
+from geosim.siamese.architecture import (
+    DEEP_FROM_METRES,
+    DEEP_GAIN,
+    HEAD_QUANTILES,
+    SMOOTHING_SIGMA,
+    STRIDE,
+)
 from geosim.siamese.engine import BLOCK_MARGIN, Engine, open_engine
 from geosim.siamese.weights import LoadedWeights, load_weights
 
@@ -115,6 +121,8 @@ class _Siamese:
     engine: Engine
     weights: LoadedWeights
     scale: ScoreScale
+    deep_gain: float
+    """Score per unit of distance at relu4_3 alone; 0 leaves it to the sum."""
     margin: int = BLOCK_MARGIN
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_NETWORK
@@ -131,8 +139,12 @@ class _Siamese:
         valid: NDArray[np.bool_],
     ) -> BlockScores:
         found = self.engine.differences(_as_rgb(before), _as_rgb(after))
+        score = smooth(found.score, valid, SMOOTHING_SIGMA)
+        if self.deep_gain > 0:
+            deep = smooth(found.high, valid, SMOOTHING_SIGMA)
+            np.maximum(score, np.float32(self.deep_gain) * deep, out=score)
         return BlockScores(
-            score=smooth(found.score, valid, SMOOTHING_SIGMA),
+            score=score,
             bands={"low": found.low, "mid": found.mid, "high": found.high},
             features=found.features,
         )
@@ -179,7 +191,9 @@ class _PerPixel:
         return posterior(self.scale.values())
 
 
-def _siamese(sample: Sample, options: ChangeOptions) -> Scorer:
+def _siamese(
+    sample: Sample, options: ChangeOptions, resolution: float | None
+) -> Scorer:
     bands = len(sample.before)
     if bands not in (1, 3):
         raise OptionError(
@@ -189,11 +203,17 @@ def _siamese(sample: Sample, options: ChangeOptions) -> Scorer:
     weights = load_weights(options.weights)
     engine = open_engine(weights, device=options.device, threads=options.thread_count)
     largest = float(weights.arrays["head.level_weights"].sum())
-    return _Siamese(engine=engine, weights=weights, scale=ScoreScale(largest=largest))
+    coarse = resolution is not None and resolution >= DEEP_FROM_METRES
+    return _Siamese(
+        engine=engine,
+        weights=weights,
+        scale=ScoreScale(largest=max(largest, DEEP_GAIN)),
+        deep_gain=DEEP_GAIN if coarse else 0.0,
+    )
 
 
-def _ssim(sample: Sample, options: ChangeOptions) -> Scorer:
-    del sample, options
+def _ssim(sample: Sample, options: ChangeOptions, resolution: float | None) -> Scorer:
+    del sample, options, resolution
     return _PerPixel(
         function=lambda before, after: (1.0 - ssim.ssim_map(before, after)) / 2.0,
         scale=ScoreScale(largest=1.0),
@@ -203,8 +223,8 @@ def _ssim(sample: Sample, options: ChangeOptions) -> Scorer:
     )
 
 
-def _cva(sample: Sample, options: ChangeOptions) -> Scorer:
-    del sample, options
+def _cva(sample: Sample, options: ChangeOptions, resolution: float | None) -> Scorer:
+    del sample, options, resolution
     return _PerPixel(
         function=cva_magnitude,
         scale=ScoreScale(largest=1.0),
@@ -213,8 +233,8 @@ def _cva(sample: Sample, options: ChangeOptions) -> Scorer:
     )
 
 
-def _irmad(sample: Sample, options: ChangeOptions) -> Scorer:
-    del options
+def _irmad(sample: Sample, options: ChangeOptions, resolution: float | None) -> Scorer:
+    del options, resolution
     valid = np.ones((1, sample.before.shape[1]), np.bool_)
     before, after = sample.radiometry.apply(
         sample.before[:, None, :], sample.after[:, None, :], valid
@@ -233,13 +253,13 @@ def _align(pixels: int) -> int:
     return math.ceil(pixels / STRIDE) * STRIDE
 
 
-METHODS: dict[Method, Callable[[Sample, ChangeOptions], Scorer]] = {
+METHODS: dict[Method, Callable[[Sample, ChangeOptions, float | None], Scorer]] = {
     "siamese": _siamese,
     "ssim": _ssim,
     "cva": _cva,
     "irmad": _irmad,
 }
-"""Method by name: fits itself to a sample of the scene."""
+"""Method by name: fits itself to a sample of the scene, given its pixel in metres."""
 
 
 def block_size(scorer: Scorer, options: ChangeOptions) -> int:
