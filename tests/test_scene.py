@@ -567,6 +567,14 @@ def test_complex_numbers(tmp_path, before):
         read_all(before, name)
 
 
+def test_palette_images(tmp_path, before):
+    name = write(tmp_path / "b.tif", np.ones((1, 60, 80), "uint8"))
+    with rasterio.open(name, "r+") as dataset:
+        dataset.write_colormap(1, {0: (0, 0, 0), 1: (255, 0, 0)})
+    with pytest.raises(OptionError, match="gdal_translate -expand rgb"):
+        read_all(before, name)
+
+
 def test_a_container_without_bands(tmp_path, before):
     path = tmp_path / "b.gpkg"
     values = np.ones((1, 20, 20), "uint8")

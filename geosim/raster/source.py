@@ -95,6 +95,11 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
     kinds = [kind.name for kind in dataset.colorinterp]
     chosen = choose_bands(bands, kinds, names)
     dtypes = {dataset.dtypes[number - 1] for number in chosen}
+    if any(kinds[number - 1] == "palette" for number in chosen):
+        raise OptionError(
+            f"'{path}' holds numbers of a colour palette, which cannot be compared; "
+            "make colours of them with 'gdal_translate -expand rgb'"
+        )
     if any(name.startswith("complex") for name in dtypes):
         raise OptionError(
             f"'{path}' holds complex numbers; convert it to amplitude first"
