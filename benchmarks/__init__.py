@@ -1,0 +1,1 @@
+"""Measurements of the whole program; none of it is installed."""
