@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.calibration import calibration_curve
@@ -89,6 +89,7 @@ def test_calibration_by_hand():
     assert error == pytest.approx((8 * 0.125 + 5 * 0.2) / 13)
 
 
+@settings(max_examples=40)
 @given(scored())
 def test_agrees_with_scikit_learn(case):
     levels, changed = case
