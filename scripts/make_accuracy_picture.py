@@ -19,7 +19,7 @@ from benchmarks.accuracy.sets import UNLABELLED
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "images" / "sample_accuracy.png"
 PANEL = 380
-COLOURS = 128
+COLOURS = 256
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     changed = labelled & (classes > 0)
     picture = sheet(seen, answer, changed, labelled, side=PANEL)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    quantized = picture.quantize(COLOURS, dither=Image.Dither.NONE)
+    quantized = picture.quantize(COLOURS, kmeans=2, dither=Image.Dither.NONE)
     quantized.save(PICTURE, optimize=True)
     found = int(np.count_nonzero(answer.decided & changed))
     f1 = 2 * found / (np.count_nonzero(answer.decided & labelled) + changed.sum())

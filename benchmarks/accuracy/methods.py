@@ -276,14 +276,14 @@ def _imagenet(path: Path) -> SiameseVGG16:
 
     from geosim.siamese.network import create_siamese_model
 
-    model = create_siamese_model(weights=None)
-    names = model.state_dict()
     try:
         stored = load_file(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"--imagenet wants a safetensors file; '{path}' cannot be read ({error})"
         ) from error
+    model = create_siamese_model(weights=None)
+    names = model.state_dict()
     tensors = {k: v.float() for k, v in stored.items() if k in names}
     found = model.load_state_dict(tensors, strict=False)
     missing = [name for name in found.missing_keys if name.startswith("features.")]
