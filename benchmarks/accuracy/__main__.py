@@ -64,7 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--markdown", type=Path, help="write the table here")
-    parser.add_argument("--maps", type=Path, help="folder for a PNG per scene")
+    parser.add_argument(
+        "--maps",
+        type=Path,
+        help="folder for a PNG per scene, of the first method that is asked for",
+    )
     parser.add_argument(
         "--threads", type=int, help="of the network; default: all cores"
     )
