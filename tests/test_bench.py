@@ -173,6 +173,7 @@ def test_all_methods_answer(data, tmp_path):
     [
         (["nowhere"], "found none in"),
         (["data", "--sets", "moon"], "--sets wants parts of my_no_change, pictures"),
+        (["data"], "found none (imagenet: no weights given"),
         (["data", "--imagenet", "data/six/t1.tif"], "--imagenet wants a safetensors"),
     ],
 )

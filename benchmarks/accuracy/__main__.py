@@ -90,6 +90,9 @@ def _run(options: argparse.Namespace) -> None:
     missing = {name: lacking(name, options.imagenet) for name in options.methods}
     missing = {name: why for name, why in missing.items() if why}
     methods = [name for name in options.methods if name not in missing]
+    if not methods:
+        reasons = ", ".join(f"{name}: {why}" for name, why in missing.items())
+        raise GeosimError(f"a method that can run is wanted; found none ({reasons})")
     scenes: dict[LabelledPair, Scene] = {}
     measured = []
     for found in sets:
