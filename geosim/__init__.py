@@ -8,11 +8,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from geosim.errors import GeosimError
+    from geosim.model_files import TrainResult
     from geosim.options import ChangeOptions, MinArea, TrainOptions
     from geosim.pipeline import detect_change
     from geosim.result import ChangeResult
     from geosim.siamese.network import create_siamese_model
-    from geosim.train import TrainResult, train_model
+    from geosim.train import train_model
 
 __all__ = [
     "ChangeOptions",
@@ -33,7 +34,7 @@ _HOMES = {
     "GeosimError": "geosim.errors",
     "MinArea": "geosim.options",
     "TrainOptions": "geosim.options",
-    "TrainResult": "geosim.train",
+    "TrainResult": "geosim.model_files",
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "train_model": "geosim.train",

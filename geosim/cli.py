@@ -12,7 +12,7 @@ import typer
 import geosim
 from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
-from geosim.errors import GeosimError, OptionError
+from geosim.errors import OptionError
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
 from geosim.raster.radiometry import Normalization
 from geosim.refusing import refusing

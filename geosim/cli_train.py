@@ -12,7 +12,7 @@ from geosim.options import TrainOptions, parse_threads
 from geosim.refusing import refusing
 
 if TYPE_CHECKING:
-    from geosim.train import TrainResult
+    from geosim.model_files import TrainResult
 
 DEFAULTS = TrainOptions()
 
@@ -36,18 +36,18 @@ def train(  # noqa: PLR0913 - the options are the command
         ),
     ] = None,
     steps: Annotated[
-        int, typer.Option(help="Steps of each of the two fits at most.")
+        int, typer.Option(help="Steps of the first fit at most.")
     ] = DEFAULTS.steps,
     validation: Annotated[
         str,
         typer.Option(
-            help="Share of the pairs to hold out, or a folder of other pairs.",
+            help="Share to hold out, or a folder of other pairs.",
             metavar="SHARE|FOLDER",
         ),
     ] = str(DEFAULTS.validation),
     refit: Annotated[
         bool,
-        typer.Option(help="Fit a second time, to the held-out pairs as well."),
+        typer.Option(help="Go on with what was held out as well, a third as long."),
     ] = DEFAULTS.refit,
     swap_dates: Annotated[
         bool,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from geosim.model_files import TrainResult
     from geosim.progress import Progress
     from geosim.result import ChangeResult
-    from geosim.train import TrainResult
 
 
 _UNITS = {"scoring": "tiles", "training": "steps", "refitting": "steps"}

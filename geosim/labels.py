@@ -6,7 +6,6 @@ Both dates are read and normalised as the main job does it, so that training see
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from geosim.siamese.labelled import LabelledPair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -79,8 +79,8 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path, Path]]:
                 f"'{folder}' wants the folders A (date 1), B (date 2) and label; "
                 f"{part} is missing"
             )
-        files = sorted((folder / part).iterdir())
-        found.append({p.stem: p for p in files if p.suffix.lower() in SUFFIXES})
+        listed = sorted((folder / part).iterdir())
+        found.append({p.stem: p for p in listed if p.suffix.lower() in SUFFIXES})
     names = sorted(set().union(*found))
     if not names:
         raise LabelError(

@@ -241,13 +241,14 @@ class ChangeOptions:
 class TrainOptions:
     """How `train_model` works. Every field has the default of the command line."""
 
-    steps: int = 350
-    """Steps of each fit at most; early stop may end them sooner."""
+    steps: int = 300
+    """Steps of the first fit at most; early stop may end it sooner."""
     validation: float | str = 0.25
-    """Share of the pairs that is held out, or a folder of other labelled pairs."""
+    """Share that is held out (of fewer than 12 pairs an end of each, else whole pairs),
+    or a folder of other labelled pairs."""
     refit: bool = True
-    """True: a second fit learns from the held-out pairs too, for as many steps as
-    served best in the first."""
+    """True: a second fit goes on with what was held out too, for a third as many steps
+    as served best in the first."""
     swap_dates: bool = False
     """True: half of the crops show date 2 first, for labels that mark what came and
     what went alike."""

@@ -172,7 +172,7 @@ class _Decoded:
 
     engine: Engine
     weights: LoadedWeights
-    scale: ScoreScale = ScoreScale(largest=1.0)
+    scale: ScoreScale
     margin: int = -(-max(BLOCK_MARGIN, DECODER_MARGIN) // STRIDE) * STRIDE
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_DECODER
@@ -253,7 +253,7 @@ def _siamese(
     weights = load_weights(options.weights)
     engine = open_engine(weights, device=options.device, threads=options.thread_count)
     if has_decoder(weights.arrays):
-        return _Decoded(engine=engine, weights=weights)
+        return _Decoded(engine=engine, weights=weights, scale=ScoreScale(largest=1.0))
     largest = float(weights.arrays["head.level_weights"].sum())
     coarse = resolution is not None and resolution >= DEEP_FROM_METRES
     return _Siamese(

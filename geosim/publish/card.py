@@ -59,23 +59,23 @@ def model_card(record: TrainingRecord, *, weights: str, curves: str) -> str:
         curves: name of the picture of the curves.
     """
     again = (
-        "The model was then fitted again to all pairs, the held-out ones included; the "
-        "figures are those of the first fit."
+        "The model then learned from everything; the figures are from before that."
         if record.refitted
-        else "The model was not fitted to the held-out pairs."
+        else "The model was not fitted to it."
     )
-    options = "\n".join(f"| {key} | {value} |" for key, value in record.options.items())
+    rows = [f"| {key} | {value} |" for key, value in record.options.items()]
+    options = "\n".join(rows)
     return f"""# {record.name}
 
-A change detection model for `geosim change BEFORE AFTER --weights {weights}`, trained by
-{record.software} on labelled pairs.
+A change detection model for `geosim change BEFORE AFTER --weights {weights}`,
+trained by {record.software} on labelled pairs.
 
 | what | value |
 |---|---|
 | file | `{weights}`, sha256 `{record.sha256}` |
 | started from | {record.started_from} |
-| licence of what it started from | {record.licence}: {record.attribution} |
-| learned from | {len(record.trained_on)} pairs: {", ".join(record.trained_on)} |
+| under | {record.licence}: {record.attribution} |
+| learned from | {", ".join(record.trained_on)} |
 | changed | {record.changed_percent:.2f} % of their labelled pixels |
 | held out | {", ".join(record.held_out)} |
 | steps | {record.steps} |
@@ -84,13 +84,14 @@ A change detection model for `geosim change BEFORE AFTER --weights {weights}`, t
 | threshold (`--threshold auto`) | {record.threshold:.3f} |
 | took | {record.seconds / 60:.0f} min on {record.device} |
 
-The held-out pairs chose the number of steps and the threshold, so the figures on them are
-a little too good. {again} Measure it on pairs that took no part at all.
+What was held out chose the number of steps and the threshold, so the figures on it are
+a little too good. {again}
+Measure the model on pairs that took no part at all.
 
 It finds what its labels called change, on imagery like that of its pairs: same sensor,
-pixel size and season. The dates are shown to it as `geosim change` does by default,
-red, green and blue, date 2 matched to date 1's histogram. The terms of the pairs hold for
-the model too.
+pixel size and season. The dates are shown to it as `geosim change` does by default:
+red, green and blue, date 2 matched to date 1's histogram. The terms of the pairs hold
+for the model too.
 
 ![Curves]({curves})
 

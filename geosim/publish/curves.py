@@ -20,7 +20,7 @@ Line = tuple[str, "Sequence[float]", "Sequence[float]"]
 
 
 def curves_png(
-    panels: Sequence[tuple[str, Sequence[Line]]], *, steps: int, mark: int | None
+    panels: Sequence[tuple[str, Sequence[Line]]], steps: int, mark: int | None
 ) -> bytes:
     """Panels below each other over one axis of steps.
 
@@ -42,7 +42,7 @@ def curves_png(
     return stream.getvalue()
 
 
-def _panel(  # noqa: PLR0913, PLR0917 - a drawing, its place and its content
+def _panel(
     draw: ImageDraw.ImageDraw,
     top: int,
     title: str,
@@ -52,7 +52,7 @@ def _panel(  # noqa: PLR0913, PLR0917 - a drawing, its place and its content
 ) -> None:
     left, right, bottom = _SPACE, _WIDTH - 16, top + _HEIGHT
     font = ImageFont.load_default(13)
-    values = np.concatenate([np.asarray(v, float) for _, _, v in lines] or [[1.0]])
+    values = np.array([value for _, _, found in lines for value in found], float)
     finite = values[np.isfinite(values)]
     highest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
 

@@ -7,9 +7,12 @@ places; average precision, the best threshold and the calibration follow from th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _LIMIT = 16.0
 """Log odds beyond this are counted as this."""

@@ -6,7 +6,7 @@ Pure functions of arrays and a source of chance; reading files is done by whoeve
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+WHOLE_FROM = 12
+"""From this number of pairs on whole pairs are held out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +85,11 @@ class Crop:
 def hold_out(
     pairs: Sequence[LabelledPair], fraction: float
 ) -> tuple[list[LabelledPair], list[LabelledPair]]:
-    """Split pairs into those to learn from and those to stop by.
+    """Split pairs into places to learn from and places to stop by.
 
-    Whole pairs are held out, evenly spread over the order of how much changed; of a
-    single pair its right or lower end.
+    Of few pairs each gives one of its four ends, so that both parts know every scene: a
+    threshold found on one scene alone says little about the others. Of 12 or more whole
+    pairs are held out, evenly spread over the order of how much changed.
 
     Args:
         pairs: All pairs.
@@ -91,8 +98,9 @@ def hold_out(
     Returns:
         (to learn from, held out).
     """
-    if len(pairs) == 1:
-        return _cut_in_two(pairs[0], fraction)
+    if len(pairs) < WHOLE_FROM:
+        parts = [_cut_in_two(pair, fraction) for pair in pairs]
+        return [first for first, _ in parts], [second for _, second in parts]
     count = min(max(round(fraction * len(pairs)), 1), len(pairs) - 1)
     order = sorted(pairs, key=lambda pair: (pair.changed.mean(), pair.name))
     step = len(pairs) / count
@@ -105,20 +113,43 @@ def hold_out(
 
 def _cut_in_two(
     pair: LabelledPair, fraction: float
-) -> tuple[list[LabelledPair], list[LabelledPair]]:
-    axis = int(np.argmax(pair.valid.shape)) - 2
-    at = round(pair.valid.shape[axis] * (1 - fraction))
-    first, second = (
-        LabelledPair(
-            name=f"{pair.name} ({part})",
-            before=np.split(pair.before, [at], axis)[index],
-            after=np.split(pair.after, [at], axis)[index],
-            changed=np.split(pair.changed, [at], axis)[index],
-            valid=np.split(pair.valid, [at], axis)[index],
-        )
-        for index, part in enumerate(("learned from", "held out"))
+) -> tuple[LabelledPair, LabelledPair]:
+    """Cut off the end of a pair that holds about its share of area and of change."""
+    best: tuple[float, int, bool, int] | None = None
+    for axis, side in enumerate(pair.valid.shape):
+        along = pair.changed.sum(axis=1 - axis)
+        for at_end in (True, False):
+            held = np.cumsum(along[::-1] if at_end else along)
+            total = max(int(held[-1]), 1)
+            cells = int(np.searchsorted(held, fraction * total)) + 1
+            least, most = (
+                round(side * fraction / 2),
+                round(side * min(2 * fraction, 0.6)),
+            )
+            cells = min(max(cells, least, 1), most, side - 1)
+            missed = abs(held[cells - 1] / total - fraction) + abs(
+                cells / side - fraction
+            )
+            if best is None or missed < best[0]:
+                best = (missed, axis, at_end, side - cells if at_end else cells)
+    assert best is not None  # noqa: S101 - there are four ends
+    _, axis, at_end, at = best
+    low, high = slice(None, at), slice(at, None)
+    name = (("upper", "lower"), ("left", "right"))[axis][at_end]
+    whole = slice(None)
+    cut = [(part, whole) if axis == 0 else (whole, part) for part in (low, high)]
+    rest, end = cut if at_end else reversed(cut)
+    return _part(pair, rest, "rest"), _part(pair, end, f"{name} end")
+
+
+def _part(pair: LabelledPair, cut: tuple[slice, slice], name: str) -> LabelledPair:
+    return LabelledPair(
+        name=f"{pair.name} ({name})",
+        before=pair.before[:, *cut],
+        after=pair.after[:, *cut],
+        changed=pair.changed[cut],
+        valid=pair.valid[cut],
     )
-    return [first], [second]
 
 
 def draw_crop(
@@ -174,8 +205,10 @@ def _window(corner: NDArray[np.int64], side: int, shape: tuple[int, ...]) -> Ind
     return found[0], found[1]
 
 
-def _taken(array: NDArray[np.generic], index: Index) -> NDArray[np.generic]:
-    return array[..., index[0][:, None], index[1]]
+def _taken(array: NDArray[_Kind], index: Index) -> NDArray[_Kind]:
+    taken: NDArray[_Kind]
+    taken = array[..., index[0][:, None], index[1]]
+    return taken
 
 
 def _dates(crop: Crop, rng: np.random.Generator, how: Augmentation) -> Crop:
@@ -219,11 +252,16 @@ def _turned(crop: Crop, rng: np.random.Generator) -> Crop:
     """One of the eight orientations of a square."""
     turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
 
-    def turn(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    def turn(array: NDArray[_Kind]) -> NDArray[_Kind]:
         turned = np.rot90(array, turns, axes=(-2, -1))
         return np.ascontiguousarray(turned[..., ::-1] if mirror else turned)
 
-    return Crop(**{name: turn(array) for name, array in vars(crop).items()})
+    return Crop(
+        before=turn(crop.before),
+        after=turn(crop.after),
+        changed=turn(crop.changed),
+        valid=turn(crop.valid),
+    )
 
 
 def _relit(crop: Crop, rng: np.random.Generator, how: Augmentation) -> Crop:

@@ -1,126 +1,38 @@
 """Train a decoder, and the deep layers of the trunk with it, on labelled pairs.
 
-Two fits. The first learns from a part of the pairs and is judged on the others: it
-tells after how many steps to stop, where the threshold lies and how log odds become
-probabilities. The second learns from all pairs for as many steps. Chance comes from the
+Two fits. The first learns from a part of the pairs and is judged on the rest: it tells
+when to stop, where the threshold lies and how log odds become probabilities. The second
+goes on from there with all pairs for a third as many steps. Chance comes from the
 seed, the fit and the step's number alone, so a run that is resumed ends as one that was
 never interrupted.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.errors import OptionError
 from geosim.siamese.architecture import CONVOLUTIONS
-from geosim.siamese.backend import functional, nn, torch
+from geosim.siamese.backend import nn, torch
 from geosim.siamese.decoder import DECODER_MARGIN
 from geosim.siamese.decoder_network import Decoder
-from geosim.siamese.judging import Judgement, calibration, judge, odds_histogram
-from geosim.siamese.labelled import Augmentation, LabelledPair, draw_crop
+from geosim.siamese.devices import has_bfloat16
+from geosim.siamese.fit import Fit, Look, Recipe, State
+from geosim.siamese.judging import calibration, judge, odds_histogram
+from geosim.siamese.labelled import LabelledPair, draw_crop
+from geosim.siamese.losses import change_loss
 from geosim.siamese.network import SiameseVGG16, load_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from geosim.siamese.labelled import Crop
 
-State = dict[str, torch.Tensor]
-
 _TILE = 1024
 """Side in pixels of the squares that held-out places are judged by."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a decoder is trained. Defaults live here."""
-
-    steps: int
-    """Steps at most."""
-    seed: int
-    """Of all chance."""
-    batch: int = 4
-    """Crops of a step."""
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    """How crops vary."""
-    decoder_rate: float = 1e-3
-    """Learning rate of the decoder (AdamW)."""
-    trunk_rate: float = 3e-5
-    """Learning rate of the trunk's deep layers."""
-    trunk_from: str = "relu4_1"
-    """First layer of the trunk that learns; those before it stay."""
-    trunk_waits: int = 40
-    """Steps over which the trunk's rate rises from 0: the decoder comes first."""
-    weight_decay: float = 1e-3
-    """Of AdamW."""
-    average: float = 0.98
-    """Share that the running mean of the parameters keeps at each step; the mean is
-    what is judged and kept (Polyak & Juditsky 1992)."""
-    judge_every: int = 25
-    """Steps between two looks at the held-out places."""
-    patience: int = 8
-    """Looks without a gain after which training stops."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """One look at the held-out places."""
-
-    step: int
-    """Steps done."""
-    judgement: Judgement
-    """How well they were told."""
-
-
-@dataclass(kw_only=True)
-class Fit:
-    """Where a fit stands; what a checkpoint holds."""
-
-    number: int = 1
-    """1: judged on held-out places; 2: on all pairs."""
-    step: int = 0
-    """Steps done."""
-    losses: list[float] = field(default_factory=list)
-    """Loss of every step."""
-    looks: list[Look] = field(default_factory=list)
-    """All looks, in order."""
-    best: State = field(default_factory=dict)
-    """Mean parameters that were judged best; of the second fit the last ones."""
-    counts: NDArray[np.int64] | None = None
-    """Histograms of the held-out log odds at the best look."""
-
-    def content(self) -> dict[str, Any]:
-        """Plain values and tensors."""
-        looks = [
-            {"step": look.step, "judgement": asdict(look.judgement)}
-            for look in self.looks
-        ]
-        counts = None if self.counts is None else torch.from_numpy(self.counts)
-        return vars(self) | {"looks": looks, "counts": counts}
-
-    @classmethod
-    def of(cls, content: Mapping[str, Any]) -> Fit:
-        """What `content` gave."""
-        looks = [
-            Look(step=look["step"], judgement=Judgement(**look["judgement"]))
-            for look in content["looks"]
-        ]
-        counts = None if content["counts"] is None else content["counts"].numpy()
-        return cls(**{**content, "looks": looks, "counts": counts})
-
-    @property
-    def best_look(self) -> Look | None:
-        """The look with the largest average precision."""
-        key = _precision
-        return max(self.looks, key=key) if self.looks else None
-
-
-def _precision(look: Look) -> float:
-    return look.judgement.average_precision
 
 
 class Trainer:
@@ -151,9 +63,9 @@ class Trainer:
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.trunk = _learning_layers(self.model, recipe.trunk_from)
         self.decoder = list(self.model.decoder.parameters())
-        self.model.requires_grad_(requires_grad=False)
+        self.model.requires_grad_(False)  # noqa: FBT003
         for parameter in (*self.trunk, *self.decoder):
-            parameter.requires_grad_(requires_grad=True)
+            parameter.requires_grad_(True)  # noqa: FBT003
         groups = [
             {"params": self.decoder, "lr": recipe.decoder_rate},
             {"params": self.trunk, "lr": 0.0},
@@ -193,7 +105,7 @@ class Trainer:
         decoder = self.model.decoder
         assert decoder is not None  # noqa: S101 - made in __init__
         kind = torch.device(self.device).type
-        fast = kind == "cuda" or _has_bfloat16()
+        fast = kind == "cuda" or has_bfloat16()
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=fast):
             odds: torch.Tensor = decoder(self.model.activations(images))
         return odds.float()
@@ -207,7 +119,7 @@ class Trainer:
         best = fit.best_look
         look = Look(step=fit.step, judgement=judge(counts))
         fit.looks.append(look)
-        if best is None or _precision(look) > _precision(best):
+        if best is None or look.precision > best.precision:
             fit.best, fit.counts = _copied(self.mean), counts
         return look
 
@@ -302,30 +214,6 @@ def run_fit(
     return fit
 
 
-def change_loss(
-    odds: torch.Tensor, changed: torch.Tensor, valid: torch.Tensor
-) -> torch.Tensor:
-    """Binary cross-entropy plus the Dice loss of the whole batch.
-
-    Args:
-        odds: (B, H, W) log odds.
-        changed: (B, H, W) 0 or 1.
-        valid: (B, H, W) 0 or 1; where 0 nothing counts.
-
-    Returns:
-        Scalar: mean cross-entropy of the valid pixels, plus
-        `1 - (2 sum(p y) + 1) / (sum(p) + sum(y) + 1)` (Milletari et al. 2016,
-        arXiv:1606.04797), which heeds the few changed pixels as much as the many others.
-    """
-    entropy = functional.binary_cross_entropy_with_logits(
-        odds, changed, weight=valid, reduction="sum"
-    )
-    chance = torch.sigmoid(odds) * valid
-    truth = changed * valid
-    overlap = (2 * (chance * truth).sum() + 1) / (chance.sum() + truth.sum() + 1)
-    return entropy / valid.sum().clamp_min(1) + 1 - overlap
-
-
 def finished(fit: State, held_out: Fit) -> dict[str, NDArray[np.float32]]:
     """Tensors to save: calibrated log odds, the threshold of the held-out places.
 
@@ -347,17 +235,6 @@ def finished(fit: State, held_out: Fit) -> dict[str, NDArray[np.float32]]:
     return arrays
 
 
-def _learning_layers(model: SiameseVGG16, first: str) -> list[nn.Parameter]:
-    """Parameters of the trunk from a layer on, by its activation's name."""
-    names = [layer.relu for layer in CONVOLUTIONS]
-    late = {layer.name for layer in CONVOLUTIONS[names.index(first) :]}
-    return [
-        parameter
-        for name, parameter in model.named_parameters()
-        if name.rsplit(".", 1)[0] in late
-    ]
-
-
 def _as_batch(
     crops: Sequence[Crop], device: str
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -374,31 +251,12 @@ def _copied(state: Mapping[str, torch.Tensor]) -> State:
     return {name: value.detach().clone() for name, value in state.items()}
 
 
-def _has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16; elsewhere it would be slower."""
-    known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(known and known())
-
-
-def use_device(device: str, threads: int | None) -> None:
-    """Check that torch can train there and set its threads.
-
-    Raises:
-        OptionError: no GPU where one is asked for.
-    """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise OptionError(
-            "--device cuda wants an NVIDIA GPU that torch can use; found none; leave "
-            "--device out to train on the CPU"
-        )
-    if threads:
-        torch.set_num_threads(threads)
-
-
-def describe_device(device: str) -> str:
-    """What a training ran on, for its card."""
-    if device == "cuda":
-        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
-    precision = "bfloat16" if _has_bfloat16() else "float32"
-    threads = torch.get_num_threads()
-    return f"a CPU, {threads} threads, {precision}, torch {torch.__version__}"
+def _learning_layers(model: SiameseVGG16, first: str) -> list[nn.Parameter]:
+    """Parameters of the trunk from a layer on, by its activation's name."""
+    names = [layer.relu for layer in CONVOLUTIONS]
+    late = {layer.name for layer in CONVOLUTIONS[names.index(first) :]}
+    return [
+        parameter
+        for name, parameter in model.named_parameters()
+        if name.rsplit(".", 1)[0] in late
+    ]

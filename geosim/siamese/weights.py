@@ -155,15 +155,8 @@ def check_tensors(
     problems = [f"{name} is missing" for name in shapes if name not in tensors]
     problems += [f"{name} is unexpected" for name in tensors if name not in shapes]
     for name, shape in shapes.items():
-        if name not in tensors:
-            continue
-        found = tensors[name]
-        if found.shape != shape:
-            problems.append(f"{name} has shape {found.shape}, wanted {shape}")
-        elif found.dtype not in (np.float16, np.float32):
-            problems.append(f"{name} is {found.dtype}, wanted float16 or float32")
-        elif not np.isfinite(found).all():
-            problems.append(f"{name} holds NaN or infinity")
+        if name in tensors:
+            problems += _problems_of(name, tensors[name], shape)
     if not problems:
         problems = _head_problems(tensors)
     if problems:
@@ -221,6 +214,19 @@ def _read_bytes(path: Path, *, shipped: bool) -> bytes:
         raise WeightsError(
             f"weights {path} cannot be read ({reason}); {remedy}"
         ) from error
+
+
+def _problems_of(
+    name: str, found: npt.NDArray[np.generic], shape: tuple[int, ...]
+) -> list[str]:
+    """What is wrong with one tensor, one line at most."""
+    if found.shape != shape:
+        return [f"{name} has shape {found.shape}, wanted {shape}"]
+    if found.dtype not in (np.float16, np.float32):
+        return [f"{name} is {found.dtype}, wanted float16 or float32"]
+    if not np.isfinite(found).all():
+        return [f"{name} holds NaN or infinity"]
+    return []
 
 
 def _head_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
