@@ -77,7 +77,9 @@ def test_model_for_ones_own_program_says_the_same(file, images):
 
 
 def test_weights_without_a_decoder_give_no_probability(images):
-    assert open_engine(load_weights(), threads=2).differences(*images).probability is None
+    assert (
+        open_engine(load_weights(), threads=2).differences(*images).probability is None
+    )
 
 
 def test_compared_by_hand():
@@ -163,7 +165,10 @@ def test_change_map_is_the_decoders(file, tmp_path):
 def test_another_threshold_can_be_asked_for(file, tmp_path):
     pair = write_pair(tmp_path, *drawn_pair(height=112, width=144))
     result = run(pair, tmp_path / "out", file, threshold=0.9)
-    assert (result.record.threshold.rule, result.record.threshold.value) == ("fixed", 0.9)
+    assert (result.record.threshold.rule, result.record.threshold.value) == (
+        "fixed",
+        0.9,
+    )
 
 
 def test_blocks_leave_the_answer_alone(file, tmp_path):

@@ -19,7 +19,9 @@ def test_counts_of_parts_add_up_and_extremes_are_kept():
     odds = np.array([-1e3, -2.0, 5.0, 1e3], np.float32)
     changed = np.array([False, True, False, True])
     whole = odds_histogram(odds, changed)
-    parts = odds_histogram(odds[:2], changed[:2]) + odds_histogram(odds[2:], changed[2:])
+    parts = odds_histogram(odds[:2], changed[:2]) + odds_histogram(
+        odds[2:], changed[2:]
+    )
     np.testing.assert_array_equal(whole, parts)
     assert whole.sum(axis=1).tolist() == [2, 2]
     assert whole[0, 0] == whole[1, -1] == 1

@@ -19,7 +19,9 @@ STILL = Augmentation(
 def made(name="pair", shape=(120, 160), seed=0):
     """Date 1 dark; date 2 shows in each band where the label says changed."""
     rng = np.random.default_rng(seed)
-    changed = np.kron(rng.random((shape[0] // 8, shape[1] // 8)) < 0.15, np.ones((8, 8)))
+    changed = np.kron(
+        rng.random((shape[0] // 8, shape[1] // 8)) < 0.15, np.ones((8, 8))
+    )
     after = np.stack([changed] * 3).astype(np.float16)
     return LabelledPair(
         name=name,

@@ -116,7 +116,7 @@ def test_dates_of_other_sizes_are_refused(tmp_path):
 
 
 def test_labels_without_change_are_refused(tmp_path):
-    with pytest.raises(LabelError, match="no label in .* has a changed pixel"):
+    with pytest.raises(LabelError, match=r"no label in .* has a changed pixel"):
         read_pairs(put(tmp_path, label=np.zeros((1, 200, 240), np.uint8)))
 
 
