@@ -92,7 +92,7 @@ def train(  # noqa: PLR0913 - the options are the command
     """
     if not debug:
         hush_libraries()
-    left = "interrupted: go on with --resume, or begin anew with --overwrite"
+    left = "interrupted: no model was written; --resume goes on where it stood"
     with refusing(debug=debug, interrupted=left):
         options = TrainOptions(
             steps=steps,
