@@ -8,19 +8,24 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from geosim.errors import GeosimError
-    from geosim.options import ChangeOptions, MinArea
+    from geosim.model_files import TrainResult
+    from geosim.options import ChangeOptions, MinArea, TrainOptions
     from geosim.pipeline import detect_change
     from geosim.result import ChangeResult
     from geosim.siamese.network import create_siamese_model
+    from geosim.train import train_model
 
 __all__ = [
     "ChangeOptions",
     "ChangeResult",
     "GeosimError",
     "MinArea",
+    "TrainOptions",
+    "TrainResult",
     "__version__",
     "create_siamese_model",
     "detect_change",
+    "train_model",
 ]
 
 _HOMES = {
@@ -28,8 +33,11 @@ _HOMES = {
     "ChangeResult": "geosim.result",
     "GeosimError": "geosim.errors",
     "MinArea": "geosim.options",
+    "TrainOptions": "geosim.options",
+    "TrainResult": "geosim.model_files",
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
+    "train_model": "geosim.train",
 }
 
 

@@ -4,28 +4,24 @@ Nothing heavy is imported before a command runs: `geosim --help` answers at once
 """
 
 import json
-import signal
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import geosim
+from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
-from geosim.errors import GeosimError, OptionError
-from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea
+from geosim.errors import OptionError
+from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
 from geosim.raster.radiometry import Normalization
+from geosim.refusing import refusing
 from geosim.siamese.engine import Device
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from geosim.result import ChangeResult
 
 DEFAULTS = ChangeOptions()
-
-_REFUSED, _INTERRUPTED = 1, 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -203,19 +199,6 @@ def parse_threshold(text: str) -> Any:  # noqa: ANN401 - a rule's name or a numb
         return text
 
 
-def parse_threads(text: str) -> int | None:
-    """Read "all" as None, anything else as a number.
-
-    Raises:
-        OptionError: neither.
-    """
-    if text.lower() == "all":
-        return None
-    if not text.isdigit():
-        raise OptionError(f"--threads wants a number or 'all'; found '{text}'")
-    return int(text)
-
-
 def parse_creation_options(items: list[str]) -> tuple[tuple[str, str], ...]:
     """KEY=VALUE texts as pairs.
 
@@ -227,57 +210,6 @@ def parse_creation_options(items: list[str]) -> tuple[tuple[str, str], ...]:
             raise OptionError(f"--co wants KEY=VALUE; found '{item}'")
     pairs = (item.split("=", 1) for item in items)
     return tuple((key.upper(), value) for key, value in pairs)
-
-
-@contextmanager
-def refusing(*, debug: bool) -> "Iterator[None]":
-    """Turn geosim's errors into one line and the right exit code."""
-    with _catching_signals():
-        try:
-            yield
-        except GeosimError as error:
-            if debug:
-                raise
-            _leave(f"error: {' '.join(str(error).split())}", _REFUSED)
-        except KeyboardInterrupt:
-            if debug:
-                raise
-            _leave("interrupted: nothing was written", _INTERRUPTED)
-        except MemoryError:
-            if debug:
-                raise
-            _leave("error: out of memory; give a smaller --memory or --block-size", 1)
-
-
-@contextmanager
-def _catching_signals() -> "Iterator[None]":
-    """Let Ctrl-C and SIGTERM end the work in order; not where they are ignored."""
-    previous = {
-        number: handler
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if (handler := signal.getsignal(number)) is not signal.SIG_IGN
-    }
-    for number in previous:
-        signal.signal(number, _interrupted)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            if signal.getsignal(number) is _interrupted:
-                signal.signal(number, handler)
-
-
-def _interrupted(number: int, frame: object) -> NoReturn:
-    """Ctrl-C or SIGTERM: clean up, undisturbed by a second one until the end."""
-    del number, frame
-    for repeated in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(repeated, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _leave(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
 
 
 def _run(
@@ -311,6 +243,9 @@ def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) 
     for note in result.record.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(summary(result))
+
+
+app.command()(train)
 
 
 def main() -> None:

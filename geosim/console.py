@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from geosim.model_files import TrainResult
     from geosim.progress import Progress
     from geosim.result import ChangeResult
+
+
+_UNITS = {"scoring": "tiles", "training": "steps", "refitting": "steps"}
+"""What the progress of a stage is counted in, where its speed is shown."""
 
 
 def hush_libraries() -> None:
@@ -66,7 +71,8 @@ def progress_bar() -> Iterator[Progress]:
                 tasks[stage] = bar.add_task(stage, total=total, speed="")
             task = tasks[stage]
             rate = bar.tasks[task].speed
-            speed = f"{rate:.2f} tiles/s" if rate and stage == "scoring" else ""
+            unit = _UNITS.get(stage)
+            speed = f"{rate:.2f} {unit}/s" if rate and unit else ""
             bar.update(task, completed=done, speed=speed)
 
         yield show
@@ -103,5 +109,23 @@ def summary(result: ChangeResult) -> str:
         ("shift found", moved),
     ]
     rows += [(name, os.fspath(path)) for name, path in result.paths.items()]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def training_summary(result: TrainResult) -> str:
+    """The closing table of a training as text."""
+    record = result.record
+    rows = [
+        ("learned from", f"{len(record.trained_on)} pairs, {record.steps} steps"),
+        ("held out", ", ".join(record.held_out)),
+        ("average precision", f"{record.average_precision:.3f} (held out)"),
+        ("F1", f"{record.f1:.3f} (held out)"),
+        ("threshold", f"{record.threshold:.3f}"),
+        ("took", f"{record.seconds / 60:.1f} min"),
+        ("weights", os.fspath(result.weights)),
+        ("card", os.fspath(result.card)),
+        ("curves", os.fspath(result.curves)),
+    ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)

@@ -104,7 +104,9 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     """
     rasters = _Rasters(scores=scores, layers=layers, change=change)
     probability = scorer.probability(counts)
-    threshold = choose_threshold(options.threshold, counts, _per_bin(probability))
+    threshold = choose_threshold(
+        options.threshold, counts, _per_bin(probability), trained=scorer.threshold
+    )
     finder = ObjectFinder()
     levels = _probability_levels(probability)
     histogram, valid_m2 = _find(grid, rasters, levels, threshold, finder, progress)

@@ -8,6 +8,7 @@ Every message says what was wanted, what was found and what to do.
     │   └── ResultExistsError            there is a result already
     ├── GridMismatchError (ValueError)   the two dates share no grid
     ├── NoDataError (ValueError)         nothing valid to compare
+    ├── LabelError (ValueError)          a folder of labelled pairs is not in order
     ├── OptionError (ValueError)         an option's value cannot be used
     ├── WeightsError (ValueError)        a weights file is not what it should be
     └── MissingDependencyError (ImportError)   an optional library is needed
@@ -36,6 +37,10 @@ class GridMismatchError(GeosimError, ValueError):
 
 class NoDataError(GeosimError, ValueError):
     """No pixel is valid on both dates."""
+
+
+class LabelError(GeosimError, ValueError):
+    """A folder of labelled pairs lacks something, or a label has other values."""
 
 
 class OptionError(GeosimError, ValueError):

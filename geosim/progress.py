@@ -17,7 +17,8 @@ class Progress(Protocol):
         """`done` of `total` of a stage.
 
         The stages come in the order "sampling", "scoring" (counted in tiles),
-        "deciding", "writing".
+        "deciding", "writing"; those of a training "reading" (counted in pairs),
+        "training" and "refitting" (in steps).
         """
 
 

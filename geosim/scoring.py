@@ -24,6 +24,7 @@ from geosim.siamese.architecture import (
     SMOOTHING_SIGMA,
     STRIDE,
 )
+from geosim.siamese.decoder import DECODER_MARGIN, has_decoder
 from geosim.siamese.engine import BLOCK_MARGIN, Engine, open_engine
 from geosim.siamese.weights import LoadedWeights, load_weights
 
@@ -46,6 +47,9 @@ _BYTES_CLASSICAL = 400
 
 _BYTES_NETWORK = 2200
 """The same with the network: four buffers of 64 float32 channels for two dates."""
+
+_BYTES_DECODER = 3000
+"""The same with a decoder, which keeps the activations of four depths."""
 
 _BASE_CLASSICAL = 450
 """MB that a run takes beside its blocks: libraries, GDAL's cache, the sample, what the
@@ -98,6 +102,10 @@ class Scorer(Protocol):
     def weights(self) -> LoadedWeights | None:
         """The network's weights, None without a network."""
 
+    @property
+    def threshold(self) -> float | None:
+        """Probability where "auto" decides; None: where it does for all methods."""
+
     def score(
         self,
         before: NDArray[np.float32],
@@ -127,6 +135,7 @@ class _Siamese:
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_NETWORK
     base_megabytes: int = _BASE_NETWORK
+    threshold: float | None = None
 
     @property
     def description(self) -> str:
@@ -157,6 +166,46 @@ class _Siamese:
         return logistic_probability(self.scale.values(), slope=slope, middle=middle)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Decoded:
+    """Weights trained on labels: their decoder gives the probability itself."""
+
+    engine: Engine
+    weights: LoadedWeights
+    scale: ScoreScale
+    margin: int = -(-max(BLOCK_MARGIN, DECODER_MARGIN) // STRIDE) * STRIDE
+    band_names: tuple[str, ...] = ("low", "mid", "high")
+    bytes_per_pixel: int = _BYTES_DECODER
+    base_megabytes: int = _BASE_NETWORK
+
+    @property
+    def description(self) -> str:
+        return self.engine.description
+
+    @property
+    def threshold(self) -> float | None:
+        return self.weights.threshold
+
+    def score(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+    ) -> BlockScores:
+        del valid
+        found = self.engine.differences(_as_rgb(before), _as_rgb(after))
+        assert found.probability is not None  # noqa: S101 - the weights have a decoder
+        return BlockScores(
+            score=found.probability,
+            bands={"low": found.low, "mid": found.mid, "high": found.high},
+            features=found.features,
+        )
+
+    def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        del counts
+        return self.scale.values()
+
+
 def _as_rgb(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Three bands: a single one is repeated."""
     return image if len(image) == 3 else np.repeat(image, 3, axis=0)  # noqa: PLR2004
@@ -175,6 +224,7 @@ class _PerPixel:
     bytes_per_pixel: int = _BYTES_CLASSICAL
     base_megabytes: int = _BASE_CLASSICAL
     weights: LoadedWeights | None = None
+    threshold: float | None = None
 
     def score(
         self,
@@ -202,6 +252,8 @@ def _siamese(
         )
     weights = load_weights(options.weights)
     engine = open_engine(weights, device=options.device, threads=options.thread_count)
+    if has_decoder(weights.arrays):
+        return _Decoded(engine=engine, weights=weights, scale=ScoreScale(largest=1.0))
     largest = float(weights.arrays["head.level_weights"].sum())
     coarse = resolution is not None and resolution >= DEEP_FROM_METRES
     return _Siamese(

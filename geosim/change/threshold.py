@@ -160,6 +160,8 @@ def choose_threshold(
     rule: Rule | float,
     counts: NDArray[np.int64],
     probability: NDArray[np.float64],
+    *,
+    trained: float | None = None,
 ) -> Threshold:
     """Find the threshold on the probability.
 
@@ -169,9 +171,18 @@ def choose_threshold(
             score's histogram; a number in 0..1 is the threshold.
         counts: the score's histogram, shape (4096,).
         probability: probability in the middle of each bin, rising, shape (4096,).
+        trained: what "auto" takes instead, where weights trained on labels have a
+            threshold of their own.
     """
     if not isinstance(rule, str):
         return Threshold(value=rule, rule="fixed", reason="fixed by the user")
+    if rule == "auto" and trained is not None:
+        return Threshold(
+            value=trained,
+            rule="auto",
+            reason="balances missed changes and false alarms on the labelled places "
+            "that were held out when these weights were trained",
+        )
     if rule == "auto":
         return Threshold(
             value=AUTO_PROBABILITY,

@@ -18,6 +18,7 @@ from geosim.siamese.architecture import (
     REACHES,
     STRIDE,
 )
+from geosim.siamese.decoder import has_decoder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +46,8 @@ class Differences:
     """(height, width) 0..1: at relu4_3."""
     features: NDArray[np.float32]
     """(2, 512, height / 16, width / 16): relu5_3 of both dates."""
+    probability: NDArray[np.float32] | None = None
+    """(height, width) 0..1: what a decoder says; None where the weights have none."""
 
 
 class Engine(Protocol):
@@ -102,6 +105,7 @@ class _OpenVinoEngine:
             },
         )
         self._request = compiled.create_infer_request()
+        self._decodes = has_decoder(weights.arrays)
         self.description = f"OpenVINO float32 on the CPU, {threads} threads"
 
     def differences(
@@ -115,6 +119,7 @@ class _OpenVinoEngine:
             mid=maps[2],
             high=maps[3],
             features=np.array(results[4]),
+            probability=np.array(results[5][0, 0]) if self._decodes else None,
         )
 
 
@@ -141,8 +146,7 @@ class _TorchEngine:
             "memory_format": torch.channels_last,
         }
         model = network.SiameseVGG16()
-        arrays = weights.arrays.items()
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays})
+        network.load_arrays(model, weights.arrays)
         self._model = model.eval().to(**self._place)
         precision = "float16" if device == "cuda" else "float32"
         self.description = (
@@ -167,6 +171,7 @@ class _TorchEngine:
                 for level in LEVELS
             ]
             score = self._model.head.fuse([part.float() for part in maps])
+            chance = self._model.decode(found)
         low1, low2, mid, high = (part.cpu().numpy() for part in maps)
         return Differences(
             score=score.float().cpu().numpy(),
@@ -174,6 +179,7 @@ class _TorchEngine:
             mid=mid,
             high=high,
             features=found[EMBEDDING_RELU].float().cpu().numpy(),
+            probability=None if chance is None else chance[0].float().cpu().numpy(),
         )
 
 

@@ -20,6 +20,8 @@ from geosim.siamese.architecture import (
     IMAGENET_STD,
     LEVELS,
 )
+from geosim.siamese.decoder import DECODER_RELUS, has_decoder
+from geosim.siamese.decoder_graph import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,13 +35,15 @@ def build_graph(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
     """The network for both dates of one block.
 
     Args:
-        arrays: tensors of `architecture.state_shapes()`, float32.
+        arrays: tensors of `architecture.state_shapes()`, float32, and of
+            `decoder.decoder_shapes()` where there is a decoder.
 
     Returns:
         A model of one input, (2, 3, height, width) float32 in 0..1, before first,
         sides multiples of 16, and five outputs: the fused score and the distances
         low, mid and high, each (1, 1, height, width), and the last features,
-        (2, 512, height / 16, width / 16).
+        (2, 512, height / 16, width / 16). With a decoder a sixth: the probability of
+        change, (1, 1, height, width).
     """
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
     shape = (1, 3, 1, 1)
@@ -47,6 +51,7 @@ def build_graph(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
     scale = 1.0 / np.array(IMAGENET_STD, np.float32).reshape(shape)
     flow = ops.multiply(ops.subtract(image, mean), scale)
     distances: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
     strides = {level.relu: level.stride for level in LEVELS}
     for layer in CONVOLUTIONS:
         if layer.pool_before:
@@ -61,11 +66,14 @@ def build_graph(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
         )
         if layer.relu in strides:
             distances[layer.relu] = _enlarged(_distance(flow), strides[layer.relu])
-        if layer.relu == EMBEDDING_RELU:
-            features = flow
+        if layer.relu in (EMBEDDING_RELU, *DECODER_RELUS):
+            kept[layer.relu] = flow
     outputs = [_fused(distances, arrays["head.level_weights"])]
     outputs += [_mean_of_band(distances, band) for band in _BANDS]
-    return openvino.Model([*outputs, features], [image], "siamese_vgg16")
+    outputs.append(kept[EMBEDDING_RELU])
+    if has_decoder(arrays):
+        outputs.append(decoded(kept, arrays, _enlarged))
+    return openvino.Model(outputs, [image], "siamese_vgg16")
 
 
 def _distance(features: Any) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types

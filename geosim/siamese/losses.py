@@ -1,4 +1,4 @@
-"""Losses: what did not change lies close, what did lies apart.
+"""Losses: what did not change lies close, what did lies apart; or labels say it.
 
 Contrastive loss of Hadsell, Chopra & LeCun 2006 (doi:10.1109/CVPR.2006.100) on cosine
 distances, with a margin that grows with how much changed.
@@ -58,6 +58,30 @@ def contrastive_loss(
     pairs = zip(distances, LEVEL_MARGINS, strict=True)
     losses = [level_loss(d, changed, valid, margin=margin) for d, margin in pairs]
     return torch.stack(losses).sum()
+
+
+def change_loss(
+    odds: torch.Tensor, changed: torch.Tensor, valid: torch.Tensor
+) -> torch.Tensor:
+    """Binary cross-entropy plus the Dice loss of the whole batch.
+
+    Args:
+        odds: (B, H, W) log odds.
+        changed: (B, H, W) 0 or 1.
+        valid: (B, H, W) 0 or 1; where 0 nothing counts.
+
+    Returns:
+        Scalar: mean cross-entropy of the valid pixels, plus
+        `1 - (2 sum(p y) + 1) / (sum(p) + sum(y) + 1)` (Milletari et al. 2016,
+        arXiv:1606.04797), which heeds the few changed pixels as much as the others.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(
+        odds, changed, weight=valid, reduction="sum"
+    )
+    chance = torch.sigmoid(odds) * valid
+    truth = changed * valid
+    overlap = (2 * (chance * truth).sum() + 1) / (chance.sum() + truth.sum() + 1)
+    return entropy / valid.sum().clamp_min(1) + 1 - overlap
 
 
 def embedding_loss(

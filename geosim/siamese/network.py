@@ -4,9 +4,9 @@ The main job runs the same network through OpenVINO (`graph`, `engine`); this mo
 is for training, for a GPU and for those who want the model in their own program.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from geosim.errors import OptionError
 from geosim.siamese.architecture import (
@@ -27,7 +27,12 @@ from geosim.siamese.architecture import (
     STRIDE,
 )
 from geosim.siamese.backend import functional, nn, torch
+from geosim.siamese.decoder import has_decoder
+from geosim.siamese.decoder_network import Decoder
 from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
+
+if TYPE_CHECKING:
+    from geosim.siamese.weights import FloatArray
 
 MINIMUM_SIZE = 32
 """Least height and width of an image, in pixels."""
@@ -104,6 +109,7 @@ class SiameseVGG16(nn.Module):
         self.features = nn.Sequential(*layers)
         self.head = ChangeHead()
         self.embedding = nn.Linear(POOLED_CHANNELS, EMBEDDING_SIZE)
+        self.decoder: Decoder | None = None
         as_image = (1, 3, 1, 1)
         for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
             constant = torch.tensor(values).reshape(as_image)
@@ -142,6 +148,12 @@ class SiameseVGG16(nn.Module):
         """Unit vectors (N, 128) of the activations (N, 512, h, w) of whole tiles."""
         return functional.normalize(self.embedding(pool(relu5_3)), dim=1)
 
+    def decode(self, activations: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+        """Probability of change (B, H, W) by the decoder; None where there is none."""
+        if self.decoder is None:
+            return None
+        return torch.sigmoid(self.decoder(activations))
+
     def forward(self, before: torch.Tensor, after: torch.Tensor) -> SiameseOutput:
         """Compare two dates.
 
@@ -167,7 +179,11 @@ class SiameseVGG16(nn.Module):
             )[:, 0, :height, :width]
             for level in LEVELS
         ]
-        probability = self.head(smooth(self.head.fuse(resized)))
+        decoded = self.decode(activations)
+        if decoded is None:
+            probability = self.head(smooth(self.head.fuse(resized)))
+        else:
+            probability = decoded[:, :height, :width]
         first, second = self.embed(activations[EMBEDDING_RELU]).chunk(2)
         return SiameseOutput(
             similarity=(first * second).sum(dim=1).clamp(0, 1),
@@ -253,7 +269,12 @@ def create_siamese_model(
 
 def load_state(model: SiameseVGG16, weights: str | Path) -> None:
     """Put the tensors of a weights file into a network, strictly."""
-    arrays = load_weights(weights).arrays
+    load_arrays(model, load_weights(weights).arrays)
+
+
+def load_arrays(model: SiameseVGG16, arrays: "Mapping[str, FloatArray]") -> None:
+    """Put checked tensors into a network, with a decoder where they have one."""
+    model.decoder = Decoder() if has_decoder(arrays) else None
     model.load_state_dict({name: torch.from_numpy(v) for name, v in arrays.items()})
 
 

@@ -1,7 +1,8 @@
 """Weights files: what there is, where it comes from, and strict reading.
 
 A weights file is a safetensors file with exactly the tensors of
-`architecture.state_shapes()`. Reading needs numpy only; neither torch nor OpenVINO.
+`architecture.state_shapes()`, or with these and those of `decoder.decoder_shapes()`
+where it was trained on labels. Reading needs numpy only; neither torch nor OpenVINO.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from safetensors import numpy as safetensors_numpy
 
 from geosim.errors import WeightsError
 from geosim.siamese.architecture import state_shapes
+from geosim.siamese.decoder import THRESHOLD, decoder_shapes, has_decoder
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -62,7 +64,14 @@ class LoadedWeights:
     record: Weights
     """Where they come from."""
     arrays: Mapping[str, FloatArray]
-    """Tensor by name, the names and shapes of `architecture.state_shapes()`."""
+    """Tensor by name, the names and shapes of `architecture.state_shapes()`; with a
+    decoder also those of `decoder.decoder_shapes()`."""
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability where `--threshold auto` decides; None without a decoder."""
+        found = self.arrays.get(THRESHOLD)
+        return None if found is None else float(found[0])
 
 
 WEIGHTS: dict[str, Weights] = {
@@ -134,25 +143,20 @@ def check_tensors(
         source: What to call their origin in a message, for example a path.
 
     Returns:
-        The same arrays as float32, in the order of `state_shapes()`.
+        The same arrays as float32, in the order of `state_shapes()`, a decoder's last.
 
     Raises:
         WeightsError: A tensor is missing, unexpected, misshapen, of another type, not
             finite, or the head could fall where the score rises.
     """
     shapes = state_shapes()
+    if has_decoder(tensors):
+        shapes |= decoder_shapes()
     problems = [f"{name} is missing" for name in shapes if name not in tensors]
     problems += [f"{name} is unexpected" for name in tensors if name not in shapes]
     for name, shape in shapes.items():
-        if name not in tensors:
-            continue
-        found = tensors[name]
-        if found.shape != shape:
-            problems.append(f"{name} has shape {found.shape}, wanted {shape}")
-        elif found.dtype not in (np.float16, np.float32):
-            problems.append(f"{name} is {found.dtype}, wanted float16 or float32")
-        elif not np.isfinite(found).all():
-            problems.append(f"{name} holds NaN or infinity")
+        if name in tensors:
+            problems += _problems_of(name, tensors[name], shape)
     if not problems:
         problems = _head_problems(tensors)
     if problems:
@@ -212,6 +216,19 @@ def _read_bytes(path: Path, *, shipped: bool) -> bytes:
         ) from error
 
 
+def _problems_of(
+    name: str, found: npt.NDArray[np.generic], shape: tuple[int, ...]
+) -> list[str]:
+    """What is wrong with one tensor, one line at most."""
+    if found.shape != shape:
+        return [f"{name} has shape {found.shape}, wanted {shape}"]
+    if found.dtype not in (np.float16, np.float32):
+        return [f"{name} is {found.dtype}, wanted float16 or float32"]
+    if not np.isfinite(found).all():
+        return [f"{name} holds NaN or infinity"]
+    return []
+
+
 def _head_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
     """Name what would make the probability fall while the score rises."""
     problems = []
@@ -222,6 +239,8 @@ def _head_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
         for name in ("head.level_weights", "head.quantiles")
         if bool((np.asarray(tensors[name], dtype=np.float32) < 0).any())
     ]
+    if THRESHOLD in tensors and not 0 < float(tensors[THRESHOLD].item()) < 1:
+        problems.append(f"{THRESHOLD} does not lie between 0 and 1")
     return problems
 
 

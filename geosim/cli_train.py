@@ -1,0 +1,139 @@
+"""The command `geosim train`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from geosim.console import hush_libraries, progress_bar, training_summary
+from geosim.options import TrainOptions, parse_threads
+from geosim.refusing import refusing
+
+if TYPE_CHECKING:
+    from geosim.model_files import TrainResult
+
+DEFAULTS = TrainOptions()
+
+
+def train(  # noqa: PLR0913 - the options are the command
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Labelled pairs: A/ (date 1), B/ (date 2), label/ (0 same, 1 or 255 "
+            "changed); files of the same names."
+        ),
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The weights file; its card and curves go beside it.",
+            show_default="model.safetensors",
+        ),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(help="Steps of the first fit at most.")
+    ] = DEFAULTS.steps,
+    validation: Annotated[
+        str,
+        typer.Option(
+            help="Share to hold out, or a folder of other pairs.",
+            metavar="SHARE|FOLDER",
+        ),
+    ] = str(DEFAULTS.validation),
+    refit: Annotated[
+        bool,
+        typer.Option(help="Go on with what was held out as well, a third as long."),
+    ] = DEFAULTS.refit,
+    swap_dates: Annotated[
+        bool,
+        typer.Option(
+            "--swap-dates",
+            help="Learn from swapped dates too: labels of what came and what went.",
+        ),
+    ] = DEFAULTS.swap_dates,
+    weights: Annotated[
+        str, typer.Option(help="Name or path of the weights to start from.")
+    ] = DEFAULTS.weights,
+    seed: Annotated[int, typer.Option(help="Of all chance.")] = DEFAULTS.seed,
+    device: Annotated[
+        Literal["cpu", "cuda"], typer.Option(help="Where to train.")
+    ] = DEFAULTS.device,
+    threads: Annotated[
+        str, typer.Option(help="A number, or 'all'.", metavar="N|all")
+    ] = "all",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted training.")
+    ] = DEFAULTS.resume,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier model.")
+    ] = DEFAULTS.overwrite,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the training's record as JSON.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell each look at held-out pairs.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Train a model of one's own on the labelled pairs of FOLDER.
+
+    Starts from the weights that geosim comes with; `geosim change --weights` takes the
+    result. Needs the extra 'torch'.
+    """
+    if not debug:
+        hush_libraries()
+    left = "interrupted: no model was written; --resume goes on where it stood"
+    with refusing(debug=debug, interrupted=left):
+        options = TrainOptions(
+            steps=steps,
+            validation=parse_validation(validation),
+            refit=refit,
+            swap_dates=swap_dates,
+            weights=weights,
+            seed=seed,
+            device=device,
+            threads=parse_threads(threads),
+            resume=resume,
+            overwrite=overwrite,
+        )
+        result = _run(folder, out, options, quiet=quiet, verbose=verbose)
+        if as_json:
+            typer.echo(
+                json.dumps(result.record.to_dict() | {"weights": str(result.weights)})
+            )
+        elif not quiet:
+            typer.echo(training_summary(result))
+
+
+def parse_validation(text: str) -> float | str:
+    """A number as a share, anything else as a folder."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _run(
+    folder: Path, out: Path | None, options: TrainOptions, *, quiet: bool, verbose: bool
+) -> "TrainResult":
+    """Call the library; progress on stderr."""
+    from geosim.train import train_model
+
+    def say(line: str) -> None:
+        if verbose and not quiet:
+            typer.echo(line, err=True)
+
+    if quiet or not sys.stderr.isatty():
+        return train_model(folder, out, options, say=say)
+    with progress_bar() as progress:
+        return train_model(folder, out, options, progress=progress, say=say)

@@ -1,0 +1,191 @@
+"""Training on labels, from a folder of pairs to a weights file with its card."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geosim.errors import LabelError
+from geosim.labels import find_pairs, read_pairs
+from geosim.model_files import (
+    Pairs,
+    Places,
+    TrainResult,
+    check_places,
+    places_beside,
+    training_record,
+    write_model,
+)
+from geosim.options import TrainOptions
+from geosim.progress import Clock, Progress
+from geosim.publish.curves import running_mean
+from geosim.siamese.labelled import Augmentation, hold_out
+from geosim.siamese.weights import load_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from geosim.siamese.fit import Fit, Recipe
+    from geosim.siamese.weights import LoadedWeights
+
+DEFAULT_MODEL = "model.safetensors"
+"""Where the model goes unless told otherwise."""
+
+REFIT_SHARE = 1 / 3
+"""Steps of the second fit, as a share of those that served best in the first."""
+
+
+def train_model(
+    folder: str | Path,
+    out: str | Path | None = None,
+    options: TrainOptions | None = None,
+    *,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> TrainResult:
+    """Train a model on labelled pairs.
+
+    Args:
+        folder: holds A/ (date 1), B/ (date 2) and label/, files of the same names.
+        out: the weights file to write; None: `model.safetensors` here. The card and the
+            curves go beside it.
+        options: how; the defaults where None.
+        progress: called as the work goes on; the stages are "reading", "training" and
+            "refitting".
+        say: called with a line of text at each look at the held-out pairs.
+
+    Returns:
+        The files and the figures.
+
+    Raises:
+        MissingDependencyError: torch is not installed.
+        GeosimError: one of `geosim.errors`; nothing is left under a final name.
+    """
+    from geosim.siamese.devices import describe_device, use_device
+    from geosim.siamese.fit import Recipe
+    from geosim.siamese.supervised import finished
+
+    options = options or TrainOptions()
+    began, clock = time.perf_counter(), Clock(progress)
+    places = places_beside(Path(out or DEFAULT_MODEL))
+    check_places(places, options)
+    use_device(options.device, options.threads)
+    start = load_weights(options.weights)
+    pairs = _read(Path(folder), options, clock)
+    recipe = Recipe(
+        steps=options.steps,
+        seed=options.seed,
+        augmentation=Augmentation(swap_dates=options.swap_dates),
+    )
+    held_out, final = _fit_twice(start, recipe, pairs, options, places, clock, say)
+    tensors = finished(final.best, held_out)
+    known = training_record(start, pairs, options, tensors, (held_out, final))
+    known["device"] = describe_device(options.device)
+    known["seconds"] = round(time.perf_counter() - began, 1)
+    return write_model(places, tensors, known, (held_out, final))
+
+
+def _read(folder: Path, options: TrainOptions, clock: Clock) -> Pairs:
+    """Read all pairs and hold some out."""
+    other = Path(options.validation) if isinstance(options.validation, str) else None
+    total = sum(len(find_pairs(f)) for f in (folder, other) if f is not None)
+    with clock.stage("reading", total) as tick:
+        pairs = read_pairs(folder, tick)
+        if other is not None:
+            held_out = read_pairs(other, tick)
+            return Pairs(training=pairs, held_out=held_out, whole=[])
+    assert not isinstance(options.validation, str)  # noqa: S101 - `other` would be set
+    training, held_out = hold_out(pairs, options.validation)
+    for role, part in (("to learn from", training), ("held out", held_out)):
+        if not any(len(pair.places) for pair in part):
+            raise LabelError(
+                f"none of the pairs {role} ({', '.join(p.name for p in part)}) has a "
+                "changed pixel; give more labelled change, another --validation share "
+                "or a folder of its own for --validation"
+            )
+    return Pairs(training=training, held_out=held_out, whole=pairs)
+
+
+def _fit_twice(
+    start: LoadedWeights,
+    recipe: Recipe,
+    pairs: Pairs,
+    options: TrainOptions,
+    places: Places,
+    clock: Clock,
+    say: Callable[[str], None],
+) -> tuple[Fit, Fit]:
+    """(fit judged on held-out pairs, fit to ship)."""
+    from geosim.siamese.checkpoint import read_checkpoint, write_checkpoint
+    from geosim.siamese.fit import Fit
+    from geosim.siamese.supervised import Trainer, run_fit
+
+    key = _key(start, pairs, options)
+    held = read_checkpoint(places.checkpoint, key) if options.resume else None
+    number = held["fit"]["number"] if held else 1
+    trainer = Trainer(start.arrays, recipe, options.device, number=number)
+    if held:
+        trainer.restore(held)
+    if held and number > 1:
+        first = Fit.of(held["first"])
+    else:
+        with clock.stage("training", options.steps) as tick:
+            first = run_fit(
+                trainer,
+                training=pairs.training,
+                held_out=pairs.held_out,
+                steps=options.steps,
+                keep=lambda at: write_checkpoint(places.checkpoint, at.content(), key),
+                say=_teller(tick, say),
+            )
+        if not (options.refit and pairs.whole):
+            return first, first
+        best = {name: value.cpu().numpy() for name, value in first.best.items()}
+        trainer = Trainer(best, recipe, options.device, number=2)
+    told = first.content() | {"best": {}}
+    steps = math.ceil(first.best_look.step * REFIT_SHARE if first.best_look else 1)
+    with clock.stage("refitting", steps) as tick:
+        second = run_fit(
+            trainer,
+            training=pairs.whole,
+            held_out=[],
+            steps=steps,
+            keep=lambda at: write_checkpoint(
+                places.checkpoint, at.content() | {"first": told}, key
+            ),
+            say=_teller(tick, say),
+        )
+    return first, second
+
+
+def _key(start: LoadedWeights, pairs: Pairs, options: TrainOptions) -> dict[str, Any]:
+    """What must be the same for a training to go on."""
+    return {
+        "weights": start.record.sha256,
+        "seed": options.seed,
+        "swap_dates": options.swap_dates,
+        "pairs": [pair.name for pair in pairs.training],
+        "held-out pairs": [pair.name for pair in pairs.held_out],
+    }
+
+
+def _teller(
+    tick: Callable[[float], None], say: Callable[[str], None]
+) -> Callable[[Fit], None]:
+    """Pass the steps and the looks of a fit on."""
+    done = 0
+
+    def tell(fit: Fit) -> None:
+        nonlocal done
+        tick(fit.step - done)
+        done = fit.step
+        if fit.looks and fit.looks[-1].step == fit.step:
+            found = fit.looks[-1].judgement
+            say(
+                f"step {fit.step}: loss {running_mean(fit.losses)[-1]:.3f}, held out: "
+                f"AP {found.average_precision:.3f}, best F1 {found.f1:.3f}"
+            )
+
+    return tell

@@ -1,0 +1,173 @@
+"""Learning from labels: the loss, the steps, resuming, what is kept."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from geosim.errors import OptionError
+from geosim.siamese.judging import odds_histogram
+from geosim.siamese.labelled import Augmentation, LabelledPair
+from geosim.siamese.weights import check_tensors, load_weights
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+from geosim.siamese.checkpoint import read_checkpoint, write_checkpoint  # noqa: E402
+from geosim.siamese.devices import use_device  # noqa: E402
+from geosim.siamese.fit import Fit, Look, Recipe  # noqa: E402
+from geosim.siamese.judging import Judgement  # noqa: E402
+from geosim.siamese.losses import change_loss  # noqa: E402
+from geosim.siamese.supervised import Trainer, finished, run_fit  # noqa: E402
+
+RECIPE = Recipe(
+    steps=2,
+    seed=0,
+    batch=1,
+    judge_every=1,
+    augmentation=Augmentation(crop=32, changed_share=1.0, same_date_share=0.0),
+)
+
+
+def made(seed=0):
+    rng = np.random.default_rng(seed)
+    before = rng.random((3, 6, 6)).repeat(8, axis=1).repeat(8, axis=2)
+    changed = np.zeros((48, 48), bool)
+    changed[8:32, 16:40] = True
+    return LabelledPair(
+        name=f"pair {seed}",
+        before=before.astype(np.float16),
+        after=np.where(changed, 1 - before, before).astype(np.float16),
+        changed=changed,
+        valid=np.ones((48, 48), bool),
+    )
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    return load_weights().arrays
+
+
+def fit(trainer, steps=2, keep=lambda _: None, said=None):
+    return run_fit(
+        trainer,
+        training=[made(0), made(1)],
+        held_out=[made(2)],
+        steps=steps,
+        keep=keep,
+        say=(said or []).append,
+    )
+
+
+def test_loss_by_hand():
+    odds = torch.tensor([[[0.0, 0.0], [50.0, -50.0]]])
+    changed = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
+    valid = torch.tensor([[[1.0, 1.0], [1.0, 0.0]]])
+    entropy = 2 * np.log(2) / 3
+    dice = (2 * (0.5 + 1) + 1) / ((0.5 + 0.5 + 1) + (1 + 1) + 1)
+    found = change_loss(odds, changed, valid)
+    assert found.item() == pytest.approx(entropy + 1 - dice, abs=1e-5)
+
+
+def test_nothing_valid_gives_a_finite_loss():
+    nothing = torch.zeros(1, 2, 2)
+    assert torch.isfinite(change_loss(nothing, nothing, nothing))
+
+
+def test_deep_layers_and_decoder_learn_and_early_layers_stay(arrays):
+    trainer = Trainer(arrays, RECIPE, "cpu")
+    start = {n: v.clone() for n, v in trainer.model.state_dict().items()}
+    fit(trainer, steps=3)
+    moved = {
+        name
+        for name, value in trainer.model.state_dict().items()
+        if not torch.equal(value, start[name])
+    }
+    assert {"features.17.weight", "features.28.bias", "decoder.out.weight"} <= moved
+    assert not any(name.startswith(("head.", "embedding.")) for name in moved)
+    assert "features.14.weight" not in moved
+
+
+@pytest.mark.slow
+def test_steps_lower_the_loss(arrays):
+    trainer = Trainer(arrays, dataclasses.replace(RECIPE, judge_every=50), "cpu")
+    found = fit(trainer, steps=40)
+    assert np.mean(found.losses[-5:]) < 0.6 * np.mean(found.losses[:5])
+    assert found.looks[-1].judgement.f1 > 0.5
+
+
+def test_resumed_fit_ends_as_one_that_was_never_interrupted(arrays, tmp_path):
+    whole = Trainer(arrays, RECIPE, "cpu")
+    wanted = fit(whole, steps=3)
+    path, key = tmp_path / "model.checkpoint", {"seed": 0}
+    half = Trainer(arrays, RECIPE, "cpu")
+    fit(half, steps=2, keep=lambda at: write_checkpoint(path, at.content(), key))
+    resumed = Trainer(arrays, dataclasses.replace(RECIPE, seed=0), "cpu")
+    resumed.restore(read_checkpoint(path, key))
+    found = fit(resumed, steps=3)
+    assert found.losses == wanted.losses
+    assert found.looks == wanted.looks
+    for name, value in wanted.best.items():
+        torch.testing.assert_close(found.best[name], value, rtol=0, atol=0)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.checkpoint"]
+
+
+def test_checkpoints_of_other_trainings_are_refused(tmp_path):
+    path = tmp_path / "model.checkpoint"
+    write_checkpoint(path, {"fit": 1}, {"seed": 0, "pairs": ["a"]})
+    with pytest.raises(OptionError, match="other seed, pairs; give the same"):
+        read_checkpoint(path, {"seed": 1, "pairs": ["b"]})
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(OptionError, match="--resume cannot read"):
+        read_checkpoint(path, {"seed": 0})
+
+
+def test_training_stops_when_it_gets_no_better(arrays):
+    still = dataclasses.replace(
+        RECIPE, decoder_rate=0.0, trunk_rate=0.0, weight_decay=0.0, patience=2
+    )
+    assert fit(Trainer(arrays, still, "cpu"), steps=9).step == 3
+
+
+def test_judged_square_by_square_as_at_once(arrays, monkeypatch):
+    trainer = Trainer(arrays, RECIPE, "cpu")
+    rng = np.random.default_rng(0)
+    shape = (3, 40, 352)
+    images = [rng.random(shape).astype(np.float16) for _ in range(2)]
+    nothing = np.zeros(shape[1:], bool)
+    pair = LabelledPair(
+        name="wide", before=images[0], after=images[1], changed=nothing, valid=~nothing
+    )
+    trainer.model.eval()
+    with torch.inference_mode():
+        whole = trainer._odds_of(pair)
+        monkeypatch.setattr("geosim.siamese.supervised._TILE", 96)
+        parts = trainer._odds_of(pair)
+    np.testing.assert_allclose(parts, whole, atol=0.02 * np.ptp(whole) + 1e-3)
+
+
+def test_what_is_kept_is_calibrated(arrays):
+    """Log odds of the saved decoder are `slope * odds + offset` of the trained one."""
+    trainer = Trainer(arrays, RECIPE, "cpu")
+    state = {n: v.clone() for n, v in trainer.mean.items()}
+    rng = np.random.default_rng(0)
+    odds = rng.normal(0, 2, 50_000).astype(np.float32)
+    chance = 1 / (1 + np.exp(-(0.5 * odds - 2)))
+    counts = odds_histogram(odds, rng.random(odds.size) < chance)
+    judged = Judgement(average_precision=0.5, f1=0.5, threshold=1.0)
+    held_out = Fit(looks=[Look(step=1, judgement=judged)], counts=counts)
+    kept = finished(state, held_out)
+    before = state["decoder.out.weight"].numpy()
+    slope = (kept["decoder.out.weight"] / before).mean()
+    assert slope == pytest.approx(0.5, abs=0.03)
+    offset = kept["decoder.out.bias"] - slope * state["decoder.out.bias"].numpy()
+    assert offset[0] == pytest.approx(-2, abs=0.1)
+    threshold = 1 / (1 + np.exp(-(slope + offset[0])))
+    assert kept["decoder.threshold"][0] == pytest.approx(threshold, abs=1e-3)
+    check_tensors(kept, source="what is kept")
+
+
+def test_missing_gpu_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match="--device cuda wants an NVIDIA GPU"):
+        use_device("cuda", None)

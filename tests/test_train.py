@@ -1,0 +1,182 @@
+"""`geosim train` from a folder to a model that `geosim change` takes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from rasters import listing
+from test_labels import put
+
+from geosim import ChangeOptions, TrainOptions, detect_change
+from geosim.errors import LabelError, OptionError, ResultExistsError
+from geosim.siamese.weights import load_weights
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+from geosim.train import train_model  # noqa: E402
+
+
+def call(root, *arguments, folder):
+    """`python cli.py train ...` to its end."""
+    return subprocess.run(
+        [sys.executable, str(root / "cli.py"), "train", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"},
+    )
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("labelled")
+    return put(put(folder, "one"), "two")
+
+
+@pytest.fixture(scope="module")
+def trained(pairs, tmp_path_factory):
+    """A model of one step and one more; its progress, its lines."""
+    seen, said = [], []
+    result = train_model(
+        pairs,
+        tmp_path_factory.mktemp("model") / "mine.safetensors",
+        TrainOptions(steps=1, threads=2),
+        progress=lambda *what: seen.append(what),
+        say=said.append,
+    )
+    return result, seen, said
+
+
+def test_three_files_are_written_and_no_other(trained):
+    result, _, _ = trained
+    names = sorted(path.name for path in result.weights.parent.iterdir())
+    assert names == ["mine.md", "mine.png", "mine.safetensors"]
+
+
+def test_weights_carry_their_threshold_and_their_story(trained):
+    result, _, _ = trained
+    loaded = load_weights(result.weights)
+    assert loaded.threshold == pytest.approx(result.record.threshold)
+    assert 0 < loaded.threshold < 1
+    assert loaded.record.sha256 == result.record.sha256
+    assert loaded.record.trained_on == "labelled pairs: one, two"
+    assert loaded.record.licence.startswith("CC-BY-4.0")
+
+
+def test_card_tells_what_the_record_holds(trained):
+    result, _, _ = trained
+    card = result.card.read_text()
+    record = result.record
+    for text in (record.sha256, "geosim-vgg16-1", "| learned from | one, two |"):
+        assert text in card
+    assert f"| threshold (`--threshold auto`) | {record.threshold:.3f} |" in card
+    assert "![Curves](mine.png)" in card
+    assert record.changed_percent == pytest.approx(100 * 50 * 60 / (200 * 240))
+
+
+def test_curves_are_a_picture(trained):
+    picture = np.array(Image.open(trained[0].curves))
+    assert picture.ndim == 3
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 4
+
+
+def test_progress_and_looks_are_told(trained):
+    _, seen, said = trained
+    assert [stage for stage, *_ in seen if stage == "reading"] == ["reading"] * 3
+    assert ("training", 1.0, 1) in seen
+    assert ("refitting", 1.0, 1) in seen
+    assert len(said) == 1
+    assert said[0].startswith("step 1: loss ")
+
+
+def test_change_takes_the_model(trained, pairs, tmp_path):
+    model = trained[0].weights
+    options = ChangeOptions(weights=str(model))
+    files = (pairs / part / "one.png" for part in "AB")
+    result = detect_change(*files, tmp_path / "out", options)
+    assert result.record.threshold.value == pytest.approx(trained[0].record.threshold)
+    assert result.record.weights.name == "mine"
+
+
+def test_an_earlier_model_is_not_replaced_unasked(trained, pairs):
+    model = trained[0].weights
+    before = listing(model.parent)
+    with pytest.raises(ResultExistsError, match="replace it with --overwrite"):
+        train_model(pairs, model, TrainOptions(steps=1))
+    assert listing(model.parent) == before
+
+
+def test_leftovers_are_not_lost_unasked(pairs, tmp_path):
+    (tmp_path / "mine.checkpoint").write_bytes(b"left")
+    with pytest.raises(ResultExistsError, match="go on with --resume or begin anew"):
+        train_model(pairs, tmp_path / "mine.safetensors", TrainOptions(steps=1))
+    assert (tmp_path / "mine.checkpoint").read_bytes() == b"left"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "error: 'nowhere' wants the folders A (date 1), B (date 2)"),
+        (["pairs", "-o", "m.pt"], "error: -o wants a file that ends with .safetensors"),
+        (["pairs", "--resume"], "error: --resume wants the checkpoint"),
+        (["pairs", "--steps", 0], "error: --steps wants at least 1; found 0"),
+        (["pairs", "--validation", 1.5], "error: --validation wants a share between"),
+        (["pairs", "--validation", "no"], "error: 'no' wants the folders A"),
+        (["pairs", "--weights", "no"], "error: weights no cannot be read"),
+    ],
+)
+def test_refused_in_one_line(root, pairs, tmp_path, arguments, message):
+    (tmp_path / "pairs").symlink_to(pairs)
+    before = listing(tmp_path)
+    done = call(root, *arguments, folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert listing(tmp_path) == before
+
+
+def test_without_torch_the_remedy_is_named(root, pairs, tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')")
+    code = "import sys; sys.path.insert(0, '.'); from geosim.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "train", str(pairs)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+    assert done.returncode == 1
+    assert "pip install 'geosim[torch]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("bad", [0.0, 1.0, -0.5])
+def test_shares_that_leave_nothing_are_refused(bad):
+    with pytest.raises(OptionError, match="--validation wants a share"):
+        TrainOptions(validation=bad)
+
+
+def test_folder_of_its_own_for_validation_without_change_is_refused(pairs, tmp_path):
+    other = put(tmp_path / "other", label=np.zeros((1, 200, 240), np.uint8))
+    options = TrainOptions(steps=1, validation=str(other))
+    with pytest.raises(LabelError, match="has a changed pixel"):
+        train_model(pairs, tmp_path / "m.safetensors", options)
+
+
+@pytest.mark.slow
+def test_json_and_resume_by_the_command_line(root, pairs, tmp_path):
+    done = call(root, pairs, "--steps", 2, "--json", "--no-refit", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["steps"] == 2
+    assert record["refitted"] is False
+    assert record["weights"] == "model.safetensors"
+    assert record["options"]["refit"] is False
