@@ -75,7 +75,9 @@ def main() -> None:
                 images.append(np.asarray(image)[:rows, :cols])
                 files.append(Path(scratch) / f"{path.stem}_{date}.png")
                 Image.fromarray(images[-1]).save(files[-1])
-            result = detect_change(*files, Path(scratch) / path.stem, options)
+            result = detect_change(
+                files[0], files[1], Path(scratch) / path.stem, options
+            )
             chance = result.read("difference")["change"]
             decided = result.read("change")["change"] == 1
             truth = np.asarray(Image.open(path).convert("L"))[:rows, :cols] > 127

@@ -10,7 +10,12 @@ import numpy as np
 
 from geosim.change import ssim
 from geosim.change.classical import cva_magnitude, fit_irmad
-from geosim.change.scores import ScoreScale, smooth, smoothing_reach
+from geosim.change.scores import (
+    ScoreScale,
+    smooth,
+    smooth_along_edges,
+    smoothing_reach,
+)
 from geosim.change.threshold import (
     histogram_quantiles,
     logistic_probability,
@@ -18,14 +23,18 @@ from geosim.change.threshold import (
 )
 from geosim.errors import OptionError
 from geosim.siamese.architecture import (
-    DEEP_FROM_METRES,
-    DEEP_GAIN,
+    GUIDE_EPSILON,
     HEAD_QUANTILES,
-    SMOOTHING_SIGMA,
+    NOISE_FLOOR,
     STRIDE,
+    TERMS,
+    block_margin,
+    guide_radius,
+    smoothing_sigma,
+    term_row,
 )
 from geosim.siamese.decoder import DECODER_MARGIN, has_decoder
-from geosim.siamese.engine import BLOCK_MARGIN, Engine, open_engine
+from geosim.siamese.engine import Engine, open_engine
 from geosim.siamese.weights import LoadedWeights, load_weights
 
 if TYPE_CHECKING:
@@ -124,18 +133,21 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class _Siamese:
-    """The network: weighted cosine distances at four depths."""
+    """The network: a weighted geometric mean of distances and of the colour change."""
 
     engine: Engine
     weights: LoadedWeights
     scale: ScoreScale
-    deep_gain: float
-    """Score per unit of distance at relu4_3 alone; 0 leaves it to the sum."""
-    margin: int = BLOCK_MARGIN
+    metres: float | None
+    """Size of a pixel on the ground; None where unknown."""
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_NETWORK
     base_megabytes: int = _BASE_NETWORK
     threshold: float | None = None
+
+    @property
+    def margin(self) -> int:
+        return block_margin(self.metres)
 
     @property
     def description(self) -> str:
@@ -148,10 +160,17 @@ class _Siamese:
         valid: NDArray[np.bool_],
     ) -> BlockScores:
         found = self.engine.differences(_as_rgb(before), _as_rgb(after))
-        score = smooth(found.score, valid, SMOOTHING_SIGMA)
-        if self.deep_gain > 0:
-            deep = smooth(found.high, valid, SMOOTHING_SIGMA)
-            np.maximum(score, np.float32(self.deep_gain) * deep, out=score)
+        weight = self.weights.arrays["head.term_weights"][term_row(self.metres)]
+        colour = np.float32(math.sqrt(3.0)) * cva_magnitude(before, after)
+        of_colour = np.log1p(colour / np.float32(NOISE_FLOOR))
+        score = found.score + weight[TERMS.index("colour")] * of_colour
+        score = smooth_along_edges(
+            smooth(score, valid, smoothing_sigma(self.metres)),
+            (before.mean(axis=0), after.mean(axis=0)),
+            valid,
+            radius=guide_radius(self.metres),
+            epsilon=GUIDE_EPSILON,
+        )
         return BlockScores(
             score=score,
             bands={"low": found.low, "mid": found.mid, "high": found.high},
@@ -173,7 +192,7 @@ class _Decoded:
     engine: Engine
     weights: LoadedWeights
     scale: ScoreScale
-    margin: int = -(-max(BLOCK_MARGIN, DECODER_MARGIN) // STRIDE) * STRIDE
+    margin: int = -(-max(block_margin(None), DECODER_MARGIN) // STRIDE) * STRIDE
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_DECODER
     base_megabytes: int = _BASE_NETWORK
@@ -207,8 +226,8 @@ class _Decoded:
 
 
 def _as_rgb(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Three bands: a single one is repeated."""
-    return image if len(image) == 3 else np.repeat(image, 3, axis=0)  # noqa: PLR2004
+    """The first three bands; a single one is repeated."""
+    return image[:3] if len(image) >= 3 else np.repeat(image, 3, axis=0)  # noqa: PLR2004
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,22 +264,27 @@ def _siamese(
     sample: Sample, options: ChangeOptions, resolution: float | None
 ) -> Scorer:
     bands = len(sample.before)
-    if bands not in (1, 3):
+    if bands == 2:  # noqa: PLR2004
         raise OptionError(
-            f"--method siamese reads three bands (or one); found {bands}; choose with "
-            "--bands, or use --method irmad for any number of bands"
+            f"--method siamese reads three bands or more (or one); found {bands}; "
+            "choose with --bands, or use --method irmad for any number of bands"
         )
     weights = load_weights(options.weights)
-    engine = open_engine(weights, device=options.device, threads=options.thread_count)
+    engine = open_engine(
+        weights,
+        device=options.device,
+        threads=options.thread_count,
+        row=term_row(resolution),
+    )
     if has_decoder(weights.arrays):
         return _Decoded(engine=engine, weights=weights, scale=ScoreScale(largest=1.0))
-    largest = float(weights.arrays["head.level_weights"].sum())
-    coarse = resolution is not None and resolution >= DEEP_FROM_METRES
+    weight = weights.arrays["head.term_weights"][term_row(resolution)]
+    largest = float(weight.sum()) * math.log1p(1.0 / NOISE_FLOOR)
     return _Siamese(
         engine=engine,
         weights=weights,
-        scale=ScoreScale(largest=max(largest, DEEP_GAIN)),
-        deep_gain=DEEP_GAIN if coarse else 0.0,
+        scale=ScoreScale(largest=largest),
+        metres=resolution,
     )
 
 

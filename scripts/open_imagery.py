@@ -76,7 +76,10 @@ def neon_pairs(folder: Path) -> Iterator[tuple[str, ImagePair]]:
         use = held.get(path.stem, "train")
         for zoom in (1, 2):
             before, after = read(path, zoom), read(root / "t2" / path.name, zoom)
-            yield use, prepare_pair(before, after, source=f"neon_{zoom}0cm")
+            pair = prepare_pair(
+                before, after, source=f"neon_{zoom}0cm", metres=0.1 * zoom
+            )
+            yield use, pair
 
 
 def naip(folder: Path) -> Iterator[tuple[str, ImagePair]]:
@@ -91,8 +94,8 @@ def naip(folder: Path) -> Iterator[tuple[str, ImagePair]]:
     }
     for use, (part, pairs) in regions.items():
         for first, second in pairs:
-            pair = pair_of(dates[first], dates[second], nodata=0, source="naip")
-            yield use, cut(pair, part)
+            both = (dates[first], dates[second])
+            yield use, cut(pair_of(*both, source="naip", metres=5.0), part)
 
 
 def sentinel_2(folder: Path) -> Iterator[tuple[str, ImagePair]]:
@@ -101,14 +104,16 @@ def sentinel_2(folder: Path) -> Iterator[tuple[str, ImagePair]]:
     for city in (*OSCD_TRAIN, *OSCD_FIT, *OSCD_CHECK):
         paths = [folder / "oscd" / "train" / city / f"{t}.tif" for t in ("t1", "t2")]
         before, after = (read(path, bands=(3, 2, 1)) for path in paths)
-        yield held.get(city, "train"), prepare_pair(before, after, source="sentinel_2")
+        pair = prepare_pair(before, after, source="sentinel_2", metres=10.0)
+        yield held.get(city, "train"), pair
 
 
 def landsat(folder: Path) -> Iterator[tuple[str, ImagePair]]:
     """28.5 m and about 90 m. Peru's held-out half is the same in fit and check."""
     root = folder / "landsat_juelich_2001"
     names = ("t1_LS20010525.tif", "t2_LS20010626.tif")
-    pair = pair_of(*(read(root / name) for name in names), nodata=0, source="juelich")
+    both = [read(root / name) for name in names]
+    pair = pair_of(*both, source="juelich", metres=28.5)
     yield "train", cut(pair, np.s_[:, :540])
     yield "fit", cut(pair, np.s_[:, 560:770])
     yield "check", cut(pair, np.s_[:, 790:])
@@ -120,7 +125,7 @@ def landsat(folder: Path) -> Iterator[tuple[str, ImagePair]]:
         ("check", "2015", "2020"),
     ):
         dates = [read(root / f"{year}.tif") for year in (first, second)]
-        pair = pair_of(*dates, nodata=0, source="peru")
+        pair = pair_of(*dates, source="peru", metres=90.0)
         yield use, cut(pair, np.s_[:, :, :420] if use == "train" else np.s_[:, :, 440:])
 
 
@@ -143,11 +148,11 @@ def read_on(path: Path, reference: Path) -> np.ndarray:
 
 
 def pair_of(
-    before: np.ndarray, after: np.ndarray, *, nodata: int, source: str
+    before: np.ndarray, after: np.ndarray, *, source: str, metres: float
 ) -> ImagePair:
-    """Make a pair; a pixel without data has `nodata` in all bands."""
-    valid = ~((before == nodata).all(0) | (after == nodata).all(0))
-    return prepare_pair(before, after, valid=valid, source=source)
+    """Make a pair; a pixel without data has 0 in all bands."""
+    valid = ~((before == 0).all(0) | (after == 0).all(0))
+    return prepare_pair(before, after, valid=valid, source=source, metres=metres)
 
 
 def cut(pair: ImagePair, part: tuple[slice, ...]) -> ImagePair:
@@ -157,4 +162,5 @@ def cut(pair: ImagePair, part: tuple[slice, ...]) -> ImagePair:
         after=pair.after[part],
         valid=pair.valid[part[1:]],
         source=pair.source,
+        metres=pair.metres,
     )

@@ -33,7 +33,7 @@ from geosim.raster.source import plain_images_welcome
 from geosim.sampling import take_sample
 from geosim.scanning import read_block
 from geosim.scoring import METHODS as SCORERS
-from geosim.siamese.architecture import INITIAL_LEVEL_WEIGHTS, LEVELS, STRIDE
+from geosim.siamese.architecture import LEVELS, STRIDE
 from geosim.siamese.weights import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 OTB = "otbcli_MultivariateAlterationDetector"
 """Command of the Orfeo ToolBox; Debian has it in the package otb-bin."""
+
+_UNTRAINED_SCALES = (0.1, 0.2, 0.3, 0.4)
+"""Distances of the untrained network are divided by these before they are summed."""
 
 SIGMA = 5.0
 """Smoothing in pixels of the network's levels where each is measured alone."""
@@ -222,7 +225,7 @@ def untrained(case: Case) -> dict[str, Answer]:
     if case.imagenet is None:
         return {}
     distances, valid = _distances(case, _imagenet(case.imagenet))
-    weights = np.asarray(INITIAL_LEVEL_WEIGHTS, np.float32)
+    weights = 1.0 / np.array(_UNTRAINED_SCALES, np.float32)
     score = np.tensordot(weights, distances, axes=1)
     return {"imagenet": _by_otsu(score, valid, float(weights.sum()))}
 
@@ -233,7 +236,7 @@ def _distances(
     """Smoothed cosine distances (4, height, width) and validity of a pair."""
     import torch
 
-    from geosim.siamese.network import cosine_distance
+    from geosim.siamese.fusion import cosine_distance
 
     if case.threads:
         torch.set_num_threads(case.threads)

@@ -56,6 +56,63 @@ def smooth(
     return mean
 
 
+def smooth_along_edges(
+    score: NDArray[np.float32],
+    guides: tuple[NDArray[np.float32], NDArray[np.float32]],
+    valid: NDArray[np.bool_],
+    *,
+    radius: int,
+    epsilon: float,
+) -> NDArray[np.float32]:
+    """Guided filter with two guides, over the valid pixels only.
+
+    In every window the score is fitted as a linear function of the guides; a pixel
+    takes the mean of the fits of the windows that hold it. Where the guides have an
+    edge, the result may have one; elsewhere it is a mean.
+
+    Source: He, Sun & Tang 2013 (doi:10.1109/TPAMI.2012.213).
+
+    Args:
+        score: (height, width).
+        guides: two images (height, width) in 0..1.
+        valid: (height, width); pixels outside of the array count as not valid.
+        radius: half the window in pixels; the result depends on twice of it.
+        epsilon: variance of a guide below which its edges are smoothed away.
+
+    Returns:
+        (height, width) float32; undefined where not valid.
+    """
+    from scipy.ndimage import uniform_filter  # slow to import, not for --help
+
+    weight = valid.astype(np.float32)
+
+    def total(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        summed: NDArray[np.float32] = uniform_filter(
+            values, 2 * radius + 1, mode="constant"
+        )
+        return summed
+
+    count = total(weight)
+    np.maximum(count, np.float32(1e-6), out=count)
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = total(values * weight) / count
+        return found
+
+    first, second = guides
+    m1, m2, mp = mean(first), mean(second), mean(score)
+    v11 = mean(first * first) - m1 * m1 + np.float32(epsilon)
+    v22 = mean(second * second) - m2 * m2 + np.float32(epsilon)
+    v12 = mean(first * second) - m1 * m2
+    c1, c2 = mean(first * score) - m1 * mp, mean(second * score) - m2 * mp
+    determinant = v11 * v22 - v12 * v12
+    a1 = (v22 * c1 - v12 * c2) / determinant
+    a2 = (v11 * c2 - v12 * c1) / determinant
+    offset = mp - a1 * m1 - a2 * m2
+    result: NDArray[np.float32] = mean(a1) * first + mean(a2) * second + mean(offset)
+    return result
+
+
 def unit_levels(
     values: NDArray[np.float32], valid: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:

@@ -5,12 +5,15 @@ Imports neither torch nor OpenVINO, so that both implementations (`network` and
 
 The network: the 13 convolutions of VGG16 (Simonyan & Zisserman 2015,
 arXiv:1409.1556) run on both dates with the same weights; at four depths the
-distance of a pixel is `1 - cos` of the two channel vectors; the distances are
-weighted, summed and smoothed into a score, and a head of five numbers turns the
-score into a probability. A linear layer on the pooled last features gives the
-embedding of a tile.
+distance of a pixel is `1 - cos` of the two channel vectors. The score is a weighted
+geometric mean of two of these distances, of the distance of relu4_3 averaged over its
+surroundings, and of the difference in colour: only what differs in colour, in texture
+and in content scores high. It is smoothed along the edges of the images, and a head
+of three numbers turns it into a probability. A linear layer on the pooled last
+features gives the embedding of a tile.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -27,23 +30,37 @@ STRIDE = 16
 COSINE_EPSILON = 1e-8
 """`cos = dot / sqrt(|a|^2 |b|^2 + COSINE_EPSILON)`."""
 
-SMOOTHING_SIGMA = 5.0
-"""Standard deviation in pixels of the Gaussian that smooths the fused score."""
-
 SMOOTHING_TRUNCATE = 4.0
 """The Gaussian is cut at this many standard deviations (scipy's default)."""
 
-INITIAL_LEVEL_WEIGHTS = (1 / 0.1, 1 / 0.2, 1 / 0.3, 1 / 0.4)
-"""Weights of the four distances before anything is fitted."""
+NOISE_FLOOR = 0.05
+"""A distance d enters the score as log(1 + d / NOISE_FLOOR): below it, differences of
+distances count little; above it, their ratio counts."""
 
-DEEP_GAIN = 16.0
-"""Weight of the smoothed distance at relu4_3 where it stands alone. On held-out open
-pairs without pasted changes 20 brings it to the scale of the score; less than that lets
-it speak only where it stands out further than the sum."""
+TERMS = ("relu1_2", "relu2_2", "spread", "colour")
+"""What the score is the weighted mean of, in the order of `head.term_weights`:
+distances at two levels, the distance of the spread features, the colour distance."""
 
-DEEP_FROM_METRES = 50.0
-"""From this pixel size on, relu4_3 alone can raise the score. A pixel that large is a
-mixture and flickers from date to date; what lies around it tells more."""
+TERM_WEIGHTS = ((0.45, 0.10, 0.35, 0.10), (0.30, 0.05, 0.60, 0.05))
+"""Weights of the terms, 1 together: of usual pixels and of coarse ones."""
+
+COARSE_FROM_METRES = 50.0
+"""From this pixel size on the second row of the weights is used. A pixel that large is
+a mixture and flickers from date to date; what lies around it tells more."""
+
+SPREAD_RELU = "relu4_3"
+"""Activation whose channel vectors are averaged over their surroundings, before they
+are compared: content that moved a little or is arranged otherwise stays alike."""
+
+SPREAD_SIGMA = 2.0
+"""Standard deviation of that average in cells of the level."""
+
+SPREAD_RADIUS = 5
+"""Cells at which that Gaussian is cut."""
+
+GUIDE_EPSILON = 0.01
+"""Regularisation of the guided filter (He, Sun & Tang 2013): edges of the images are
+kept where their variance in a window, of brightness in 0..1, is larger than this."""
 
 HEAD_QUANTILES = (0.10, 0.25, 0.50)
 """Quantiles of the scene's smoothed score that place the head's threshold."""
@@ -129,7 +146,7 @@ LEVELS = (
     Level(relu="relu3_3", stride=4, band="mid"),
     Level(relu="relu4_3", stride=8, band="high"),
 )
-"""Where the dates are compared, in the order of `head.level_weights`."""
+"""Where the dates are compared."""
 
 EMBEDDING_RELU = "relu5_3"
 """Activation that is pooled into a tile's embedding."""
@@ -141,7 +158,7 @@ def state_shapes() -> dict[str, tuple[int, ...]]:
     for layer in CONVOLUTIONS:
         shapes[f"{layer.name}.weight"] = (layer.outputs, layer.inputs, 3, 3)
         shapes[f"{layer.name}.bias"] = (layer.outputs,)
-    shapes["head.level_weights"] = (len(LEVELS),)
+    shapes["head.term_weights"] = (len(TERM_WEIGHTS), len(TERMS))
     shapes["head.slope"] = (1,)
     shapes["head.offset"] = (1,)
     shapes["head.quantiles"] = (len(HEAD_QUANTILES),)
@@ -170,13 +187,42 @@ def reach(relu: str) -> int:
     raise ValueError(message)
 
 
+def smoothing_sigma(metres: float | None) -> float:
+    """Standard deviation of the Gaussian that smooths the score, in pixels.
+
+    What changes is of some size on the ground, so small pixels are smoothed over more
+    of them: `4 / sqrt(metres)`, within 2..8; 4 where the pixel's size is unknown.
+    """
+    if metres is None:
+        return 4.0
+    return float(min(max(4.0 / math.sqrt(metres), 2.0), 8.0))
+
+
+def guide_radius(metres: float | None) -> int:
+    """Half the window of the guided filter in pixels, at least 3."""
+    return max(3, round(smoothing_sigma(metres)))
+
+
+def spread_kernel() -> tuple[float, ...]:
+    """Gaussian of 2 * SPREAD_RADIUS + 1 cells whose sum is 1."""
+    steps = range(-SPREAD_RADIUS, SPREAD_RADIUS + 1)
+    values = [math.exp(-0.5 * (step / SPREAD_SIGMA) ** 2) for step in steps]
+    return tuple(value / sum(values) for value in values)
+
+
+def term_row(metres: float | None) -> int:
+    """Row of the term weights that a pixel size takes."""
+    return int(metres is not None and metres >= COARSE_FROM_METRES)
+
+
 def _reaches() -> Mapping[str, int]:
     deepest = LEVELS[-1]
+    # a pixel of a cell's left half reads the whole cell to the left of it
+    beyond = reach(deepest.relu) + deepest.stride * 3 // 2 - 1
     return MappingProxyType(
         {
-            # a pixel of a cell's left half reads the whole cell to the left of it
-            "differences": reach(deepest.relu) + deepest.stride * 3 // 2 - 1,
-            "smoothing": int(SMOOTHING_TRUNCATE * SMOOTHING_SIGMA + 0.5),
+            "differences": beyond,
+            "spread": beyond + SPREAD_RADIUS * deepest.stride,
             "embedding": reach(EMBEDDING_RELU),
         }
     )
@@ -184,10 +230,22 @@ def _reaches() -> Mapping[str, int]:
 
 REACHES = _reaches()
 """Pixels that each stage looks beyond what it answers for: `differences` (the four
-distances at the input's size), `smoothing` (added for the fused score) and
+distances at the input's size), `spread` (the distance of the spread features) and
 `embedding` (the cells of relu5_3)."""
 
-MARGIN = -(-(REACHES["differences"] + REACHES["smoothing"]) // STRIDE) * STRIDE
-"""Margin of a block in pixels after which the score and the probability do not depend
-on where the block was cut: differences plus smoothing, up to a multiple of STRIDE
-(blocks must also start at a multiple of STRIDE of the raster)."""
+
+def block_margin(metres: float | None) -> int:
+    """Margin of a block in pixels.
+
+    Behind it neither score nor probability nor embedding depends on where the block
+    was cut, if blocks start at a multiple of STRIDE of the raster.
+
+    Args:
+        metres: Size of a pixel on the ground; None where unknown.
+
+    Returns:
+        The network's reach plus that of both smoothings, up to a multiple of STRIDE.
+    """
+    gaussian = int(SMOOTHING_TRUNCATE * smoothing_sigma(metres) + 0.5)
+    score = REACHES["spread"] + gaussian + 2 * guide_radius(metres)
+    return -(-max(score, REACHES["embedding"]) // STRIDE) * STRIDE

@@ -10,18 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize
 
-from geosim.siamese.architecture import (
-    HEAD_QUANTILES,
-    LEVELS,
-    SMOOTHING_SIGMA,
-    SMOOTHING_TRUNCATE,
-    STRIDE,
-)
+from geosim.siamese.architecture import HEAD_QUANTILES, LEVELS, STRIDE
 from geosim.siamese.backend import functional, torch
-from geosim.siamese.network import SiameseVGG16, cosine_distance
+from geosim.siamese.network import SiameseVGG16
 from geosim.siamese.pairs import ImagePair
 
 FloatArray = npt.NDArray[np.float32]
@@ -29,10 +22,11 @@ DoubleArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _RIDGE = 1e-3
-_SCENE_QUANTILES = (True, False, False)
-"""Quantiles of the scene that the fit may use. The 25 and 50 % quantiles fit held-out
-pairs slightly better, but rise with the share of a scene that changed: the more there
-is to find, the stricter they would be."""
+_SCENE_QUANTILES = (False, True, False)
+"""Quantiles of the scene that the fit may use. The score is a logarithm, so what the
+25 % quantile tells is by how much more than the calm part of its own scene a place has
+to differ. The median would rise with the share of a scene that changed: the more there
+is to find, the stricter it would be."""
 
 _LEAST_SLOPE = 0.05
 
@@ -85,57 +79,26 @@ class ReliabilityBin:
     """Fraction that changed."""
 
 
-def smoothed_distances(model: SiameseVGG16, pair: ImagePair) -> FloatArray:
-    """Distances at the four levels, resized and smoothed over the valid pixels.
-
-    Smoothing is linear, so the score under any level weights is their weighted sum.
+def scene_score(model: SiameseVGG16, pair: ImagePair) -> FloatArray:
+    """Smoothed score of a scene, as the main job has it.
 
     Args:
         model: The network.
-        pair: A scene.
+        pair: A scene; its pixel size chooses weights and smoothing.
 
     Returns:
-        (4, H, W) float32; NaN where the pair is not valid.
+        (H, W) float32; NaN where the pair is not valid.
     """
     height, width = pair.valid.shape
     images = torch.from_numpy(np.stack([pair.before, pair.after]))
     padding = (0, -width % STRIDE, 0, -height % STRIDE)
     images = functional.pad(images, padding, mode="replicate")
+    valid = functional.pad(torch.from_numpy(pair.valid)[None], padding)
     with torch.inference_mode():
         activations = model.activations(images, deepest=LEVELS[-1].relu)
-        distances = [cosine_distance(activations[level.relu]) for level in LEVELS]
-    return smooth_levels(distances, pair.valid, (images.shape[-2], images.shape[-1]))
-
-
-def smooth_levels(
-    distances: Sequence[torch.Tensor], valid: BoolArray, size: tuple[int, int]
-) -> FloatArray:
-    """Resize the distances of one pair, crop and smooth them.
-
-    Args:
-        distances: Of each level (1, h, w).
-        valid: (H, W), True where both dates have data.
-        size: Height and width of the network's input, at least those of `valid`.
-
-    Returns:
-        (levels, H, W) float32; NaN where not valid.
-    """
-    height, width = valid.shape
-    share = np.maximum(_blur(valid.astype(np.float32)), 1e-6)
-    smoothed = []
-    for distance in distances:
-        resized = functional.interpolate(
-            distance[:, None], size=size, mode="bilinear", align_corners=False
-        )
-        level = resized[0, 0, :height, :width].numpy()
-        smoothed.append(_blur(np.where(valid, level, 0)) / share)
-    return np.where(valid, np.stack(smoothed), np.nan).astype(np.float32)
-
-
-def fuse(distances: FloatArray, level_weights: npt.ArrayLike) -> FloatArray:
-    """Score (H, W) of smoothed distances (4, H, W) under the levels' weights."""
-    weights = np.asarray(level_weights, np.float32)
-    return np.tensordot(weights, distances, axes=1).astype(np.float32)
+        score = model.score(images, activations, valid, metres=pair.metres)
+    found = score[0, :height, :width].numpy()
+    return np.where(pair.valid, found, np.nan).astype(np.float32)
 
 
 def scene_quantiles(score: FloatArray) -> DoubleArray:
@@ -284,10 +247,3 @@ def best_threshold(head: Head, sample: CalibrationSample) -> tuple[float, float]
     f1 = 2 * true / (np.cumsum(weight) + true[-1])
     best = int(f1.argmax())
     return float(probability[order[best]]), float(f1[best])
-
-
-def _blur(image: FloatArray) -> FloatArray:
-    blurred = gaussian_filter(
-        image, SMOOTHING_SIGMA, mode="constant", truncate=SMOOTHING_TRUNCATE
-    )
-    return np.asarray(blurred, np.float32)

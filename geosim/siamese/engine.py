@@ -14,9 +14,6 @@ from geosim.siamese.architecture import (
     GEM_EPSILON,
     GEM_POWER,
     LEVELS,
-    MARGIN,
-    REACHES,
-    STRIDE,
 )
 from geosim.siamese.decoder import has_decoder
 
@@ -28,16 +25,12 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "torch", "cuda"]
 """`torch` is torch float32 on the CPU, the reference that tests compare with."""
 
-BLOCK_MARGIN = -(-max(MARGIN, REACHES["embedding"]) // STRIDE) * STRIDE
-"""Pixels around a block after which neither score nor embedding sees the cut."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Differences:
     """What the network says of one block, margin included."""
 
     score: NDArray[np.float32]
-    """(height, width): weighted sum of the four distances, before smoothing."""
+    """(height, width): the score without its colour term, before smoothing."""
     low: NDArray[np.float32]
     """(height, width) 0..1: mean cosine distance at relu1_2 and relu2_2."""
     mid: NDArray[np.float32]
@@ -68,7 +61,11 @@ class Engine(Protocol):
 
 
 def open_engine(
-    weights: LoadedWeights, *, device: Device = "auto", threads: int | None = None
+    weights: LoadedWeights,
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    row: int = 0,
 ) -> Engine:
     """Load the network onto a device.
 
@@ -77,26 +74,27 @@ def open_engine(
         device: "auto" and "cpu" take OpenVINO in float32 on the CPU; "cuda" takes
             torch in half precision on a GPU.
         threads: inference threads; all cores where None.
+        row: row of the term weights, see `architecture.term_row`.
 
     Raises:
         OptionError: no GPU where one is asked for.
         MissingDependencyError: torch is asked for and not installed.
     """
     if device in ("auto", "cpu"):
-        return _OpenVinoEngine(weights, threads or os.cpu_count() or 1)
-    return _TorchEngine(weights, device, threads)
+        return _OpenVinoEngine(weights, threads or os.cpu_count() or 1, row)
+    return _TorchEngine(weights, device, threads, row)
 
 
 class _OpenVinoEngine:
     """OpenVINO, float32."""
 
-    def __init__(self, weights: LoadedWeights, threads: int) -> None:
+    def __init__(self, weights: LoadedWeights, threads: int, row: int) -> None:
         import openvino
 
         from geosim.siamese.graph import build_graph
 
         compiled = openvino.Core().compile_model(
-            build_graph(weights.arrays),
+            build_graph(weights.arrays, row=row),
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "f32",
@@ -127,9 +125,9 @@ class _TorchEngine:
     """torch: half precision on a GPU, or float32 on the CPU as the reference."""
 
     def __init__(
-        self, weights: LoadedWeights, device: str, threads: int | None
+        self, weights: LoadedWeights, device: str, threads: int | None, row: int
     ) -> None:
-        from geosim.siamese import network
+        from geosim.siamese import fusion, network
         from geosim.siamese.backend import torch
 
         if device == "cuda" and not torch.cuda.is_available():
@@ -139,7 +137,7 @@ class _TorchEngine:
             )
         if threads:
             torch.set_num_threads(threads)
-        self._torch, self._network = torch, network
+        self._torch, self._fusion, self._row = torch, fusion, row
         self._place: dict[str, Any] = {
             "device": "cuda" if device == "cuda" else "cpu",
             "dtype": torch.float16 if device == "cuda" else torch.float32,
@@ -156,25 +154,24 @@ class _TorchEngine:
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
     ) -> Differences:
-        torch, network = self._torch, self._network
+        torch, fusion = self._torch, self._fusion
         pair = torch.from_numpy(np.stack([before, after])).to(**self._place)
+        size = (pair.shape[-2], pair.shape[-1])
         with torch.inference_mode():
             found = self._model.activations(pair)
             # squares of half precision overflow: distances are taken in float32
             maps = [
-                torch.nn.functional.interpolate(
-                    network.cosine_distance(found[level.relu].float())[:, None],
-                    scale_factor=float(level.stride),
-                    mode="bilinear",
-                    align_corners=False,
-                )[0, 0]
+                fusion.enlarge(fusion.cosine_distance(found[level.relu].float()), size)
                 for level in LEVELS
             ]
-            score = self._model.head.fuse([part.float() for part in maps])
+            distances = fusion.terms(pair, found)
+            del distances["colour"]  # of all bands: added where they are at hand
+            weights = self._model.head.term_weights[self._row].float()
+            score = fusion.fuse(distances, weights)
             chance = self._model.decode(found)
-        low1, low2, mid, high = (part.cpu().numpy() for part in maps)
+        low1, low2, mid, high = (part[0].cpu().numpy() for part in maps)
         return Differences(
-            score=score.float().cpu().numpy(),
+            score=score[0].cpu().numpy(),
             low=(low1 + low2) / 2,
             mid=mid,
             high=high,

@@ -19,6 +19,11 @@ from geosim.siamese.architecture import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     LEVELS,
+    NOISE_FLOOR,
+    SPREAD_RADIUS,
+    SPREAD_RELU,
+    TERMS,
+    spread_kernel,
 )
 from geosim.siamese.decoder import DECODER_RELUS, has_decoder
 from geosim.siamese.decoder_graph import decoded
@@ -31,19 +36,22 @@ if TYPE_CHECKING:
 _BANDS = ("low", "mid", "high")
 
 
-def build_graph(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
+def build_graph(
+    arrays: Mapping[str, NDArray[np.float32]], *, row: int = 0
+) -> openvino.Model:
     """The network for both dates of one block.
 
     Args:
         arrays: tensors of `architecture.state_shapes()`, float32, and of
             `decoder.decoder_shapes()` where there is a decoder.
+        row: row of the term weights, see `architecture.term_row`.
 
     Returns:
         A model of one input, (2, 3, height, width) float32 in 0..1, before first,
-        sides multiples of 16, and five outputs: the fused score and the distances
-        low, mid and high, each (1, 1, height, width), and the last features,
-        (2, 512, height / 16, width / 16). With a decoder a sixth: the probability of
-        change, (1, 1, height, width).
+        sides multiples of 16, and five outputs: the score without its colour term
+        and before smoothing, the distances low, mid and high, each (1, 1, height,
+        width), and the last features, (2, 512, height / 16, width / 16). With a
+        decoder a sixth: the probability of change, (1, 1, height, width).
     """
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
     shape = (1, 3, 1, 1)
@@ -66,9 +74,12 @@ def build_graph(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
         )
         if layer.relu in strides:
             distances[layer.relu] = _enlarged(_distance(flow), strides[layer.relu])
+        if layer.relu == SPREAD_RELU:
+            spread = _distance(_spread(flow, layer.outputs))
+            distances["spread"] = _enlarged(spread, strides[layer.relu])
         if layer.relu in (EMBEDDING_RELU, *DECODER_RELUS):
             kept[layer.relu] = flow
-    outputs = [_fused(distances, arrays["head.level_weights"])]
+    outputs = [_fused(distances, arrays["head.term_weights"][row])]
     outputs += [_mean_of_band(distances, band) for band in _BANDS]
     outputs.append(kept[EMBEDDING_RELU])
     if has_decoder(arrays):
@@ -104,15 +115,30 @@ def _enlarged(distance: Any, stride: int) -> Any:  # noqa: ANN401
     )
 
 
+def _spread(features: Any, channels: int) -> Any:  # noqa: ANN401
+    """Channel vectors averaged over their surroundings by a Gaussian."""
+    kernel = np.array(spread_kernel(), np.float32)
+    for shape, pads in (
+        ((1, -1), [0, SPREAD_RADIUS]),
+        ((-1, 1), [SPREAD_RADIUS, 0]),
+    ):
+        one = kernel.reshape(1, 1, 1, *shape)
+        every = ops.constant(np.repeat(one, channels, axis=0))
+        features = ops.group_convolution(features, every, [1, 1], pads, pads, [1, 1])
+    return features
+
+
 def _fused(distances: Mapping[str, Any], weights: NDArray[np.float32]) -> Any:  # noqa: ANN401
-    """Weighted sum of the levels."""
-    terms = [
-        ops.multiply(distances[level.relu], np.float32(weight))
-        for level, weight in zip(LEVELS, weights, strict=True)
-    ]
-    total = terms[0]
-    for term in terms[1:]:
-        total = ops.add(total, term)
+    """Weighted sum of log(1 + distance / floor) over the terms of the network."""
+    total = None
+    for name, weight in zip(TERMS, weights, strict=True):
+        if name not in distances:
+            continue  # colour is of all bands, which the network does not see
+        ratio = ops.multiply(ops.relu(distances[name]), np.float32(1 / NOISE_FLOOR))
+        term = ops.multiply(
+            ops.log(ops.add(ratio, np.float32(1.0))), np.float32(weight)
+        )
+        total = term if total is None else ops.add(total, term)
     return total
 
 

@@ -4,14 +4,13 @@ The main job runs the same network through OpenVINO (`graph`, `engine`); this mo
 is for training, for a GPU and for those who want the model in their own program.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from geosim.errors import OptionError
 from geosim.siamese.architecture import (
     CONVOLUTIONS,
-    COSINE_EPSILON,
     EMBEDDING_RELU,
     EMBEDDING_SIZE,
     GEM_EPSILON,
@@ -19,16 +18,16 @@ from geosim.siamese.architecture import (
     HEAD_QUANTILES,
     IMAGENET_MEAN,
     IMAGENET_STD,
-    INITIAL_LEVEL_WEIGHTS,
     LEVELS,
     POOLED_CHANNELS,
-    SMOOTHING_SIGMA,
-    SMOOTHING_TRUNCATE,
     STRIDE,
+    TERM_WEIGHTS,
+    term_row,
 )
 from geosim.siamese.backend import functional, nn, torch
 from geosim.siamese.decoder import has_decoder
 from geosim.siamese.decoder_network import Decoder
+from geosim.siamese.fusion import cosine_distance, enlarge, fuse, smooth, terms
 from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class SiameseOutput(NamedTuple):
 
 
 class ChangeHead(nn.Module):
-    """Score to probability: monotone, nine numbers, adapted to the scene's own level.
+    """Score to probability: monotone, few numbers, adapted to the scene's own level.
 
     `probability = sigmoid(slope * (score - threshold))` with
     `threshold = offset + quantiles . (q10, q25, q50 of the scene's smoothed score)`.
@@ -68,15 +67,10 @@ class ChangeHead(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.level_weights = nn.Parameter(torch.tensor(INITIAL_LEVEL_WEIGHTS))
-        self.slope = nn.Parameter(torch.tensor([0.8]))
-        self.offset = nn.Parameter(torch.tensor([6.5]))
-        self.quantiles = nn.Parameter(torch.tensor([0.0, 0.0, 0.5]))
-
-    def fuse(self, distances: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Weighted sum of the distances, (B, H, W), before smoothing."""
-        stacked = torch.stack(tuple(distances), dim=-1)
-        return (stacked * self.level_weights).sum(dim=-1)
+        self.term_weights = nn.Parameter(torch.tensor(TERM_WEIGHTS))
+        self.slope = nn.Parameter(torch.tensor([2.4]))
+        self.offset = nn.Parameter(torch.tensor([1.5]))
+        self.quantiles = nn.Parameter(torch.tensor([0.0, 0.7, 0.0]))
 
     def forward(self, smoothed: torch.Tensor) -> torch.Tensor:
         """Probability of change, (B, H, W), from the smoothed score of each scene."""
@@ -148,19 +142,47 @@ class SiameseVGG16(nn.Module):
         """Unit vectors (N, 128) of the activations (N, 512, h, w) of whole tiles."""
         return functional.normalize(self.embedding(pool(relu5_3)), dim=1)
 
+    def score(
+        self,
+        images: torch.Tensor,
+        activations: Mapping[str, torch.Tensor],
+        valid: torch.Tensor | None = None,
+        *,
+        metres: float | None = None,
+    ) -> torch.Tensor:
+        """Smoothed score (B, H, W) of images (2B, 3, H, W), first dates in front.
+
+        Args:
+            images: In 0..1, H and W multiples of 16.
+            activations: Of these images.
+            valid: (B, H, W) bool; None: everywhere.
+            metres: Size of a pixel on the ground; None where unknown.
+        """
+        weights = self.head.term_weights[term_row(metres)]
+        fused = fuse(terms(images, activations), weights)
+        guide = torch.stack([date.mean(dim=1) for date in images.chunk(2)], dim=1)
+        return smooth(fused, guide, valid, metres=metres)
+
     def decode(self, activations: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
         """Probability of change (B, H, W) by the decoder; None where there is none."""
         if self.decoder is None:
             return None
         return torch.sigmoid(self.decoder(activations))
 
-    def forward(self, before: torch.Tensor, after: torch.Tensor) -> SiameseOutput:
+    def forward(
+        self,
+        before: torch.Tensor,
+        after: torch.Tensor,
+        *,
+        metres: float | None = None,
+    ) -> SiameseOutput:
         """Compare two dates.
 
         Args:
             before: (B, 3, H, W), red, green, blue in 0..1; H and W at least 32. Each
                 item is a scene of its own for the head's threshold.
             after: The other date, same shape; its histogram matched to `before`.
+            metres: Size of a pixel on the ground; None where unknown.
 
         Returns:
             Similarity, probability, distances and embeddings.
@@ -171,17 +193,13 @@ class SiameseVGG16(nn.Module):
         activations = self.activations(images)
         size = (images.shape[-2], images.shape[-1])
         resized = [
-            functional.interpolate(
-                cosine_distance(activations[level.relu])[:, None],
-                size=size,
-                mode="bilinear",
-                align_corners=False,
-            )[:, 0, :height, :width]
+            enlarge(cosine_distance(activations[level.relu]), size)[:, :height, :width]
             for level in LEVELS
         ]
         decoded = self.decode(activations)
         if decoded is None:
-            probability = self.head(smooth(self.head.fuse(resized)))
+            score = self.score(images, activations, metres=metres)
+            probability = self.head(score[:, :height, :width])
         else:
             probability = decoded[:, :height, :width]
         first, second = self.embed(activations[EMBEDDING_RELU]).chunk(2)
@@ -196,21 +214,6 @@ class SiameseVGG16(nn.Module):
         )
 
 
-def cosine_distance(activations: torch.Tensor) -> torch.Tensor:
-    """Distance of the channel vectors of two dates.
-
-    Args:
-        activations: (2B, C, h, w), the first dates in front of the second ones.
-
-    Returns:
-        (B, h, w): `1 - cos`, 0..1 for activations that are not negative.
-    """
-    first, second = activations.chunk(2)
-    dot = (first * second).sum(dim=1)
-    squares = first.square().sum(dim=1) * second.square().sum(dim=1)
-    return 1 - dot * torch.rsqrt(squares + COSINE_EPSILON)
-
-
 def pool(activations: torch.Tensor) -> torch.Tensor:
     """Generalised-mean pooling of (N, C, h, w) to (N, C), exponent 3.
 
@@ -218,20 +221,6 @@ def pool(activations: torch.Tensor) -> torch.Tensor:
     """
     powers = activations.pow(GEM_POWER).mean(dim=(2, 3))
     return powers.clamp_min(GEM_EPSILON).pow(1 / GEM_POWER)
-
-
-def smooth(score: torch.Tensor) -> torch.Tensor:
-    """Gaussian smoothing of (B, H, W), sigma 5 px, normalised at the image's edge."""
-    radius = int(SMOOTHING_TRUNCATE * SMOOTHING_SIGMA + 0.5)
-    steps = torch.arange(-radius, radius + 1, dtype=score.dtype, device=score.device)
-    kernel = torch.exp(-0.5 * (steps / SMOOTHING_SIGMA).square())
-    kernel = kernel / kernel.sum()
-
-    def blur(values: torch.Tensor) -> torch.Tensor:
-        rows = functional.conv2d(values, kernel[None, None, :, None], padding="same")
-        return functional.conv2d(rows, kernel[None, None, None, :], padding="same")
-
-    return (blur(score[:, None]) / blur(torch.ones_like(score[:1])[:, None]))[:, 0]
 
 
 def create_siamese_model(

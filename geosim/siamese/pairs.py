@@ -27,6 +27,8 @@ class ImagePair:
     """(H, W), True where both dates have data."""
     source: str
     """Name of the set it belongs to; changes are exchanged within a set."""
+    metres: float | None = None
+    """Size of a pixel on the ground; None where unknown."""
 
     @property
     def two_dates(self) -> bool:
@@ -40,6 +42,7 @@ def prepare_pair(
     *,
     valid: BoolArray | None = None,
     source: str = "",
+    metres: float | None = None,
 ) -> ImagePair:
     """Scale date 1 to 0..1 and match the histograms of date 2 to it.
 
@@ -49,6 +52,7 @@ def prepare_pair(
         after: (3, H, W), the other date.
         valid: (H, W), True where both dates have data; None: everywhere.
         source: Name of the set.
+        metres: Size of a pixel on the ground; None where unknown.
 
     Returns:
         The pair; pixels that are not valid hold 0.
@@ -77,7 +81,9 @@ def prepare_pair(
         image = np.zeros(before.shape, np.float32)
         image[:, where] = np.clip((values - low) / scale, 0, 1)
         pair.append(image)
-    return ImagePair(before=pair[0], after=pair[1], valid=where, source=source)
+    return ImagePair(
+        before=pair[0], after=pair[1], valid=where, source=source, metres=metres
+    )
 
 
 def single_image(
@@ -133,4 +139,10 @@ def random_crop(
     before = np.asarray(cut(pair.before), np.float32)
     after = np.asarray(cut(pair.after), np.float32) if pair.two_dates else before
     valid = np.asarray(cut(pair.valid), bool)
-    return ImagePair(before=before, after=after, valid=valid, source=pair.source)
+    return ImagePair(
+        before=before,
+        after=after,
+        valid=valid,
+        source=pair.source,
+        metres=pair.metres,
+    )

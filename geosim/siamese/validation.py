@@ -6,13 +6,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
 
-from geosim.siamese.architecture import LEVELS
-from geosim.siamese.backend import torch
-from geosim.siamese.calibration import smooth_levels
+from geosim.siamese.architecture import (
+    LEVELS,
+    SMOOTHING_TRUNCATE,
+    smoothing_sigma,
+)
+from geosim.siamese.backend import functional, torch
+from geosim.siamese.fusion import cosine_distance
 from geosim.siamese.losses import CHANGED_ABOVE, UNCHANGED_BELOW, contrastive_loss
-from geosim.siamese.network import SiameseVGG16, cosine_distance
-from geosim.siamese.pairs import FloatArray, ImagePair, random_crop
+from geosim.siamese.network import SiameseVGG16
+from geosim.siamese.pairs import BoolArray, FloatArray, ImagePair, random_crop
 from geosim.siamese.synthesis import SynthesisOptions, SyntheticPair, synthesize
 
 _VALIDATION_SEED = 1_000_003  # its pairs are never those of a training step
@@ -144,30 +149,6 @@ def validate(
     )
 
 
-def rebalanced(
-    level_weights: Sequence[float],
-    before: Validation,
-    after: Validation,
-    *,
-    share: float,
-) -> list[float]:
-    """Level weights that give each level back some of its share of the score.
-
-    Training shrinks the distances where nothing changed, the deep levels' most; with
-    the old weights the first level would rule alone.
-
-    Args:
-        level_weights: Weights that suited the network before training.
-        before: Its validation before training.
-        after: Its validation after training.
-        share: 0 keeps the weights, 1 gives each level the part of the nuisance it had
-            before; between them the geometric mean.
-    """
-    means = zip(before.unchanged_means, after.unchanged_means, strict=True)
-    pairs = zip(level_weights, means, strict=True)
-    return [weight * (old / new) ** share for weight, (old, new) in pairs]
-
-
 def _measure(model: SiameseVGG16, made: SyntheticPair) -> tuple[FloatArray, float]:
     """Smoothed distances (4, H, W) and contrastive loss of one pair."""
     images, changed, valid = to_batch([made])
@@ -192,3 +173,35 @@ def average_precision(
 def level_distances(activations: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
     """Distances (B, h, w) at the four levels, of activations of 2B images."""
     return [cosine_distance(activations[level.relu]) for level in LEVELS]
+
+
+def smooth_levels(
+    distances: Sequence[torch.Tensor], valid: BoolArray, size: tuple[int, int]
+) -> FloatArray:
+    """Resize the distances of one pair, crop and smooth them.
+
+    Args:
+        distances: Of each level (1, h, w).
+        valid: (H, W), True where both dates have data.
+        size: Height and width of the network's input, at least those of `valid`.
+
+    Returns:
+        (levels, H, W) float32; NaN where not valid.
+    """
+    height, width = valid.shape
+    share = np.maximum(_blur(valid.astype(np.float32)), 1e-6)
+    smoothed = []
+    for distance in distances:
+        resized = functional.interpolate(
+            distance[:, None], size=size, mode="bilinear", align_corners=False
+        )
+        level = resized[0, 0, :height, :width].numpy()
+        smoothed.append(_blur(np.where(valid, level, 0)) / share)
+    return np.where(valid, np.stack(smoothed), np.nan).astype(np.float32)
+
+
+def _blur(image: FloatArray) -> FloatArray:
+    blurred = gaussian_filter(
+        image, smoothing_sigma(None), mode="constant", truncate=SMOOTHING_TRUNCATE
+    )
+    return np.asarray(blurred, np.float32)

@@ -78,7 +78,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="f92ff3349d6e6fc0e409834bdf4679220e2aee52c09def2073206756dff77bbe",
+        sha256="50eb6da6b855f897a5225b24bf0b1ac69627ec0557c339c683fc6662a752248f",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
@@ -236,7 +236,7 @@ def _head_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
         problems.append("head.slope is not positive")
     problems += [
         f"{name} holds a negative number"
-        for name in ("head.level_weights", "head.quantiles")
+        for name in ("head.term_weights", "head.quantiles")
         if bool((np.asarray(tensors[name], dtype=np.float32) < 0).any())
     ]
     if THRESHOLD in tensors and not 0 < float(tensors[THRESHOLD].item()) < 1:
