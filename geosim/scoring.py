@@ -178,10 +178,11 @@ class _Siamese:
         )
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        arrays = self.weights.arrays
+        arrays, row = self.weights.arrays, term_row(self.metres)
         scene = histogram_quantiles(counts, self.scale.bin_centres(), HEAD_QUANTILES)
-        middle = float(arrays["head.offset"][0] + arrays["head.quantiles"] @ scene)
-        slope = float(arrays["head.slope"][0])
+        shares = arrays["head.quantiles"][row]
+        middle = float(arrays["head.offset"][row] + shares @ scene)
+        slope = float(arrays["head.slope"][row])
         return logistic_probability(self.scale.values(), slope=slope, middle=middle)
 
 

@@ -25,9 +25,10 @@ import torch
 from open_imagery import Split, open_imagery
 from safetensors.numpy import load_file
 
-from geosim.siamese.architecture import EMBEDDING_RELU
+from geosim.siamese.architecture import EMBEDDING_RELU, term_row
 from geosim.siamese.calibration import (
     CalibrationSample,
+    Head,
     best_threshold,
     fit_head,
     join,
@@ -213,37 +214,54 @@ def sample(found: Sequence[Scene], *, drop: float) -> CalibrationSample:
 def calibrate(
     model: SiameseVGG16, imagery: Split, options: argparse.Namespace
 ) -> dict[str, object]:
-    """Fit the head on `fit`, check it on `check`; put it into the model."""
-    fit = scenes(model, imagery.fit, each=options.scenes, seed=11)
-    check = scenes(model, imagery.check, each=options.scenes, seed=12)
-    head = fit_head(sample(fit, drop=0.0))
-    with torch.no_grad():
-        model.head.slope.fill_(head.slope)
-        model.head.offset.fill_(head.offset)
-        model.head.quantiles.copy_(torch.tensor(head.quantiles))
-    report: dict[str, object] = {"head": asdict(head)}
-    for name, group, drop in (
-        ("fit", fit, 0.0),
-        ("check", check, 0.0),
-        ("check, most different left out", check, DROPPED),
-    ):
-        pixels = sample(group, drop=drop)
-        rows, error = reliability(head, pixels)
-        threshold, f1 = best_threshold(head, pixels)
-        tell(f"calibration on {name}: expected error {error:.4f}")
-        tell(f"  best F1 {f1:.3f} at probability {threshold:.3f}")
-        for row in rows:
-            tell(
-                f"  {row.low:.1f}-{row.high:.1f} share {row.share:.4f} "
-                f"predicted {row.predicted:.3f} observed {row.observed:.3f}"
+    """Fit both rows of the head on `fit`, check them on `check`; put them in."""
+    report: dict[str, object] = {}
+    for row, name in enumerate(("usual pixels", "coarse pixels")):
+        fit, check = (
+            scenes(
+                model,
+                [pair for pair in pairs if term_row(pair.metres) == row],
+                each=options.scenes,
+                seed=seed,
             )
-        report[name] = {
-            "error": error,
-            "best_threshold": threshold,
-            "best_f1": f1,
-            "bins": [asdict(row) for row in rows],
+            for pairs, seed in ((imagery.fit, 11), (imagery.check, 12))
+        )
+        head = fit_head(sample(fit, drop=0.0))
+        with torch.no_grad():
+            model.head.slope[row] = head.slope
+            model.head.offset[row] = head.offset
+            model.head.quantiles[row] = torch.tensor(head.quantiles)
+        tell(f"{name}: {head}")
+        report[name] = {"head": asdict(head)} | {
+            what: reliability_report(head, sample(found, drop=drop), what)
+            for what, found, drop in (
+                ("fit", fit, 0.0),
+                ("check", check, 0.0),
+                ("check, most different left out", check, DROPPED),
+            )
         }
     return report
+
+
+def reliability_report(
+    head: Head, pixels: CalibrationSample, name: str
+) -> dict[str, object]:
+    """Calibration error and best threshold of a sample, told and returned."""
+    rows, error = reliability(head, pixels)
+    threshold, f1 = best_threshold(head, pixels)
+    tell(f"calibration on {name}: expected error {error:.4f}")
+    tell(f"  best F1 {f1:.3f} at probability {threshold:.3f}")
+    for row in rows:
+        tell(
+            f"  {row.low:.1f}-{row.high:.1f} share {row.share:.4f} "
+            f"predicted {row.predicted:.3f} observed {row.observed:.3f}"
+        )
+    return {
+        "error": error,
+        "best_threshold": threshold,
+        "best_f1": f1,
+        "bins": [asdict(row) for row in rows],
+    }
 
 
 def main() -> None:

@@ -42,10 +42,10 @@ TERMS = ("relu1_2", "relu2_2", "spread", "colour")
 distances at two levels, the distance of the spread features, the colour distance."""
 
 TERM_WEIGHTS = ((0.45, 0.10, 0.35, 0.10), (0.30, 0.05, 0.60, 0.05))
-"""Weights of the terms, 1 together: of usual pixels and of coarse ones."""
+"""Weights of the terms, 1 together: a row for usual pixels and one for coarse ones."""
 
 COARSE_FROM_METRES = 50.0
-"""From this pixel size on the second row of the weights is used. A pixel that large is
+"""From this pixel size on the second row of the head is used. A pixel that large is
 a mixture and flickers from date to date; what lies around it tells more."""
 
 SPREAD_RELU = "relu4_3"
@@ -159,9 +159,9 @@ def state_shapes() -> dict[str, tuple[int, ...]]:
         shapes[f"{layer.name}.weight"] = (layer.outputs, layer.inputs, 3, 3)
         shapes[f"{layer.name}.bias"] = (layer.outputs,)
     shapes["head.term_weights"] = (len(TERM_WEIGHTS), len(TERMS))
-    shapes["head.slope"] = (1,)
-    shapes["head.offset"] = (1,)
-    shapes["head.quantiles"] = (len(HEAD_QUANTILES),)
+    shapes["head.slope"] = (len(TERM_WEIGHTS),)
+    shapes["head.offset"] = (len(TERM_WEIGHTS),)
+    shapes["head.quantiles"] = (len(TERM_WEIGHTS), len(HEAD_QUANTILES))
     shapes["embedding.weight"] = (EMBEDDING_SIZE, POOLED_CHANNELS)
     shapes["embedding.bias"] = (EMBEDDING_SIZE,)
     return shapes
@@ -211,7 +211,7 @@ def spread_kernel() -> tuple[float, ...]:
 
 
 def term_row(metres: float | None) -> int:
-    """Row of the term weights that a pixel size takes."""
+    """Row of the head that a pixel size takes: 0 usual, 1 coarse."""
     return int(metres is not None and metres >= COARSE_FROM_METRES)
 
 

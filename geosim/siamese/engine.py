@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "torch", "cuda"]
 """`torch` is torch float32 on the CPU, the reference that tests compare with."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class Differences:
     """What the network says of one block, margin included."""

@@ -68,18 +68,20 @@ class ChangeHead(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.term_weights = nn.Parameter(torch.tensor(TERM_WEIGHTS))
-        self.slope = nn.Parameter(torch.tensor([2.4]))
-        self.offset = nn.Parameter(torch.tensor([1.5]))
-        self.quantiles = nn.Parameter(torch.tensor([0.0, 0.7, 0.0]))
+        rows = len(TERM_WEIGHTS)
+        self.slope = nn.Parameter(torch.full((rows,), 2.4))
+        self.offset = nn.Parameter(torch.full((rows,), 1.5))
+        self.quantiles = nn.Parameter(torch.tensor([0.0, 0.7, 0.0]).repeat(rows, 1))
 
-    def forward(self, smoothed: torch.Tensor) -> torch.Tensor:
+    def forward(self, smoothed: torch.Tensor, row: int = 0) -> torch.Tensor:
         """Probability of change, (B, H, W), from the smoothed score of each scene."""
         values = smoothed.flatten(1)
         step = -(-values.shape[1] // _MOST_QUANTILE_VALUES)
         wanted = values.new_tensor(HEAD_QUANTILES)
         scene = torch.quantile(values[:, ::step], wanted, dim=1)  # (3, B)
-        threshold = self.offset + (self.quantiles[:, None] * scene).sum(dim=0)
-        return torch.sigmoid(self.slope * (smoothed - threshold[:, None, None]))
+        shares = self.quantiles[row][:, None]
+        threshold = self.offset[row] + (shares * scene).sum(dim=0)
+        return torch.sigmoid(self.slope[row] * (smoothed - threshold[:, None, None]))
 
 
 class SiameseVGG16(nn.Module):
@@ -199,7 +201,7 @@ class SiameseVGG16(nn.Module):
         decoded = self.decode(activations)
         if decoded is None:
             score = self.score(images, activations, metres=metres)
-            probability = self.head(score[:, :height, :width])
+            probability = self.head(score[:, :height, :width], term_row(metres))
         else:
             probability = decoded[:, :height, :width]
         first, second = self.embed(activations[EMBEDDING_RELU]).chunk(2)

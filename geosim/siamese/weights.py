@@ -78,7 +78,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="50eb6da6b855f897a5225b24bf0b1ac69627ec0557c339c683fc6662a752248f",
+        sha256="7dd1ddfaa2ea35dab51e4d75f19d90ea9ba4fe77bc1c805f8fdbb027ab366a9a",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
@@ -232,7 +232,7 @@ def _problems_of(
 def _head_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
     """Name what would make the probability fall while the score rises."""
     problems = []
-    if float(tensors["head.slope"].item()) <= 0:
+    if bool((np.asarray(tensors["head.slope"], dtype=np.float32) <= 0).any()):
         problems.append("head.slope is not positive")
     problems += [
         f"{name} holds a negative number"
