@@ -58,7 +58,8 @@ _BYTES_NETWORK = 2200
 """The same with the network: four buffers of 64 float32 channels for two dates."""
 
 _BYTES_DECODER = 3000
-"""The same with a decoder, which keeps the activations of four depths."""
+"""The same with a decoder, which keeps the activations of four depths; reckoned from
+their sizes, not yet measured."""
 
 _BASE_CLASSICAL = 450
 """MB that a run takes beside its blocks: libraries, GDAL's cache, the sample, what the
