@@ -9,7 +9,6 @@ from geosim.options import ChangeOptions
 from geosim.raster.radiometry import fit
 from geosim.sampling import Sample
 from geosim.scoring import METHODS, block_size
-from geosim.siamese.architecture import DEEP_FROM_METRES, DEEP_GAIN
 
 RNG = np.random.default_rng(8)
 
@@ -32,31 +31,60 @@ def pair():
     return gaussian_filter(noise, (0, 0, 1, 1)).astype(np.float32)
 
 
-def test_fine_and_unknown_pixels_use_the_sum_alone(pair):
+@pytest.mark.torch
+@pytest.mark.parametrize("metres", [None, 0.1, 10.0, 90.0])
+def test_score_is_that_of_the_torch_reference(pair, metres):
+    torch = pytest.importorskip("torch")
+    network = pytest.importorskip("geosim.siamese.network")
+    model = network.create_siamese_model()
     valid = np.ones((64, 64), bool)
-    scores = [
-        METHODS["siamese"](sample(), ChangeOptions(), resolution)
-        .score(pair[0], pair[1], valid)
-        .score
-        for resolution in (None, 0.1, DEEP_FROM_METRES - 1)
-    ]
-    assert (scores[0] == scores[1]).all()
-    assert (scores[0] == scores[2]).all()
+    valid[:20, :30] = False
+    dates = pair * valid
+    scorer = METHODS["siamese"](sample(), ChangeOptions(), metres)
+    found = scorer.score(dates[0], dates[1], valid).score
+    images = torch.from_numpy(dates)
+    with torch.inference_mode():
+        wanted = model.score(
+            images,
+            model.activations(images),
+            torch.from_numpy(valid)[None],
+            metres=metres,
+        )[0]
+    assert found[valid] == pytest.approx(wanted.numpy()[valid], abs=2e-4)
 
 
-def test_from_coarse_pixels_on_the_deep_level_can_raise_the_score(pair):
+def test_every_band_counts_in_the_colour_and_three_in_the_network(pair):
     valid = np.ones((64, 64), bool)
-    fine, coarse = (
-        METHODS["siamese"](sample(), ChangeOptions(), resolution).score(
-            pair[0], pair[1], valid
-        )
-        for resolution in (None, DEEP_FROM_METRES)
+    more = np.concatenate([pair, pair[:, :1]], axis=1)  # a fourth band
+    changed = more.copy()
+    changed[1, 3, 20:40, 20:40] = 1 - changed[0, 3, 20:40, 20:40]
+    scorer = METHODS["siamese"](sample(4), ChangeOptions(), None)
+    before, after = (
+        scorer.score(dates[0], dates[1], valid) for dates in (more, changed)
     )
-    share = gaussian_filter(np.ones((64, 64)), 5, mode="constant")
-    deep = gaussian_filter(fine.bands["high"], 5, mode="constant") / share
-    wanted = np.maximum(fine.score, DEEP_GAIN * deep)
-    assert coarse.score == pytest.approx(wanted, abs=1e-3)
-    assert (coarse.score >= fine.score).all()
+    assert (after.bands["high"] == before.bands["high"]).all()
+    assert (after.score[25:35, 25:35] > before.score[25:35, 25:35]).all()
+
+
+def test_score_of_equal_dates_is_nothing(pair):
+    valid = np.ones((64, 64), bool)
+    scorer = METHODS["siamese"](sample(), ChangeOptions(), None)
+    assert scorer.score(pair[0], pair[0], valid).score == pytest.approx(0, abs=1e-4)
+
+
+def test_score_does_not_see_further_than_the_margin():
+    rng = np.random.default_rng(2)
+    scorer = METHODS["siamese"](sample(), ChangeOptions(), None)
+    width = scorer.margin + 64
+    before, after = rng.random((2, 3, 48, width)).astype(np.float32)
+    other = after.copy()
+    other[..., :48] = rng.random((3, 48, 48))
+    valid = np.ones((48, width), bool)
+    one, two = (scorer.score(before, date, valid).score for date in (after, other))
+    assert one[:, 48 + scorer.margin :] == pytest.approx(
+        two[:, 48 + scorer.margin :], abs=1e-5
+    )
+    assert np.abs(one - two)[:, :48].max() > 0.01
 
 
 def test_two_bands_are_not_for_the_network():

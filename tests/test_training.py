@@ -16,12 +16,11 @@ from geosim.siamese.calibration import (  # noqa: E402
     Head,
     best_threshold,
     fit_head,
-    fuse,
     join,
     reliability,
     sample_scene,
     scene_quantiles,
-    smoothed_distances,
+    scene_score,
 )
 from geosim.siamese.network import SiameseVGG16, create_siamese_model  # noqa: E402
 from geosim.siamese.training import (  # noqa: E402
@@ -31,10 +30,8 @@ from geosim.siamese.training import (  # noqa: E402
 )
 from geosim.siamese.validation import (  # noqa: E402
     TrainingConfig,
-    Validation,
     average_precision,
     draw,
-    rebalanced,
     validate,
 )
 
@@ -137,28 +134,26 @@ def test_embedding_starts_as_centred_decorrelated_projection():
         initialise_embedding(model, features[:128])
 
 
-def test_smoothed_distances_follow_the_network_and_the_valid_pixels(model):
-    pair = imagery(1)[0]
-    found = smoothed_distances(model, pair)
-    weights = model.head.level_weights.detach().numpy()
+@pytest.mark.parametrize("metres", [None, 0.1, 90.0])
+def test_scene_score_leads_to_the_networks_probability(model, metres):
+    pair = dataclasses.replace(imagery(1)[0], metres=metres)
+    score = scene_score(model, pair)
     before, after = (torch.from_numpy(d)[None] for d in (pair.before, pair.after))
     with torch.inference_mode():
-        wanted = model(before, after).probability[0].numpy()
-    score = fuse(found, weights)
-    quantiles = scene_quantiles(score)[None]
-    q10, q25, q50 = model.head.quantiles.tolist()
+        wanted = model(before, after, metres=metres).probability[0].numpy()
+    row = int(metres == 90.0)
     head = Head(
-        slope=model.head.slope.item(),
-        offset=model.head.offset.item(),
-        quantiles=(q10, q25, q50),
+        slope=model.head.slope[row].item(),
+        offset=model.head.offset[row].item(),
+        quantiles=tuple(model.head.quantiles[row].tolist()),
     )
-    probability = head.probability(score.ravel(), quantiles).reshape(48, 48)
-    np.testing.assert_allclose(probability, wanted, atol=1e-4)
+    probability = head.probability(score.ravel(), scene_quantiles(score)[None])
+    np.testing.assert_allclose(probability.reshape(48, 48), wanted, atol=1e-4)
     holed = pair.valid.copy()
     holed[:, :20] = False
-    masked = smoothed_distances(model, dataclasses.replace(pair, valid=holed))
-    assert np.isnan(masked[:, ~holed]).all()
-    assert np.isfinite(masked[:, holed]).all()
+    masked = scene_score(model, dataclasses.replace(pair, valid=holed))
+    assert np.isnan(masked[~holed]).all()
+    assert np.isfinite(masked[holed]).all()
 
 
 def made_sample(seed, head, scenes=80, pixels=600):
@@ -182,7 +177,7 @@ def made_sample(seed, head, scenes=80, pixels=600):
 
 
 def test_fitted_head_gives_back_the_probabilities_of_the_true_one():
-    true = Head(slope=1.3, offset=3.0, quantiles=(0.0, 0.0, 0.9))
+    true = Head(slope=1.3, offset=3.0, quantiles=(0.0, 0.9, 0.0))
     fitted = fit_head(made_sample(0, true))
     fresh_sample = made_sample(1, true)
     found = fitted.probability(fresh_sample.score, fresh_sample.scene)
@@ -204,13 +199,13 @@ def test_best_threshold_by_hand_and_at_half_the_f1():
     head = Head(slope=1.0, offset=2.0, quantiles=(0.0, 0.0, 0.0))
     threshold, f1 = best_threshold(head, sample)
     assert (threshold, f1) == (pytest.approx(0.5), pytest.approx(0.8))
-    true = Head(slope=1.3, offset=3.0, quantiles=(0.0, 0.0, 0.9))
+    true = Head(slope=1.3, offset=3.0, quantiles=(0.0, 0.9, 0.0))
     threshold, f1 = best_threshold(true, made_sample(2, true))
     assert threshold == pytest.approx(f1 / 2, abs=0.05)
 
 
 def test_head_stays_monotone_when_the_data_say_the_opposite():
-    sample = made_sample(0, Head(slope=1.0, offset=4.0, quantiles=(0.0, 0.0, 0.5)))
+    sample = made_sample(0, Head(slope=1.0, offset=4.0, quantiles=(0.0, 0.5, 0.0)))
     wrong = dataclasses.replace(sample, changed=~sample.changed)
     head = fit_head(wrong)
     assert head.slope > 0
@@ -228,23 +223,3 @@ def test_sampling_leaves_out_the_unsure_and_the_most_different():
     assert sample.score[~sample.changed].max() == pytest.approx(90, abs=1)
     assert not set(range(5)) & set(sample.score.astype(int))
     assert sample.weight.sum() == pytest.approx(1)
-
-
-def test_rebalanced_gives_back_the_share_asked_for():
-    def validation(means):
-        return Validation(
-            step=0,
-            loss=0.0,
-            average_precision=0.0,
-            by_source={},
-            by_level=(0.0, 0.0),
-            unchanged_means=means,
-        )
-
-    before, after = validation((0.2, 0.4)), validation((0.2, 0.1))
-    keep, half, full = (
-        rebalanced((10.0, 5.0), before, after, share=share) for share in (0, 0.5, 1)
-    )
-    assert keep == [10.0, 5.0]
-    assert half == pytest.approx([10.0, 10.0])
-    assert full == pytest.approx([10.0, 20.0])

@@ -10,7 +10,13 @@ from safetensors.numpy import save_file
 
 from geosim.errors import WeightsError
 from geosim.siamese import weights
-from geosim.siamese.architecture import MARGIN, REACHES, STRIDE, reach, state_shapes
+from geosim.siamese.architecture import (
+    REACHES,
+    STRIDE,
+    block_margin,
+    reach,
+    state_shapes,
+)
 from geosim.siamese.weights import WEIGHTS, load_weights, save_weights
 
 
@@ -20,7 +26,7 @@ def tensors():
     made = {}
     for name, shape in state_shapes().items():
         made[name] = (0.02 * rng.standard_normal(shape)).astype(np.float32)
-    for name in ("head.slope", "head.level_weights", "head.quantiles"):
+    for name in ("head.slope", "head.term_weights", "head.quantiles"):
         made[name] = np.abs(made[name]) + np.float32(0.1)
     return made
 
@@ -110,7 +116,7 @@ def test_wrong_type_is_named(file):
     [
         ("head.slope", "head.slope is not positive"),
         ("head.quantiles", "head.quantiles holds a negative number"),
-        ("head.level_weights", "head.level_weights holds a negative number"),
+        ("head.term_weights", "head.term_weights holds a negative number"),
     ],
 )
 def test_head_that_is_not_monotone_is_refused(file, tensors, name, message):
@@ -175,8 +181,19 @@ def test_reach_is_half_the_known_receptive_field():
     assert fields["relu4_3"][0] == 92
     for relu, (size, stride) in fields.items():
         assert 2 * reach(relu) + stride == size
-    assert MARGIN % STRIDE == 0
-    assert REACHES["differences"] + REACHES["smoothing"] <= MARGIN
+
+
+@pytest.mark.parametrize(
+    ("metres", "gaussian", "radius"),
+    # sigma 4 / sqrt(metres) within 2..8, cut at four of it; the window of the guide
+    [(None, 16, 4), (0.1, 32, 8), (1.0, 16, 4), (2.0, 11, 3), (30.0, 8, 3)],
+)
+def test_margin_of_a_block_holds_network_and_smoothings(metres, gaussian, radius):
+    margin = block_margin(metres)
+    assert margin % STRIDE == 0
+    beyond = REACHES["spread"] + gaussian + 2 * radius
+    assert beyond <= margin < beyond + STRIDE
+    assert REACHES["spread"] == REACHES["differences"] + 5 * 8
 
 
 def test_unknown_activation_is_refused():

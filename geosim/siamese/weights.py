@@ -78,7 +78,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="7dd1ddfaa2ea35dab51e4d75f19d90ea9ba4fe77bc1c805f8fdbb027ab366a9a",
+        sha256="fc6705d515e555ebad9250613e0f6cdc536ae5854aa2b20042d18335692b4f4e",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
