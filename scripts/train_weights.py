@@ -214,19 +214,23 @@ def sample(found: Sequence[Scene], *, drop: float) -> CalibrationSample:
 def calibrate(
     model: SiameseVGG16, imagery: Split, options: argparse.Namespace
 ) -> dict[str, object]:
-    """Fit both rows of the head on `fit`, check them on `check`; put them in."""
+    """Fit both rows of the head on `fit`, check them on `check`; put them in.
+
+    Coarse imagery is of one place: its share of the scene's level is the usual one.
+    """
     report: dict[str, object] = {}
+    shares: tuple[float, ...] | None = None
     for row, name in enumerate(("usual pixels", "coarse pixels")):
-        fit, check = (
-            scenes(
-                model,
-                [pair for pair in pairs if term_row(pair.metres) == row],
-                each=options.scenes,
-                seed=seed,
-            )
-            for pairs, seed in ((imagery.fit, 11), (imagery.check, 12))
-        )
-        head = fit_head(sample(fit, drop=0.0))
+        parts = [
+            [pair for pair in pairs if term_row(pair.metres) == row]
+            for pairs in (imagery.fit, imagery.check)
+        ]
+        sources = {pair.source for pair in parts[0] if pair.two_dates}
+        each = options.scenes // len(sources)
+        fit = scenes(model, parts[0], each=each, seed=11)
+        check = scenes(model, parts[1], each=each, seed=12)
+        head = fit_head(sample(fit, drop=0.0), shares=shares)
+        shares = head.quantiles
         with torch.no_grad():
             model.head.slope[row] = head.slope
             model.head.offset[row] = head.offset
@@ -272,7 +276,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--tiles", type=int, default=400)
-    parser.add_argument("--scenes", type=int, default=20)
+    parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--share", type=float, default=1.0)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)

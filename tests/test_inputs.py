@@ -53,7 +53,7 @@ def test_every_method_finds_the_rectangle(tmp_path, method):
         assert 0 <= values.min() <= values.max() <= 1
 
 
-@pytest.mark.parametrize("method", ["ssim", "cva", "irmad"])
+@pytest.mark.parametrize("method", ["siamese", "ssim", "cva", "irmad"])
 def test_six_bands(tmp_path, method):
     pair = write_pair(tmp_path, *drawn_pair(bands=6))
     result = compare(pair, tmp_path, method, bands="all")
@@ -61,11 +61,13 @@ def test_six_bands(tmp_path, method):
     assert len(result.record.before.bands) == 6
 
 
-def test_network_takes_three_of_six_bands(tmp_path):
+def test_network_takes_three_of_six_bands_unless_told(tmp_path):
     pair = write_pair(tmp_path, *drawn_pair(bands=6))
-    assert_rectangle_found(compare(pair, tmp_path, "siamese"))
+    result = compare(pair, tmp_path, "siamese")
+    assert_rectangle_found(result)
+    assert len(result.record.before.bands) == 3
     with pytest.raises(OptionError, match="three bands"):
-        detect_change(*pair, tmp_path / "other", ChangeOptions(bands="all"))
+        detect_change(*pair, tmp_path / "other", ChangeOptions(bands="1,2"))
 
 
 @pytest.mark.parametrize("method", ["siamese", "cva", "irmad"])

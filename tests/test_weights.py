@@ -108,7 +108,7 @@ def test_not_finite_tensor_is_named(file, tensors, bad):
 
 def test_wrong_type_is_named(file):
     with pytest.raises(WeightsError, match=r"head\.offset is float64"):
-        load_weights(file(**{"head.offset": np.zeros(1)}))
+        load_weights(file(**{"head.offset": np.zeros(2)}))
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,9 @@ def join(samples: Sequence[CalibrationSample]) -> CalibrationSample:
     )
 
 
-def fit_head(sample: CalibrationSample) -> Head:
+def fit_head(
+    sample: CalibrationSample, *, shares: Sequence[float] | None = None
+) -> Head:
     """Fit the head by penalised logistic regression under its constraints.
 
     The logit is `a * S - c - b . q` with a >= 0.05 and b >= 0, which is convex; then
@@ -166,11 +168,15 @@ def fit_head(sample: CalibrationSample) -> Head:
 
     Args:
         sample: Pixels of many scenes.
+        shares: The head's three shares of the scene's quantiles, where they are known:
+            scenes of one place hardly differ in their level and cannot tell them.
 
     Returns:
         The head with the least log loss plus a small ridge on a, b and c.
     """
-    design = np.column_stack([sample.score, -np.ones(sample.score.size), -sample.scene])
+    known = np.zeros(3) if shares is None else np.asarray(shares, np.float64)
+    above = sample.score - sample.scene @ known
+    design = np.column_stack([above, -np.ones(above.size), -sample.scene])
     sign = np.where(sample.changed, 1.0, -1.0)
     weight = sample.weight / sample.weight.sum()
 
@@ -182,14 +188,15 @@ def fit_head(sample: CalibrationSample) -> Head:
         return value + ridge, design.T @ slope + _RIDGE * parameters
 
     start = np.array([0.8, 5.0, 0.1, 0.1, 0.1])
-    shares_bounds = [(0, None if used else 0) for used in _SCENE_QUANTILES]
-    bounds = [(_LEAST_SLOPE, None), (None, None), *shares_bounds]
+    free = [used and shares is None for used in _SCENE_QUANTILES]
+    of_shares = [(0, None if fitted else 0) for fitted in free]
+    bounds = [(_LEAST_SLOPE, None), (None, None), *of_shares]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    shares = found[2:] / found[0]
+    total = known + found[2:] / found[0]
     return Head(
         slope=float(found[0]),
         offset=float(found[1] / found[0]),
-        quantiles=(float(shares[0]), float(shares[1]), float(shares[2])),
+        quantiles=(float(total[0]), float(total[1]), float(total[2])),
     )
 
 

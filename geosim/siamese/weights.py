@@ -78,7 +78,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="fc6705d515e555ebad9250613e0f6cdc536ae5854aa2b20042d18335692b4f4e",
+        sha256="0756550e0edf345169417c0120c6c7ee9cbdee545b3d197fd019e816604366be",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
