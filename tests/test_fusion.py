@@ -17,10 +17,10 @@ from geosim.siamese.fusion import colour_distance, fuse, smooth, spread  # noqa:
 
 
 def test_fuse_by_hand():
-    distances = {"relu1_2": 0.05, "relu2_2": 0.15, "spread": 0.0, "colour": 0.35}
+    distances = {"relu1_2": 0.1, "relu2_2": 0.3, "spread": 0.0, "colour": 0.7}
     given = {name: torch.full((1, 2, 2), value) for name, value in distances.items()}
     weights = torch.tensor([0.4, 0.3, 0.2, 0.1])
-    # 1 + d / 0.05 is 2, 4, 1, 8
+    # 1 + d / 0.1 is 2, 4, 1, 8
     wanted = (0.4 * 1 + 0.3 * 2 + 0.2 * 0 + 0.1 * 3) * math.log(2)
     assert fuse(given, weights)[0, 1, 1].item() == pytest.approx(wanted, rel=1e-5)
     del given["colour"]

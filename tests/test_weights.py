@@ -185,8 +185,8 @@ def test_reach_is_half_the_known_receptive_field():
 
 @pytest.mark.parametrize(
     ("metres", "gaussian", "radius"),
-    # sigma 4 / sqrt(metres) within 2..8, cut at four of it; the window of the guide
-    [(None, 16, 4), (0.1, 32, 8), (1.0, 16, 4), (2.0, 11, 3), (30.0, 8, 3)],
+    # sigma 3 / sqrt(metres) within 2..8, cut at four of it; the window of the guide
+    [(None, 12, 4), (0.1, 32, 9), (1.0, 12, 4), (0.25, 24, 7), (30.0, 8, 3)],
 )
 def test_margin_of_a_block_holds_network_and_smoothings(metres, gaussian, radius):
     margin = block_margin(metres)

@@ -33,7 +33,7 @@ COSINE_EPSILON = 1e-8
 SMOOTHING_TRUNCATE = 4.0
 """The Gaussian is cut at this many standard deviations (scipy's default)."""
 
-NOISE_FLOOR = 0.05
+NOISE_FLOOR = 0.1
 """A distance d enters the score as log(1 + d / NOISE_FLOOR): below it, differences of
 distances count little; above it, their ratio counts."""
 
@@ -41,7 +41,7 @@ TERMS = ("relu1_2", "relu2_2", "spread", "colour")
 """What the score is the weighted mean of, in the order of `head.term_weights`:
 distances at two levels, the distance of the spread features, the colour distance."""
 
-TERM_WEIGHTS = ((0.45, 0.10, 0.35, 0.10), (0.30, 0.05, 0.60, 0.05))
+TERM_WEIGHTS = ((0.50, 0.15, 0.25, 0.10), (0.30, 0.05, 0.60, 0.05))
 """Weights of the terms, 1 together: a row for usual pixels and one for coarse ones."""
 
 COARSE_FROM_METRES = 50.0
@@ -191,16 +191,16 @@ def smoothing_sigma(metres: float | None) -> float:
     """Standard deviation of the Gaussian that smooths the score, in pixels.
 
     What changes is of some size on the ground, so small pixels are smoothed over more
-    of them: `4 / sqrt(metres)`, within 2..8; 4 where the pixel's size is unknown.
+    of them: `3 / sqrt(metres)`, within 2..8; 3 where the pixel's size is unknown.
     """
     if metres is None:
-        return 4.0
-    return float(min(max(4.0 / math.sqrt(metres), 2.0), 8.0))
+        return 3.0
+    return float(min(max(3.0 / math.sqrt(metres), 2.0), 8.0))
 
 
 def guide_radius(metres: float | None) -> int:
-    """Half the window of the guided filter in pixels, at least 3."""
-    return max(3, round(smoothing_sigma(metres)))
+    """Half the window of the guided filter in pixels: one more than the Gaussian's."""
+    return 1 + round(smoothing_sigma(metres))
 
 
 def spread_kernel() -> tuple[float, ...]:

@@ -78,7 +78,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="0756550e0edf345169417c0120c6c7ee9cbdee545b3d197fd019e816604366be",
+        sha256="2bbeb711f4a0d2f127d419bfd660186b70f58eaf0414f8f82dd3fa8f332832ab",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
