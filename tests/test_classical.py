@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy import linalg
+from scipy import integrate, linalg
 from scipy.stats import chi2
+from sklearn.cross_decomposition import CCA
+from sklearn.metrics import roc_auc_score
 
 from geosim.change.classical import cva_magnitude, fit_irmad
 from geosim.errors import NoDataError
@@ -36,9 +38,12 @@ def slow_irmad(before, after, *, rounds):
     """IR-MAD written down from the papers, one generalised eigenproblem a round.
 
     All canonical variates of [x, y] solve S_off v = rho S_diag v, with the blocks of
-    the joint covariance off and on the diagonal.
+    the joint covariance off and on the diagonal. Under the weights the variance of
+    unchanged variates is too small by E[w W] / (p E[w]), here by numerical integration.
     """
     p = len(before)
+    pull = integrate.quad(lambda t: chi2.pdf(t, p) * chi2.sf(t, p) * t, 0, np.inf)[0]
+    shrinkage = 1.0
     both = np.concatenate([before, after]).astype(float)
     weights = np.ones(both.shape[1])
     for _ in range(rounds):
@@ -53,7 +58,8 @@ def slow_irmad(before, after, *, rounds):
             v = b @ (both[p:] - mean[p:, None])
             u /= np.sqrt(a @ covariance[:p, :p] @ a)
             v /= np.sqrt(b @ covariance[p:, p:] @ b)
-            variates += (u - v) ** 2 / (2 * (1 - rho[k]))
+            variates += (u - v) ** 2 / (2 * (1 - rho[k]) / shrinkage)
+        shrinkage = pull / (p / 2)
         weights = chi2.sf(variates, p)
     return rho[p:], variates
 
@@ -112,6 +118,89 @@ def test_many_changes_do_not_hide_themselves():
     changed = found > chi2.ppf(0.999, 3)
     assert changed[:1000].mean() > 0.8
     assert changed[1000:].mean() < 0.05
+
+
+def test_one_round_is_canonical_correlation_analysis(monkeypatch):
+    monkeypatch.setattr("geosim.change.classical._MAX_ITERATIONS", 1)
+    before, after = unchanged(3, 2000)
+    after[:, :200] += 3
+    model = fit_irmad(before, after)
+    other = CCA(n_components=3, scale=False, max_iter=5000, tol=1e-12)
+    u, v = other.fit_transform(before.T.astype(float), after.T.astype(float))
+    u, v = u / u.std(axis=0), v / v.std(axis=0)
+    rho = (u * v).mean(axis=0)
+    assert model.correlations == pytest.approx(rho[::-1], abs=1e-4)
+    wanted = ((u - v) ** 2 / (2 * (1 - rho))).sum(axis=1)
+    found = statistic(model, before, after)
+    wanted *= chi2.median(3) / np.median(wanted)
+    assert found == pytest.approx(wanted, rel=0.01, abs=0.01)
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 6])
+def test_weights_do_not_shrink_where_nothing_changed(bands, monkeypatch):
+    # before the last step, which would hide it
+    monkeypatch.setattr("geosim.change.classical._standardised", lambda m, *_: m)
+    before, after = unchanged(bands, 20_000)
+    model = fit_irmad(before, after)
+    variates = (before.T - model.mean_before) @ model.vectors_before
+    variates -= (after.T - model.mean_after) @ model.vectors_after
+    assert model.iterations > 2
+    assert model.variances == pytest.approx(variates.var(axis=0), rel=0.05)
+    # a p-value is uniform
+    weights = chi2.sf(statistic(model, before, after), bands)
+    assert weights.mean() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.35])
+@pytest.mark.parametrize("bands", [1, 3, 6])
+def test_changed_pixels_come_first(bands, share):
+    before, after = unchanged(bands, 20_000)
+    changed = np.arange(20_000) < share * 20_000
+    other = np.random.default_rng(5).standard_normal((bands, changed.sum()))
+    spread = after.std(axis=1)[:, None]
+    after[:, changed] = after[:, changed] + 3 * spread + spread * other
+    found = statistic(fit_irmad(before, after), before, after)
+    assert roc_auc_score(changed, found) > 0.95
+
+
+def coarse_scene(n=40_000, levels=40):
+    """Three nearly identical bands of few values, date 2 matched to date 1's histogram.
+
+    Most pixels differ by the rounding alone, in many all bands are the same.
+    """
+    rng = np.random.default_rng(6)
+    changed = np.arange(n) < n // 15
+    light = rng.gamma(3.0, 0.1, n)
+    later = 0.8 * light + 0.1 + rng.laplace(0, 0.02, n)
+    later[changed] += rng.normal(0.3, 0.1, changed.sum())
+    dates = [one + rng.normal(0, 0.004, (3, n)) for one in (light, later)]
+    before, after = (np.rint(one * levels) / levels for one in dates)
+    ranks = np.argsort(np.argsort(after, axis=1, kind="stable"), axis=1, kind="stable")
+    matched = np.take_along_axis(np.sort(before, axis=1), ranks, axis=1)
+    for band in range(3):  # equal values stay equal
+        values, place = np.unique(after[band], return_inverse=True)
+        sums = np.bincount(place, matched[band])
+        matched[band] = (sums / np.bincount(place))[place]
+        assert len(values) < 3 * levels
+    return before.astype(np.float32), matched.astype(np.float32), changed
+
+
+@pytest.mark.parametrize("levels", [8, 20, 40, 150])
+def test_few_values_do_not_make_it_collapse(levels):
+    before, after, changed = coarse_scene(levels=levels)
+    model = fit_irmad(before, after)
+    assert 0.5 < model.correlations.max() < 1
+    found = statistic(model, before, after)
+    assert roc_auc_score(changed, found) > 0.9
+    assert np.median(found) == pytest.approx(chi2.median(3), rel=0.01)
+
+
+def test_an_unchanged_part_that_is_exactly_equal():
+    before, _ = unchanged(3, 10_000)
+    after = before.copy()
+    after[:, :2000] += np.random.default_rng(7).standard_normal((3, 2000))
+    found = statistic(fit_irmad(before, after), before, after)
+    assert found[:2000].min() > found[2000:].max()
 
 
 def test_correlations_are_rising_and_variates_standardised():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.special import betainc
 from scipy.stats import chi2
 
 from geosim.errors import NoDataError
@@ -20,6 +21,10 @@ _TOLERANCE = 1e-4
 
 _RIDGE = 1e-9
 """Relative ridge on the covariances: constant or repeated bands stay solvable."""
+
+_LEAST_SAMPLE = 0.1
+"""Share of the sample that the weights must count for (Kish's effective sample size).
+Below it the model follows pixels that agree by chance or by rounding."""
 
 
 def cva_magnitude(
@@ -51,11 +56,11 @@ class IrMad:
     vectors_after: NDArray[np.float64]
     """(bands, bands), the same for date 2, positively correlated with it."""
     correlations: NDArray[np.float64]
-    """(bands,) canonical correlations, smallest first."""
+    """(bands,) weighted canonical correlations, smallest first."""
     variances: NDArray[np.float64]
     """(bands,) variance of each MAD variate where nothing changed."""
     iterations: int
-    """Rounds until they stood still."""
+    """Rounds of the fit that this model is from."""
 
     def chi(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
@@ -76,6 +81,11 @@ class IrMad:
 def fit_irmad(before: NDArray[np.float32], after: NDArray[np.float32]) -> IrMad:
     """Fit iteratively reweighted multivariate alteration detection (Nielsen 2007).
 
+    Ends when the canonical correlations stand still, or with the last model before the
+    weights would single out a small part of the sample. The variances, 2 (1 - rho) of
+    the weighted correlations, are corrected for what the weights leave out (see
+    `_shrinkage`), which the paper does not do.
+
     Args:
         before: (bands, n) sample of valid pixels of date 1, n > bands.
         after: (bands, n) the same pixels of date 2.
@@ -90,18 +100,34 @@ def fit_irmad(before: NDArray[np.float32], after: NDArray[np.float32]) -> IrMad:
             f"found {count}; use --method cva"
         )
     both = np.concatenate([before, after]).astype(np.float64)
-    weights = np.ones(count)
-    previous = np.zeros(bands)
-    for iteration in range(1, _MAX_ITERATIONS + 1):
-        model = _canonical(both, weights, bands, iteration)
-        if np.abs(model.correlations - previous).max() < _TOLERANCE:
-            break
-        previous = model.correlations
+    rounding = _rounding_variance(both)
+    model = _canonical(both, np.ones(count), rounding, 1)
+    shrinkage = _shrinkage(bands)
+    for iteration in range(2, _MAX_ITERATIONS + 1):
         # the probability of no change weighs each pixel in the next round
         weights = chi2.sf(_squares(model, before, after), bands)
-        if weights.sum() <= 2 * bands:
+        effective = weights.sum() ** 2 / max((weights**2).sum(), 1e-300)
+        if effective < max(_LEAST_SAMPLE * count, 2 * bands + 1):
+            break
+        found = _canonical(both, weights, rounding, iteration)
+        found = replace(found, variances=found.variances / shrinkage)
+        moved = np.abs(found.correlations - model.correlations).max()
+        model = found
+        if moved < _TOLERANCE:
             break
     return _standardised(model, before, after)
+
+
+def _shrinkage(bands: int) -> float:
+    """Weighted over true variance of the MAD variates where nothing changed.
+
+    The weights favour small variates, so the variance under them is too small. Taken
+    as it is, each round would shrink the next one's weights further: with one or two
+    bands to nothing, with three to a sixth of the variance. With W chi-squared with k
+    degrees of freedom and p = P(chi2_k > W) its weight, mean 1/2, the ratio is
+    E[p W] / (k E[p]) = 2 P(chi2_(k+2) < chi2_k), a regularised incomplete beta.
+    """
+    return 2.0 * float(betainc(bands / 2 + 1, bands / 2, 0.5))
 
 
 def _squares(
@@ -118,24 +144,43 @@ def _standardised(
 ) -> IrMad:
     """The model with the variances that the unchanged half of the sample has.
 
-    The last weights trust the few pixels that fit best, whose variance is far too
-    small: with one band the statistic would be thousands of times too large.
+    Pixels differ in how much they flicker (edges, trees, roofs), so even corrected
+    variances follow the calm ones.
     """
     typical = float(np.median(_squares(model, before, after)))
     scale = typical / float(chi2.median(len(before)))
     return replace(model, variances=model.variances * scale) if scale > 0 else model
 
 
+def _rounding_variance(both: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance of rounding to the levels that each band has, step^2 / 12 (Sheppard).
+
+    Next to nothing for continuous values: their steps shrink with the sample.
+    """
+    steps = [np.diff(np.unique(band)) for band in both]
+    return np.array([np.median(s) ** 2 / 12 if len(s) else 0.0 for s in steps])
+
+
 def _canonical(
-    both: NDArray[np.float64], weights: NDArray[np.float64], bands: int, iteration: int
+    both: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    rounding: NDArray[np.float64],
+    iteration: int,
 ) -> IrMad:
-    """Weighted canonical correlation analysis of two stacked dates (2 bands, n)."""
+    """Weighted canonical correlation analysis of two stacked dates (2 bands, n).
+
+    `rounding` (2 bands,) is variance that the values do not show. Left out, pixels
+    that rounding made equal would draw the weights to themselves, and any other pixel
+    would seem changed.
+    """
+    bands = len(both) // 2
     share = weights / weights.sum()
     mean = both @ share
     centred = both - mean[:, None]
     covariance = (centred * share) @ centred.T
     trace = np.trace(covariance)
-    covariance[np.diag_indices(2 * bands)] += _RIDGE * (trace if trace > 0 else 1.0)
+    ridge = _RIDGE * (trace if trace > 0 else 1.0)
+    covariance[np.diag_indices(2 * bands)] += ridge + rounding
     s11, s12 = covariance[:bands, :bands], covariance[:bands, bands:]
     s22 = covariance[bands:, bands:]
     squared, a = eigh(s12 @ np.linalg.solve(s22, s12.T), s11)
