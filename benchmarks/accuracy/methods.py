@@ -18,6 +18,7 @@ import numpy as np
 import rasterio
 from skimage.filters import threshold_otsu
 
+from benchmarks.accuracy.ablation import PARTS, SCALES, parts
 from geosim import ChangeOptions, detect_change
 from geosim.change.scores import (
     SCORE_LEVELS,
@@ -47,14 +48,17 @@ if TYPE_CHECKING:
 OTB = "otbcli_MultivariateAlterationDetector"
 """Command of the Orfeo ToolBox; Debian has it in the package otb-bin."""
 
-_UNTRAINED_SCALES = (0.1, 0.2, 0.3, 0.4)
-"""Distances of the untrained network are divided by these before they are summed."""
-
 SIGMA = 5.0
 """Smoothing in pixels of the network's levels where each is measured alone."""
 
 _MARGIN = 32
 """Mirrored pixels around a scene for the torch reference."""
+
+_LARGEST_SUM = 21.0
+"""Largest sum of distances over their scales that is told apart."""
+
+_LARGEST_MEAN = 3.0
+"""The same of a mean of logarithms."""
 
 _LARGEST_CHI = 100.0
 """Largest root of the sum of squared MAD variates that is told apart."""
@@ -120,6 +124,8 @@ class View:
     """(height, width)."""
     offset: tuple[int, int]
     """(col, row) of the grid's origin on the first date's pixels."""
+    metres: float | None
+    """Size of a pixel on the ground; None where unknown."""
 
 
 def view(case: Case) -> View:
@@ -132,7 +138,10 @@ def view(case: Case) -> View:
         before, after = radiometry.apply(pair.before, pair.after, pair.valid)
         # the common grid is cut out of the first date's pixels
         offset = pixel_offset(scene.before.grid, scene.grid) or (0, 0)
-    return View(before=before, after=after, valid=pair.valid, offset=offset)
+        metres = scene.grid.ground_resolution()
+    return View(
+        before=before, after=after, valid=pair.valid, offset=offset, metres=metres
+    )
 
 
 def default(case: Case) -> dict[str, Answer]:
@@ -225,9 +234,25 @@ def untrained(case: Case) -> dict[str, Answer]:
     if case.imagenet is None:
         return {}
     distances, valid = _distances(case, _imagenet(case.imagenet))
-    weights = 1.0 / np.array(_UNTRAINED_SCALES, np.float32)
+    weights = 1.0 / np.array(SCALES, np.float32)
     score = np.tensordot(weights, distances, axes=1)
     return {"imagenet": _by_otsu(score, valid, float(weights.sum()))}
+
+
+def without(case: Case) -> dict[str, Answer]:
+    """The default's score and what it is without one of its parts."""
+    seen = view(case)
+    dates = (_three(seen.before), _three(seen.after))
+    scores = parts(_trained(case.weights), dates, seen.valid, seen.metres)
+    if case.imagenet is not None:
+        untaught = parts(_imagenet(case.imagenet), dates, seen.valid, seen.metres)
+        scores["no_training"] = untaught["whole"]
+    return {
+        name: _by_otsu(
+            score, seen.valid, _LARGEST_SUM if name == "sum" else _LARGEST_MEAN
+        )
+        for name, score in scores.items()
+    }
 
 
 def _distances(
@@ -344,6 +369,7 @@ GROUPS: dict[tuple[str, ...], Callable[[Case], dict[str, Answer]]] = {
     ("default", *_BANDS): default,
     tuple(level.relu for level in LEVELS): reference_levels,
     ("imagenet",): untrained,
+    tuple(PARTS): without,
     ("ssim",): classical("ssim"),
     ("cva",): classical("cva"),
     ("irmad",): classical("irmad"),
@@ -359,8 +385,8 @@ def lacking(method: str, imagenet: Path | None) -> str:
     """Why a method cannot run here, "" where it can."""
     if method == "otb_mad" and shutil.which(OTB) is None:
         return f"not installed ({OTB})"
-    if method == "imagenet" and imagenet is None:
+    if method in ("imagenet", "no_training") and imagenet is None:
         return "no weights given (--imagenet FILE)"
-    if method in ("imagenet", *(level.relu for level in LEVELS)):
+    if method in ("imagenet", *PARTS, *(level.relu for level in LEVELS)):
         return "" if find_spec("torch") else "not installed (torch)"
     return ""
