@@ -78,7 +78,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="2bbeb711f4a0d2f127d419bfd660186b70f58eaf0414f8f82dd3fa8f332832ab",
+        sha256="34cd00a809d8808975f38ad2adabd68860f883d72d648dab40f93578ed8870b7",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
