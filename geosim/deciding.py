@@ -105,7 +105,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     rasters = _Rasters(scores=scores, layers=layers, change=change)
     probability = scorer.probability(counts)
     threshold = choose_threshold(
-        options.threshold, counts, _per_bin(probability), trained=scorer.threshold
+        options.threshold, counts, _per_bin(probability), automatic=scorer.threshold
     )
     finder = ObjectFinder()
     levels = _probability_levels(probability)

@@ -17,6 +17,7 @@ from geosim.change.scores import (
     smoothing_reach,
 )
 from geosim.change.threshold import (
+    Threshold,
     histogram_quantiles,
     logistic_probability,
     mixture_probability,
@@ -24,6 +25,7 @@ from geosim.change.threshold import (
 )
 from geosim.errors import OptionError
 from geosim.siamese.architecture import (
+    AUTO_THRESHOLDS,
     GUIDE_EPSILON,
     HEAD_QUANTILES,
     NOISE_FLOOR,
@@ -114,8 +116,8 @@ class Scorer(Protocol):
         """The network's weights, None without a network."""
 
     @property
-    def threshold(self) -> float | None:
-        """Probability where "auto" decides; None: where it does for all methods."""
+    def threshold(self) -> Threshold | None:
+        """Where "auto" decides; None: as for all methods."""
 
     def score(
         self,
@@ -145,7 +147,14 @@ class _Siamese:
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_NETWORK
     base_megabytes: int = _BASE_NETWORK
-    threshold: float | None = None
+
+    @property
+    def threshold(self) -> Threshold:
+        return Threshold(
+            value=AUTO_THRESHOLDS[term_row(self.metres)],
+            rule="auto",
+            reason="balances missed changes and false alarms on held-out imagery",
+        )
 
     @property
     def margin(self) -> int:
@@ -205,8 +214,15 @@ class _Decoded:
         return self.engine.description
 
     @property
-    def threshold(self) -> float | None:
-        return self.weights.threshold
+    def threshold(self) -> Threshold | None:
+        if self.weights.threshold is None:
+            return None
+        return Threshold(
+            value=self.weights.threshold,
+            rule="auto",
+            reason="balances missed changes and false alarms on the labelled places "
+            "that were held out when these weights were trained",
+        )
 
     def score(
         self,
@@ -251,7 +267,7 @@ class _PerPixel:
     bytes_per_pixel: int = _BYTES_CLASSICAL
     base_megabytes: int = _BASE_CLASSICAL
     weights: LoadedWeights | None = None
-    threshold: float | None = None
+    threshold: Threshold | None = None
 
     def score(
         self,

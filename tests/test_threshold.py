@@ -194,7 +194,7 @@ def test_odd_histograms_give_a_threshold(rule, name):
     assert 1 <= found.level <= 255
 
 
-def test_auto_is_the_balance_found_on_held_out_imagery():
+def test_auto_is_the_methods_own_threshold():
     found = choose_threshold("auto", ODD["uniform"], RISING)
     assert (found.value, found.rule) == (0.25, "auto")
     assert "balances" in found.reason

@@ -40,10 +40,7 @@ _WILSON_HILFERTY = 2.0 / 3.0
 """Power that makes the root of a chi-squared statistic nearly normal."""
 
 AUTO_PROBABILITY = 0.25
-"""Probability from which the F1 is within 3 % of its best both on held-out open pairs
-with pasted changes (best at 0.18; `scripts/train_weights.py` prints it) and on the
-sample landscape (best at 0.33). A map that weighs misses and false alarms alike draws
-its line at half of the F1 it can reach, not at 0.5 (Lipton et al. 2014)."""
+"""Probability from which `auto` calls a pixel changed, where a method has no own."""
 
 
 def histogram_quantiles(
@@ -198,33 +195,25 @@ def choose_threshold(
     counts: NDArray[np.int64],
     probability: NDArray[np.float64],
     *,
-    trained: float | None = None,
+    automatic: Threshold | None = None,
 ) -> Threshold:
     """Find the threshold on the probability.
 
     Args:
-        rule: "auto" takes the calibrated probability that balances misses and false
-            alarms (0.25); "otsu" (Otsu 1979) and "kapur" (Kapur et al. 1985) split the
-            score's histogram; a number in 0..1 is the threshold.
+        rule: "auto" takes the method's own threshold; "otsu" (Otsu 1979) and "kapur"
+            (Kapur et al. 1985) split the score's histogram; a number in 0..1 is the
+            threshold.
         counts: the score's histogram, shape (4096,).
         probability: probability in the middle of each bin, rising, shape (4096,).
-        trained: what "auto" takes instead, where weights trained on labels have a
-            threshold of their own.
+        automatic: what "auto" takes where the method knows its own.
     """
     if not isinstance(rule, str):
         return Threshold(value=rule, rule="fixed", reason="fixed by the user")
-    if rule == "auto" and trained is not None:
-        return Threshold(
-            value=trained,
-            rule="auto",
-            reason="balances missed changes and false alarms on the labelled places "
-            "that were held out when these weights were trained",
-        )
     if rule == "auto":
-        return Threshold(
+        return automatic or Threshold(
             value=AUTO_PROBABILITY,
             rule="auto",
-            reason="balances missed changes and false alarms on held-out imagery",
+            reason="lies where the scores stand out from those of the unchanged part",
         )
     place = _SPLITS[rule](counts)
     reason = {
