@@ -197,7 +197,10 @@ def test_odd_histograms_give_a_threshold(rule, name):
 def test_auto_is_the_methods_own_threshold():
     found = choose_threshold("auto", ODD["uniform"], RISING)
     assert (found.value, found.rule) == (0.25, "auto")
-    assert "balances" in found.reason
+    own = Threshold(value=0.4, rule="auto", reason="by its own measure")
+    assert choose_threshold("auto", ODD["uniform"], RISING, automatic=own) is own
+    other = choose_threshold("otsu", ODD["uniform"], RISING, automatic=own)
+    assert other.rule == "otsu"
 
 
 def test_a_number_is_taken_as_it_is():
