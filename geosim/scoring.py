@@ -21,7 +21,6 @@ from geosim.change.threshold import (
     histogram_quantiles,
     logistic_probability,
     mixture_probability,
-    outlier_probability,
 )
 from geosim.errors import OptionError
 from geosim.siamese.architecture import (
@@ -257,11 +256,6 @@ class _PerPixel:
     scale: ScoreScale
     margin: int
     description: str
-    posterior: Callable[
-        [NDArray[np.int64], NDArray[np.float64]],
-        Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    ]
-    """From histogram and bin centres to the probability of a score."""
     sigma: float = 0.0
     band_names: tuple[str, ...] = ()
     bytes_per_pixel: int = _BYTES_CLASSICAL
@@ -280,7 +274,8 @@ class _PerPixel:
         )
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        return self.posterior(counts, self.scale.bin_centres())(self.scale.values())
+        posterior = mixture_probability(counts, self.scale.bin_centres())
+        return posterior(self.scale.values())
 
 
 def _siamese(
@@ -319,7 +314,6 @@ def _ssim(sample: Sample, options: ChangeOptions, resolution: float | None) -> S
         margin=_align(ssim.REACH + smoothing_reach(_SSIM_SIGMA)),
         sigma=_SSIM_SIGMA,
         description="scikit-image",
-        posterior=mixture_probability,
     )
 
 
@@ -330,7 +324,6 @@ def _cva(sample: Sample, options: ChangeOptions, resolution: float | None) -> Sc
         scale=ScoreScale(largest=1.0),
         margin=_align(ssim.REACH),
         description="numpy",
-        posterior=outlier_probability,
     )
 
 
@@ -346,7 +339,6 @@ def _irmad(sample: Sample, options: ChangeOptions, resolution: float | None) -> 
         scale=ScoreScale(largest=_IRMAD_LARGEST),
         margin=_align(ssim.REACH),
         description=f"numpy, {model.iterations} iterations",
-        posterior=outlier_probability,
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 from skimage.filters import threshold_otsu
 
 from geosim.change.scores import HISTOGRAM_BINS, ScoreScale
@@ -12,7 +12,6 @@ from geosim.change.threshold import (
     histogram_quantiles,
     logistic_probability,
     mixture_probability,
-    outlier_probability,
 )
 
 CENTRES = ScoreScale(largest=1.0).bin_centres()
@@ -123,64 +122,6 @@ def test_odd_histograms_give_a_probability(name):
     found = mixture_probability(ODD[name], CENTRES)(ScoreScale(largest=1.0).values())
     assert np.isfinite(found).all()
     assert (np.diff(found) >= 0).all()
-
-
-# outliers of one class
-
-
-def chi_scores(bands, n, seed=8):
-    """Roots of chi-squared values, a score of 1 for a root of 20."""
-    rng = np.random.default_rng(seed)
-    return np.sqrt(rng.chisquare(bands, n)) / 20
-
-
-@pytest.mark.parametrize("bands", [1, 3, 6, 13])
-def test_of_chi_squared_scores_one_in_hundreds_is_an_outlier(bands):
-    scores = chi_scores(bands, 200_000)
-    posterior = outlier_probability(histogram(scores), CENTRES)
-    found = (posterior(np.sort(scores)) >= 0.25).mean()
-    # Wilson and Hilferty: the cube root of W / k has this mean and spread
-    root = 1 - 2 / (9 * bands) + 2.95 * np.sqrt(2 / (9 * bands))
-    assert found < 0.005
-    if bands > 1:
-        assert found == pytest.approx(chi2.sf(bands * root**3, bands), rel=0.6)
-
-
-@pytest.mark.parametrize("share", [0.02, 0.1, 0.25])
-def test_the_changed_stand_out(share):
-    scores = chi_scores(3, 50_000)
-    changed = np.arange(50_000) < share * 50_000
-    scores[changed] = 0.5 + 0.2 * np.random.default_rng(9).random(changed.sum())
-    posterior = outlier_probability(histogram(scores), CENTRES)
-    order = np.argsort(scores)
-    decided = np.empty(len(scores), bool)
-    decided[order] = posterior(scores[order]) >= 0.25
-    assert decided[changed].all()
-    assert decided[~changed].mean() < 0.005
-
-
-def test_outlier_by_hand():
-    low, mid = CENTRES[[4, 32]]
-    counts = np.zeros(HISTOGRAM_BINS, int)
-    counts[[4, 32]] = 20, 80
-    middle, spread = mid ** (2 / 3), mid ** (2 / 3) - low ** (2 / 3)
-    at = np.array([0.0, (middle + 3.5 * spread) ** 1.5, (middle + 4 * spread) ** 1.5])
-    found = outlier_probability(counts, CENTRES)(at)
-    assert found[1:] == pytest.approx([0.5, 1 / (1 + np.exp(-1))])
-    assert found[0] < 1e-3
-
-
-@pytest.mark.parametrize("name", ODD)
-def test_odd_histograms_give_a_probability_of_outliers(name):
-    found = outlier_probability(ODD[name], CENTRES)(ScoreScale(largest=1.0).values())
-    assert np.isfinite(found).all()
-    assert 0 <= found.min() <= found.max() <= 1
-    assert (np.diff(found) >= 0).all()
-
-
-def test_equal_images_have_no_outliers():
-    posterior = outlier_probability(histogram(np.zeros(1000)), CENTRES)
-    assert posterior(np.zeros(1))[0] < 0.01
 
 
 # rules

@@ -33,12 +33,6 @@ _OUTLIER = 4.0
 _LEAST_SPREAD = 0.05
 """Spread of the logarithm of the score at least: constant scores have no outliers."""
 
-_ROBUST_OUTLIER = 3.5
-"""The same for `outlier_probability` (Iglewicz & Hoaglin 1993)."""
-
-_WILSON_HILFERTY = 2.0 / 3.0
-"""Power that makes the root of a chi-squared statistic nearly normal."""
-
 AUTO_PROBABILITY = 0.25
 """Probability from which `auto` calls a pixel changed, where a method has no own."""
 
@@ -97,37 +91,6 @@ def mixture_probability(
         value = _expit(log_odds[..., 1] - log_odds[..., 0])
         monotone = np.where(at[..., 0] < mean[0], 0.0, value)
         return np.maximum.accumulate(monotone)
-
-    return posterior
-
-
-def outlier_probability(
-    counts: NDArray[np.int64], centres: NDArray[np.float64]
-) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Probability of change of a difference's length: how far above the typical one.
-
-    Where nothing changed, the square of such a score is a sum of squared differences,
-    close to a scaled chi-squared; its power of 1/3 is nearly normal for any number of
-    bands (Wilson & Hilferty 1931). Its logarithm is not: the long lower tail passes for
-    a class of its own and a mixture calls most of the scene the other. Middle and
-    spread are the median and its distance from the 16 % quantile, the half in which
-    changes do not lie. The probability is 1/2 at 3.5 spreads above the median.
-
-    Args:
-        counts: the score's histogram, shape (4096,).
-        centres: score in the middle of each bin, shape (4096,).
-
-    Returns:
-        A function of rising scores that gives rising probabilities.
-    """
-    lower, middle = (
-        histogram_quantiles(counts, centres, (0.16, 0.5)) ** _WILSON_HILFERTY
-    )
-    spread = max(middle - lower, _LEAST_SPREAD * middle)
-
-    def posterior(score: NDArray[np.float64]) -> NDArray[np.float64]:
-        at = np.maximum(score, 0.0) ** _WILSON_HILFERTY
-        return _expit(2.0 * ((at - middle) / spread - _ROBUST_OUTLIER))
 
     return posterior
 
