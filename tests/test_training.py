@@ -192,8 +192,8 @@ def test_known_shares_of_the_scene_are_kept_and_the_rest_is_fitted():
     true = Head(slope=1.3, offset=3.0, quantiles=(0.0, 0.9, 0.0))
     fitted = fit_head(made_sample(0, true), shares=(0.0, 0.9, 0.0))
     assert fitted.quantiles == (0.0, 0.9, 0.0)
-    assert fitted.slope == pytest.approx(1.3, rel=0.05)
-    assert fitted.offset == pytest.approx(3.0, rel=0.05)
+    assert fitted.slope == pytest.approx(1.3, rel=0.1)
+    assert fitted.offset == pytest.approx(3.0, rel=0.1)
 
 
 def test_best_threshold_by_hand_and_at_half_the_f1():
