@@ -124,8 +124,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         change.write(decision, window, 1)
         outlines.add(kept, window.row_off)
         tiles.add(window.row_off, 0, (kept > 0)[None])
-        shown = np.stack([valid, levels * valid, kept > 0], dtype=np.int32)
-        preview.add(window.row_off, 0, shown)
+        preview.add(window.row_off, 0, (valid, levels * valid, kept > 0))
         progress(window.width * window.height)
     return Decision(
         threshold=threshold,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,9 @@ _LARGEST = 12
 
 _STRETCH_PERCENT = (0.5, 99.5)
 """Brightness of the previews that becomes black and white."""
+
+_STRETCH_SAMPLE = 100_000
+"""Pixels per band, about, that the stretch is taken from."""
 
 _HALF = 0.5
 
@@ -60,20 +64,23 @@ def report_pictures(found: Found) -> ReportPictures:
     return ReportPictures(
         before=before,
         after=after,
-        probability=mean_where_any(levels / UNIT_LEVELS, valid),
+        probability=mean_where_any(levels, valid) / np.float32(UNIT_LEVELS),
         decision=decision,
     )
 
 
 def _stretched(means: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
     """Both dates as (height, width, 3) uint8, one stretch for all bands and dates."""
-    known = means[np.isfinite(means)]
-    low, high = np.percentile(known, _STRETCH_PERCENT)
-    scaled = (means - low) / max(high - low, 1e-6)
-    levels = np.rint(np.nan_to_num(np.clip(scaled, 0.0, 1.0)) * 255).astype(np.uint8)
-    return [
-        np.ascontiguousarray(np.moveaxis(date, 0, -1)) for date in np.split(levels, 2)
-    ]
+    step = max(1, math.isqrt(means[0].size // _STRETCH_SAMPLE))
+    sample = means[:, ::step, ::step]
+    known = sample[np.isfinite(sample)]
+    low, high = np.percentile(known, _STRETCH_PERCENT) if known.size else (0.0, 1.0)
+    factor = np.float32(255.0 / max(high - low, 1e-6))
+    levels = np.empty((2, *means.shape[1:], 3), np.uint8)
+    for number, band in enumerate(means):
+        scaled = np.nan_to_num((band - np.float32(low)) * factor)
+        levels[number // 3, ..., number % 3] = np.rint(np.clip(scaled, 0.0, 255.0))
+    return list(levels)
 
 
 def largest_changes(found: Found, polygons: gpd.GeoDataFrame) -> list[ChangeRow]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -130,7 +131,7 @@ class _Gatherer:
         self.tiles.add(
             window.row_off,
             window.col_off,
-            np.stack([valid, np.where(valid, similarity, 0.0)]),
+            (valid, np.where(valid, similarity, 0.0)),
         )
         self._add_preview(block, valid)
         if self.embeddings is not None and found.features is not None:
@@ -142,8 +143,10 @@ class _Gatherer:
             date[[0, len(date) // 2, -1] if len(date) < 3 else slice(3), rows, cols]  # noqa: PLR2004
             for date in (block.before, block.after)
         ]
-        values = np.concatenate([valid[None], *(date * valid for date in dates)])
-        self.preview.add(block.window.row_off, block.window.col_off, values)
+        seen = (band * valid for date in dates for band in date)
+        self.preview.add(
+            block.window.row_off, block.window.col_off, chain([valid], seen)
+        )
 
     def _write_nothing(self, window: Window, valid: NDArray[np.bool_]) -> None:
         nothing = np.zeros(valid.shape, np.float32)

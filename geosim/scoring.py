@@ -71,6 +71,12 @@ _BASE_NETWORK = 750
 """The same with the network: its weights, as they came and as the engine packs them."""
 
 
+_LARGEST_BLOCK = 4096
+_LARGEST_CLASSICAL = 1024
+"""Largest side of a block that memory is spent on: with the network a larger block
+saves margin, without it a larger one is no faster."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BlockScores:
     """A method's answer for one block, margin included."""
@@ -372,4 +378,4 @@ def block_size(scorer: Scorer, options: ChangeOptions) -> int:
             f"--memory {options.memory} is too little for this method; give at least "
             f"{math.ceil(least + scorer.base_megabytes)}"
         )
-    return min(side, 4096)
+    return min(side, _LARGEST_BLOCK if scorer.weights else _LARGEST_CLASSICAL)

@@ -98,3 +98,9 @@ def test_more_memory_never_makes_smaller_blocks():
     assert sizes == sorted(sizes)
     assert all(size % 16 == 0 for size in sizes)
     assert block_size(scorer, ChangeOptions(block_size=512)) == 512
+
+
+def test_memory_that_brings_no_speed_is_not_taken():
+    scorer = METHODS["cva"](sample(), ChangeOptions(), 1.0)
+    assert block_size(scorer, ChangeOptions(memory=64_000)) == 1024
+    assert block_size(scorer, ChangeOptions(memory=500)) < 512
