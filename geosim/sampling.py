@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from geosim.errors import NoDataError
 from geosim.raster import radiometry
 from geosim.raster.coregister import Shift, estimate_shift
-from geosim.raster.grid import sample_windows, strips
+from geosim.raster.grid import Window, sample_windows, strips
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,10 @@ _ENOUGH = 1_000_000
 """Valid pixels after which such a search ends."""
 
 
+_PIECE = 96
+"""Side of the pieces of the sample windows that are kept as pictures."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sample:
     """Pixels of the scene that are valid on both dates, and what they taught."""
@@ -41,6 +45,8 @@ class Sample:
     """(bands, n) file values of date 1."""
     after: NDArray[np.float32]
     """(bands, n) of date 2."""
+    pieces: tuple[Pair, ...]
+    """Pieces of the scene of at most 96 x 96 px with any valid pixel; file values."""
     radiometry: radiometry.Radiometry
     """The fitted normalisation."""
     shift: Shift | None
@@ -57,17 +63,45 @@ def take_sample(scene: Scene, options: ChangeOptions) -> Sample:
         RasterReadError: a file is damaged.
     """
     pairs = _sample_pairs(scene)
-    before, after = _valid_pixels(pairs) if pairs else _search(scene)
+    known = pairs or _search(scene)
+    before, after = _valid_pixels(known)
     fitted = _fit(before, after, scene, options)
     shift = _shift(pairs, fitted)
     corrected = options.coregister and shift is not None and shift.reliable
     if corrected and shift is not None:
         scene.correct_shift(shift.d_row, shift.d_col)
-        pairs = _sample_pairs(scene)
-        before, after = _valid_pixels(pairs) if pairs else _search(scene)
+        known = _sample_pairs(scene) or _search(scene)
+        before, after = _valid_pixels(known)
         fitted = _fit(before, after, scene, options)
     return Sample(
-        before=before, after=after, radiometry=fitted, shift=shift, corrected=corrected
+        before=before,
+        after=after,
+        pieces=tuple(_piece(pair) for pair in known),
+        radiometry=fitted,
+        shift=shift,
+        corrected=corrected,
+    )
+
+
+def _piece(pair: Pair) -> Pair:
+    """A square around the middle of what is valid, within the window."""
+    rows, cols = np.nonzero(pair.valid)
+    top, left = (
+        int(np.clip(np.median(places) - _PIECE // 2, 0, max(side - _PIECE, 0)))
+        for places, side in zip((rows, cols), pair.valid.shape, strict=True)
+    )
+    window = (slice(top, top + _PIECE), slice(left, left + _PIECE))
+    return replace(
+        pair,
+        before=pair.before[:, *window].copy(),
+        after=pair.after[:, *window].copy(),
+        valid=pair.valid[window].copy(),
+        window=Window(
+            pair.window.col_off + left,
+            pair.window.row_off + top,
+            min(_PIECE, pair.window.width),
+            min(_PIECE, pair.window.height),
+        ),
     )
 
 
@@ -87,14 +121,16 @@ def _valid_pixels(
     return np.concatenate(before, axis=1), np.concatenate(after, axis=1)
 
 
-def _search(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _search(scene: Scene) -> list[Pair]:
     """Go through the whole scene for valid pixels that the sample missed."""
-    found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    found: list[Pair] = []
+    pixels = 0
     for window in strips(scene.grid, _STRIP):
         pair = scene.read(window)
         if pair.valid.any():
-            found.append(_valid_pixels([pair]))
-        if sum(before.shape[1] for before, _ in found) > _ENOUGH:
+            found.append(_trimmed(pair))
+            pixels += int(pair.valid.sum())
+        if pixels > _ENOUGH:
             break
     if not found:
         raise NoDataError(
@@ -102,8 +138,26 @@ def _search(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             f"'{scene.before.path}' and '{scene.after.path}' share only nodata; check "
             "the nodata values ('gdalinfo') and that the images overlap"
         )
-    before, after = zip(*found, strict=True)
-    return np.concatenate(before, axis=1), np.concatenate(after, axis=1)
+    return found
+
+
+def _trimmed(pair: Pair) -> Pair:
+    """The pair cut to the columns that hold anything valid."""
+    cols = np.flatnonzero(pair.valid.any(axis=0))
+    part = slice(int(cols[0]), int(cols[-1]) + 1)
+    window = Window(
+        pair.window.col_off + part.start,
+        pair.window.row_off,
+        part.stop - part.start,
+        pair.window.height,
+    )
+    return replace(
+        pair,
+        before=pair.before[:, :, part].copy(),
+        after=pair.after[:, :, part].copy(),
+        valid=pair.valid[:, part],
+        window=window,
+    )
 
 
 def _fit(

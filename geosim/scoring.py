@@ -27,7 +27,6 @@ from geosim.siamese.architecture import (
     AUTO_THRESHOLDS,
     GUIDE_EPSILON,
     HEAD_QUANTILES,
-    NOISE_FLOOR,
     STRIDE,
     TERMS,
     block_margin,
@@ -36,7 +35,8 @@ from geosim.siamese.architecture import (
     term_row,
 )
 from geosim.siamese.decoder import DECODER_MARGIN, has_decoder
-from geosim.siamese.engine import Engine, open_engine
+from geosim.siamese.engine import Engine, level_distances, open_engine
+from geosim.siamese.weighting import SATURATION, SHALLOW, log_distance, scene_weights
 from geosim.siamese.weights import LoadedWeights, load_weights
 
 if TYPE_CHECKING:
@@ -149,6 +149,8 @@ class _Siamese:
     scale: ScoreScale
     metres: float | None
     """Size of a pixel on the ground; None where unknown."""
+    term_weights: NDArray[np.float32]
+    """(4,) of the scene, in the order of `TERMS`."""
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_NETWORK
     base_megabytes: int = _BASE_NETWORK
@@ -176,10 +178,8 @@ class _Siamese:
         valid: NDArray[np.bool_],
     ) -> BlockScores:
         found = self.engine.differences(_as_rgb(before), _as_rgb(after))
-        weight = self.weights.arrays["head.term_weights"][term_row(self.metres)]
-        colour = np.float32(math.sqrt(3.0)) * cva_magnitude(before, after)
-        of_colour = np.log1p(colour / np.float32(NOISE_FLOOR))
-        score = found.score + weight[TERMS.index("colour")] * of_colour
+        colour = log_distance(_colour_distance(before, after))
+        score = found.score + self.term_weights[TERMS.index("colour")] * colour
         score = smooth_along_edges(
             smooth(score, valid, smoothing_sigma(self.metres)),
             (before.mean(axis=0), after.mean(axis=0)),
@@ -294,22 +294,56 @@ def _siamese(
             "choose with --bands, or use --method irmad for any number of bands"
         )
     weights = load_weights(options.weights)
+    term_weights = _term_weights(sample, weights, options, term_row(resolution))
     engine = open_engine(
         weights,
         device=options.device,
         threads=options.thread_count,
-        row=term_row(resolution),
+        term_weights=term_weights,
     )
     if has_decoder(weights.arrays):
         return _Decoded(engine=engine, weights=weights, scale=ScoreScale(largest=1.0))
-    weight = weights.arrays["head.term_weights"][term_row(resolution)]
-    largest = float(weight.sum()) * math.log1p(1.0 / NOISE_FLOOR)
     return _Siamese(
         engine=engine,
         weights=weights,
-        scale=ScoreScale(largest=largest),
+        scale=ScoreScale(largest=float(term_weights.sum()) * SATURATION),
         metres=resolution,
+        term_weights=term_weights,
     )
+
+
+def _term_weights(
+    sample: Sample, weights: LoadedWeights, options: ChangeOptions, row: int
+) -> NDArray[np.float32]:
+    """Weights of the terms in this scene, from the sample's pieces."""
+    pieces = [
+        sample.radiometry.apply(p.before, p.after, p.valid) for p in sample.pieces
+    ]
+    valid = np.concatenate([p.valid.ravel() for p in sample.pieces])
+    colour = [_colour_distance(*piece) for piece in pieces]
+    shallow = level_distances(
+        weights,
+        [(_as_rgb(before), _as_rgb(after)) for before, after in pieces],
+        SHALLOW,
+        threads=options.thread_count,
+    )
+    found = {"colour": colour, SHALLOW: list(shallow)}
+    medians = {
+        name: float(
+            np.median(log_distance(np.concatenate([p.ravel() for p in parts])[valid]))
+        )
+        for name, parts in found.items()
+    }
+    return scene_weights(
+        weights.arrays["head.term_weights"][row], medians, bands=len(sample.before)
+    )
+
+
+def _colour_distance(
+    before: NDArray[np.float32], after: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Length of the colour change over all bands, 0..sqrt(3) as of three bands."""
+    return np.float32(math.sqrt(3.0)) * cva_magnitude(before, after)
 
 
 def _ssim(sample: Sample, options: ChangeOptions, resolution: float | None) -> Scorer:

@@ -6,19 +6,36 @@ from scipy.ndimage import gaussian_filter
 
 from geosim.errors import OptionError
 from geosim.options import ChangeOptions
+from geosim.raster.grid import Window
 from geosim.raster.radiometry import fit
+from geosim.raster.scene import Pair
 from geosim.sampling import Sample
 from geosim.scoring import METHODS, block_size
+from geosim.siamese.weighting import scene_weights
 
 RNG = np.random.default_rng(8)
 
 
+def piece(pixels):
+    """Twenty rows of the pixels as a picture."""
+    before, after = pixels.reshape(2, -1, 20, 25)
+    return Pair(
+        before=before,
+        after=after,
+        valid=np.ones((20, 25), bool),
+        window=Window(0, 0, 25, 20),
+    )
+
+
 def sample(bands=3):
-    pixels = RNG.integers(0, 255, (2, bands, 500)).astype(np.float32)
+    first = RNG.integers(0, 255, (bands, 500))
+    second = np.clip(first + RNG.integers(-9, 9, first.shape), 0, 255)
+    pixels = np.stack([first, second]).astype(np.float32)
     fitted = fit(pixels[0], pixels[1], dtype="uint8")
     return Sample(
         before=pixels[0],
         after=pixels[1],
+        pieces=(piece(pixels),),
         radiometry=fitted,
         shift=None,
         corrected=False,
@@ -35,6 +52,7 @@ def pair():
 @pytest.mark.parametrize("metres", [None, 0.1, 10.0, 90.0])
 def test_score_is_that_of_the_torch_reference(pair, metres):
     torch = pytest.importorskip("torch")
+    fusion = pytest.importorskip("geosim.siamese.fusion")
     network = pytest.importorskip("geosim.siamese.network")
     model = network.create_siamese_model()
     valid = np.ones((64, 64), bool)
@@ -44,13 +62,39 @@ def test_score_is_that_of_the_torch_reference(pair, metres):
     found = scorer.score(dates[0], dates[1], valid).score
     images = torch.from_numpy(dates)
     with torch.inference_mode():
-        wanted = model.score(
-            images,
-            model.activations(images),
+        distances = fusion.terms(images, model.activations(images))
+        wanted = fusion.smooth(
+            fusion.fuse(distances, torch.from_numpy(scorer.term_weights)),
+            images.mean(dim=1)[None],
             torch.from_numpy(valid)[None],
             metres=metres,
         )[0]
     assert found[valid] == pytest.approx(wanted.numpy()[valid], abs=2e-4)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("metres", [None, 90.0])
+def test_term_weights_are_those_of_the_torch_reference(metres):
+    torch = pytest.importorskip("torch")
+    fusion = pytest.importorskip("geosim.siamese.fusion")
+    network = pytest.importorskip("geosim.siamese.network")
+    taken = sample()
+    taken.pieces[0].valid[:, 20:] = False
+    scorer = METHODS["siamese"](taken, ChangeOptions(), metres)
+    model = network.create_siamese_model()
+    (piece,) = taken.pieces
+    dates = taken.radiometry.apply(piece.before, piece.after, piece.valid)
+    images = torch.from_numpy(np.stack(dates))
+    with torch.inference_mode():
+        seen = model.activations(images, deepest="relu1_2")["relu1_2"]
+        distances = {
+            "relu1_2": fusion.cosine_distance(seen),
+            "colour": fusion.colour_distance(*images.chunk(2)),
+        }
+    valid = torch.from_numpy(piece.valid)[None]
+    (medians,) = fusion.scene_medians(distances, valid)
+    row = model.head.term_weights[int(metres is not None)].tolist()
+    assert scorer.term_weights == pytest.approx(scene_weights(row, medians), rel=0.02)
 
 
 def test_every_band_counts_in_the_colour_and_three_in_the_network(pair):

@@ -89,7 +89,7 @@ class Case:
         self, method: Literal["siamese", "ssim", "cva", "irmad"] = "siamese"
     ) -> ChangeOptions:
         """The program's default options, but for the method and its bands."""
-        any_number = method in ("cva", "irmad") and self.all_bands
+        any_number = method != "ssim" and self.all_bands
         return ChangeOptions(
             method=method,
             bands="all" if any_number else None,

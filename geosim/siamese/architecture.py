@@ -41,8 +41,9 @@ TERMS = ("relu1_2", "relu2_2", "spread", "colour")
 """What the score is the weighted mean of, in the order of `head.term_weights`:
 distances at two levels, the distance of the spread features, the colour distance."""
 
-TERM_WEIGHTS = ((0.50, 0.15, 0.25, 0.10), (0.30, 0.05, 0.60, 0.05))
-"""Weights of the terms, 1 together: a row for usual pixels and one for coarse ones."""
+TERM_WEIGHTS = ((0.80, 0.06, 0.04, 0.10), (0.30, 0.05, 0.60, 0.05))
+"""Weights of the terms, 1 together, before the scene changes them (`weighting`): a row
+for usual pixels and one for coarse ones."""
 
 COARSE_FROM_METRES = 50.0
 """From this pixel size on the second row of the head is used. A pixel that large is
@@ -200,11 +201,13 @@ def smoothing_sigma(metres: float | None) -> float:
     """Standard deviation of the Gaussian that smooths the score, in pixels.
 
     What changes is of some size on the ground, so small pixels are smoothed over more
-    of them: `3 / sqrt(metres)`, within 2..8; 3 where the pixel's size is unknown.
+    of them: `3 / sqrt(metres)`, at most 8 and at least 2; at least 1 from 20 m on,
+    where a field is a few pixels wide; 3 where the pixel's size is unknown.
     """
     if metres is None:
         return 3.0
-    return float(min(max(3.0 / math.sqrt(metres), 2.0), 8.0))
+    least = 2.0 if metres < 20.0 else 1.0  # noqa: PLR2004
+    return float(min(max(3.0 / math.sqrt(metres), least), 8.0))
 
 
 def guide_radius(metres: float | None) -> int:

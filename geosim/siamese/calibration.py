@@ -22,9 +22,9 @@ DoubleArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _RIDGE = 1e-3
-_SCENE_QUANTILES = (False, True, False)
+_SCENE_QUANTILES = (True, False, False)
 """Quantiles of the scene that the fit may use. The score is a logarithm, so what the
-25 % quantile tells is by how much more than the calm part of its own scene a place has
+10 % quantile tells is by how much more than the calm part of its own scene a place has
 to differ. The median would rise with the share of a scene that changed: the more there
 is to find, the stricter it would be."""
 

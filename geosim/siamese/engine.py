@@ -18,6 +18,8 @@ from geosim.siamese.architecture import (
 from geosim.siamese.decoder import has_decoder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from geosim.siamese.weights import LoadedWeights
@@ -66,7 +68,7 @@ def open_engine(
     *,
     device: Device = "auto",
     threads: int | None = None,
-    row: int = 0,
+    term_weights: NDArray[np.float32] | None = None,
 ) -> Engine:
     """Load the network onto a device.
 
@@ -75,35 +77,72 @@ def open_engine(
         device: "auto" and "cpu" take OpenVINO in float32 on the CPU; "cuda" takes
             torch in half precision on a GPU.
         threads: inference threads; all cores where None.
-        row: row of the term weights, see `architecture.term_row`.
+        term_weights: (4,) of the scene (`weighting.scene_weights`); None: the first
+            row of the weights as it is.
 
     Raises:
         OptionError: no GPU where one is asked for.
         MissingDependencyError: torch is asked for and not installed.
     """
+    row = weights.arrays["head.term_weights"][0]
+    chosen = row if term_weights is None else term_weights
     if device in ("auto", "cpu"):
-        return _OpenVinoEngine(weights, threads or os.cpu_count() or 1, row)
-    return _TorchEngine(weights, device, threads, row)
+        return _OpenVinoEngine(weights, threads or os.cpu_count() or 1, chosen)
+    return _TorchEngine(weights, device, threads, chosen)
+
+
+def level_distances(
+    weights: LoadedWeights,
+    pairs: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    relu: str,
+    *,
+    threads: int | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """Cosine distances of small pieces of a scene at one depth, on the CPU.
+
+    Args:
+        weights: checked tensors.
+        pairs: before and after, each (3, height, width) in 0..1, sides multiples of
+            the level's stride.
+        relu: the activation that is compared.
+        threads: inference threads; all cores where None.
+
+    Yields:
+        (height / stride, width / stride) float32 for each piece.
+    """
+    import openvino
+
+    from geosim.siamese.graph import build_level_graph
+
+    request = _compiled(
+        openvino, build_level_graph(weights.arrays, relu), threads or os.cpu_count()
+    ).create_infer_request()
+    for pair in pairs:
+        yield np.array(request.infer([np.stack(pair)])[0][0, 0])
+
+
+def _compiled(openvino: Any, graph: Any, threads: int | None) -> Any:  # noqa: ANN401
+    """A graph made ready for the CPU in float32."""
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads or 1,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    return openvino.Core().compile_model(graph, "CPU", settings)
 
 
 class _OpenVinoEngine:
     """OpenVINO, float32."""
 
-    def __init__(self, weights: LoadedWeights, threads: int, row: int) -> None:
+    def __init__(
+        self, weights: LoadedWeights, threads: int, term_weights: NDArray[np.float32]
+    ) -> None:
         import openvino
 
         from geosim.siamese.graph import build_graph
 
-        compiled = openvino.Core().compile_model(
-            build_graph(weights.arrays, row=row),
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": "f32",
-                "INFERENCE_NUM_THREADS": threads,
-                "PERFORMANCE_HINT": "LATENCY",
-            },
-        )
-        self._request = compiled.create_infer_request()
+        graph = build_graph(weights.arrays, term_weights)
+        self._request = _compiled(openvino, graph, threads).create_infer_request()
         self._decodes = has_decoder(weights.arrays)
         self.description = f"OpenVINO float32 on the CPU, {threads} threads"
 
@@ -126,7 +165,11 @@ class _TorchEngine:
     """torch: half precision on a GPU, or float32 on the CPU as the reference."""
 
     def __init__(
-        self, weights: LoadedWeights, device: str, threads: int | None, row: int
+        self,
+        weights: LoadedWeights,
+        device: str,
+        threads: int | None,
+        term_weights: NDArray[np.float32],
     ) -> None:
         from geosim.siamese import fusion, network
         from geosim.siamese.backend import torch
@@ -138,12 +181,13 @@ class _TorchEngine:
             )
         if threads:
             torch.set_num_threads(threads)
-        self._torch, self._fusion, self._row = torch, fusion, row
+        self._torch, self._fusion = torch, fusion
         self._place: dict[str, Any] = {
             "device": "cuda" if device == "cuda" else "cpu",
             "dtype": torch.float16 if device == "cuda" else torch.float32,
             "memory_format": torch.channels_last,
         }
+        self._term_weights = torch.from_numpy(term_weights).to(self._place["device"])
         model = network.SiameseVGG16()
         network.load_arrays(model, weights.arrays)
         self._model = model.eval().to(**self._place)
@@ -167,8 +211,7 @@ class _TorchEngine:
             ]
             distances = fusion.terms(pair, found)
             del distances["colour"]  # of all bands: added where they are at hand
-            weights = self._model.head.term_weights[self._row].float()
-            score = fusion.fuse(distances, weights)
+            score = fusion.fuse(distances, self._term_weights)
             chance = self._model.decode(found)
         low1, low2, mid, high = (part[0].cpu().numpy() for part in maps)
         return Differences(

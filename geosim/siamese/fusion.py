@@ -19,6 +19,7 @@ from geosim.siamese.architecture import (
     spread_kernel,
 )
 from geosim.siamese.backend import functional, torch
+from geosim.siamese.weighting import DAMPED_TERMS
 
 
 def cosine_distance(activations: torch.Tensor) -> torch.Tensor:
@@ -87,21 +88,49 @@ def enlarge(distance: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     )[:, 0]
 
 
+def log_distance(distance: torch.Tensor) -> torch.Tensor:
+    """A distance as it enters the score: log(1 + d / NOISE_FLOOR), 0 upwards."""
+    return torch.log1p(distance.clamp_min(0) / NOISE_FLOOR)
+
+
+def scene_medians(
+    distances: Mapping[str, torch.Tensor], valid: torch.Tensor | None = None
+) -> list[dict[str, float]]:
+    """Median of each damped term in each scene, as `weighting.scene_weights` reads it.
+
+    Args:
+        distances: By the names of `TERMS`, each (B, H, W).
+        valid: (B, H, W) bool; None: everywhere.
+    """
+    scenes = range(len(distances[DAMPED_TERMS[0]]))
+    return [
+        {
+            name: float(
+                log_distance(distances[name][scene])[
+                    ... if valid is None or not valid[scene].any() else valid[scene]
+                ].median()
+            )
+            for name in DAMPED_TERMS
+        }
+        for scene in scenes
+    ]
+
+
 def fuse(distances: Mapping[str, torch.Tensor], weights: torch.Tensor) -> torch.Tensor:
     """Weighted mean of the logarithms, before smoothing.
 
     Args:
         distances: By the names of `TERMS`; one that is missing counts as 0.
-        weights: (4,) in the order of `TERMS`.
+        weights: (4,) in the order of `TERMS`, or (B, 4), a row for each scene.
 
     Returns:
         (B, H, W), sum of weight * log(1 + distance / NOISE_FLOOR), 0 upwards.
     """
     total = torch.zeros(())
-    for name, weight in zip(TERMS, weights, strict=True):
+    for name, weight in zip(TERMS, weights.movedim(-1, 0), strict=True):
         if name in distances:
-            ratio = distances[name].clamp_min(0) / NOISE_FLOOR
-            total = total.to(ratio.device) + weight * torch.log1p(ratio)
+            term = log_distance(distances[name])
+            total = total.to(term.device) + weight.reshape(-1, 1, 1) * term
     return total
 
 

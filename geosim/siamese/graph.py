@@ -33,18 +33,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.siamese.architecture import Convolution
+
 _BANDS = ("low", "mid", "high")
 
 
 def build_graph(
-    arrays: Mapping[str, NDArray[np.float32]], *, row: int = 0
+    arrays: Mapping[str, NDArray[np.float32]], term_weights: NDArray[np.float32]
 ) -> openvino.Model:
     """The network for both dates of one block.
 
     Args:
         arrays: tensors of `architecture.state_shapes()`, float32, and of
             `decoder.decoder_shapes()` where there is a decoder.
-        row: row of the term weights, see `architecture.term_row`.
+        term_weights: (4,) of the scene, in the order of `TERMS`.
 
     Returns:
         A model of one input, (2, 3, height, width) float32 in 0..1, before first,
@@ -53,25 +55,12 @@ def build_graph(
         width), and the last features, (2, 512, height / 16, width / 16). With a
         decoder a sixth: the probability of change, (1, 1, height, width).
     """
-    image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
-    shape = (1, 3, 1, 1)
-    mean = np.array(IMAGENET_MEAN, np.float32).reshape(shape)
-    scale = 1.0 / np.array(IMAGENET_STD, np.float32).reshape(shape)
-    flow = ops.multiply(ops.subtract(image, mean), scale)
+    image, flow = _pair_input()
     distances: dict[str, Any] = {}
     kept: dict[str, Any] = {}
     strides = {level.relu: level.stride for level in LEVELS}
     for layer in CONVOLUTIONS:
-        if layer.pool_before:
-            flow = ops.max_pool(
-                flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor"
-            ).output(0)
-        kernel = ops.constant(arrays[f"{layer.name}.weight"])
-        bias = ops.constant(arrays[f"{layer.name}.bias"].reshape(1, -1, 1, 1))
-        ones = [1, 1]
-        flow = ops.relu(
-            ops.add(ops.convolution(flow, kernel, ones, ones, ones, ones), bias)
-        )
+        flow = _convolved(flow, layer, arrays)
         if layer.relu in strides:
             distances[layer.relu] = _enlarged(_distance(flow), strides[layer.relu])
         if layer.relu == SPREAD_RELU:
@@ -79,12 +68,60 @@ def build_graph(
             distances["spread"] = _enlarged(spread, strides[layer.relu])
         if layer.relu in (EMBEDDING_RELU, *DECODER_RELUS):
             kept[layer.relu] = flow
-    outputs = [_fused(distances, arrays["head.term_weights"][row])]
+    outputs = [_fused(distances, term_weights)]
     outputs += [_mean_of_band(distances, band) for band in _BANDS]
     outputs.append(kept[EMBEDDING_RELU])
     if has_decoder(arrays):
         outputs.append(decoded(kept, arrays, _enlarged))
     return openvino.Model(outputs, [image], "siamese_vgg16")
+
+
+def build_level_graph(
+    arrays: Mapping[str, NDArray[np.float32]], relu: str
+) -> openvino.Model:
+    """The trunk up to one activation, for the distance there alone.
+
+    Args:
+        arrays: as `build_graph` takes them.
+        relu: name of the activation.
+
+    Returns:
+        A model of the same input and one output, the distance (1, 1, height / stride,
+        width / stride).
+    """
+    image, flow = _pair_input()
+    for layer in CONVOLUTIONS:
+        flow = _convolved(flow, layer, arrays)
+        if layer.relu == relu:
+            break
+    return openvino.Model([_distance(flow)], [image], relu)
+
+
+def _pair_input() -> tuple[Any, Any]:
+    """Both dates as they come, and as the trunk reads them."""
+    image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
+    shape = (1, 3, 1, 1)
+    mean = np.array(IMAGENET_MEAN, np.float32).reshape(shape)
+    scale = 1.0 / np.array(IMAGENET_STD, np.float32).reshape(shape)
+    return image, ops.multiply(ops.subtract(image, mean), scale)
+
+
+def _convolved(
+    flow: Any,  # noqa: ANN401 - OpenVINO's nodes have no types
+    layer: Convolution,
+    arrays: Mapping[str, NDArray[np.float32]],
+) -> Any:  # noqa: ANN401
+    """One convolution with its pooling and its ReLU."""
+    if layer.pool_before:
+        flow = ops.max_pool(
+            flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor"
+        ).output(0)
+    kernel = ops.constant(arrays[f"{layer.name}.weight"])
+    bias = ops.constant(arrays[f"{layer.name}.bias"].reshape(1, -1, 1, 1))
+    ones = [1, 1]
+    return ops.relu(
+        ops.add(ops.convolution(flow, kernel, ones, ones, ones, ones), bias)
+    )
 
 
 def _distance(features: Any) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from geosim.errors import OptionError
 from geosim.siamese.architecture import (
     CONVOLUTIONS,
@@ -27,7 +29,15 @@ from geosim.siamese.architecture import (
 from geosim.siamese.backend import functional, nn, torch
 from geosim.siamese.decoder import has_decoder
 from geosim.siamese.decoder_network import Decoder
-from geosim.siamese.fusion import cosine_distance, enlarge, fuse, smooth, terms
+from geosim.siamese.fusion import (
+    cosine_distance,
+    enlarge,
+    fuse,
+    scene_medians,
+    smooth,
+    terms,
+)
+from geosim.siamese.weighting import scene_weights
 from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
 
 if TYPE_CHECKING:
@@ -160,8 +170,12 @@ class SiameseVGG16(nn.Module):
             valid: (B, H, W) bool; None: everywhere.
             metres: Size of a pixel on the ground; None where unknown.
         """
-        weights = self.head.term_weights[term_row(metres)]
-        fused = fuse(terms(images, activations), weights)
+        distances = terms(images, activations)
+        row = self.head.term_weights[term_row(metres)].tolist()
+        weights = np.stack(
+            [scene_weights(row, scene) for scene in scene_medians(distances, valid)]
+        )
+        fused = fuse(distances, torch.from_numpy(weights).to(images.device))
         guide = torch.stack([date.mean(dim=1) for date in images.chunk(2)], dim=1)
         return smooth(fused, guide, valid, metres=metres)
 

@@ -78,7 +78,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="34cd00a809d8808975f38ad2adabd68860f883d72d648dab40f93578ed8870b7",
+        sha256="b707018b2ec5cd07fb05b789e27139a89d724113a241bffa839ec78985c54523",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "

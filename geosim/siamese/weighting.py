@@ -1,0 +1,77 @@
+"""Weights of the score's terms in a scene: what tells little there counts little.
+
+Light, season and sensor change brightness, texture and colour of a whole scene. Where
+half of its pixels differ strongly at the shallow level or in colour, such a difference
+is no sign of change, and the deeper terms decide; where the dates are alike in them,
+they are the sharpest sign there is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geosim.siamese.architecture import NOISE_FLOOR, TERMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+SATURATION = math.log1p(1.0 / NOISE_FLOOR)
+"""What a term is at a distance of 1: about as much as it can be."""
+
+SHALLOW = "relu1_2"
+"""The shallowest activation that is compared; one cell is one pixel."""
+
+DAMPED_TERMS = (SHALLOW, "colour")
+"""Terms that light, season and sensor reach."""
+
+DAMPING = 6
+"""Exponent of what the median of a damped term leaves free of its range."""
+
+TERM_CONTRAST = (0.71, 0.55, 0.29, 0.66)
+"""Interquartile range of each term over a scene, mean of the held-out pairs with
+pasted changes. Weights are scaled by it, so that the score spreads as widely whichever
+terms make it and one slope of the head serves all scenes."""
+
+RGB_BANDS = 3
+"""Bands that the network sees."""
+
+
+def log_distance(distance: ArrayLike) -> NDArray[np.float32]:
+    """A distance as it enters the score: log(1 + d / NOISE_FLOOR), 0 upwards."""
+    above = np.maximum(np.asarray(distance, np.float32), 0)
+    logarithm: NDArray[np.float32] = np.log1p(above / np.float32(NOISE_FLOOR))
+    return logarithm
+
+
+def scene_weights(
+    weights: Sequence[float] | NDArray[np.float32],
+    medians: Mapping[str, float],
+    *,
+    bands: int = RGB_BANDS,
+) -> NDArray[np.float32]:
+    """Weights of the terms in one scene.
+
+    Args:
+        weights: (4,) a row of the head, in the order of `TERMS`.
+        medians: of each damped term over the scene's valid pixels, as it enters the
+            score (`log_distance`), by name.
+        bands: bands that are compared. Those that the network does not see are in the
+            colour alone, whose weight grows with the square of their number.
+
+    Returns:
+        (4,) float32: each damped term times (1 - median / SATURATION) ** DAMPING, all
+        scaled to the common contrast.
+    """
+    found = np.array(weights, np.float64)
+    found[TERMS.index("colour")] *= (max(bands, RGB_BANDS) / RGB_BANDS) ** 2
+    for name in DAMPED_TERMS:
+        free = 1.0 - min(max(medians[name] / SATURATION, 0.0), 1.0)
+        found[TERMS.index(name)] *= free**DAMPING
+    contrast = np.asarray(TERM_CONTRAST) / np.mean(TERM_CONTRAST)
+    scaled: NDArray[np.float32] = (found / (found @ contrast)).astype(np.float32)
+    return scaled
