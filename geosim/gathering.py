@@ -145,7 +145,8 @@ class Gatherer:
         sums = self.preview.part(*place, chain([valid], seen), np.float32)
         sums[1:] *= _PREVIEW_LEVELS
         largest = _PREVIEW_LEVELS * self.preview.cell**2
-        return np.rint(sums).astype(np.min_scalar_type(largest))
+        levels: NDArray[Any] = np.rint(sums).astype(np.min_scalar_type(largest))
+        return levels
 
     def _write_nothing(self, window: Window) -> None:
         """A block without data: the probability's band is written later anyway."""
