@@ -7,31 +7,27 @@ sums per tile, the scene's histogram of scores and a small picture of both dates
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geosim.gathering import Gatherer
+from geosim.overlapping import ahead
 from geosim.raster.grid import Grid, Window, blocks, even_size
 from geosim.siamese.architecture import STRIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from geosim.change.cells import CellSums
     from geosim.journal import Journal
     from geosim.raster.radiometry import Radiometry
-    from geosim.raster.scene import Scene
+    from geosim.raster.scene import Pair, Scene
     from geosim.raster.writer import WorkRaster
     from geosim.scoring import BlockScores, Scorer
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,24 +66,6 @@ class Scan:
     pixel as 0..255."""
 
 
-def ahead(
-    function: Callable[[_In], _Out], items: Iterable[_In], depth: int = 1
-) -> Iterator[_Out]:
-    """`map` that works up to `depth` items ahead in a thread of its own, in order."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting: deque[Future[_Out]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > depth:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
 def block_sides(grid: Grid, largest: int) -> tuple[int, int]:
     """Width and height of the blocks that cut a grid into equal parts."""
     width, height = (
@@ -124,26 +102,34 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
     gather = Gatherer.of(scene.grid, tile_size, scorer, scores, layers)
     width, height = sides
 
-    def read(window: Window) -> Block:
+    def read(window: Window) -> tuple[Window, Block | None]:
         # one shape for all: the engine keeps its buffers and plans for each it sees
         whole = Window(window.col_off, window.row_off, width, height)
-        return read_block(scene, radiometry, window, whole.grown(scorer.margin, STRIDE))
+        outer = whole.grown(scorer.margin, STRIDE)
+        pair = scene.read_around(window, outer)
+        return window, block_of(pair, radiometry, window, outer) if pair else None
 
-    def compare(block: Block) -> tuple[Block, BlockScores | None]:
-        if not block.valid[block.inner].any():
-            return block, None
-        return block, scorer.score(block.before, block.after, block.valid)
+    def compare(
+        item: tuple[Window, Block | None],
+    ) -> tuple[Window, Block | None, BlockScores | None]:
+        window, block = item
+        if block is None:
+            return window, None, None
+        return window, block, scorer.score(block.before, block.after, block.valid)
 
     windows = blocks(scene.grid, width, height)
     # `windows` comes second: zip takes from it only what the journal holds
     for sums, window in zip(journal.entries(), windows, strict=False):
         gather.add(window, sums)
         progress(window.width * window.height)
-    for block, found in ahead(compare, ahead(read, windows)):
-        sums = gather.write(block, found)
-        gather.add(block.window, sums)
+    for window, block, found in ahead(compare, ahead(read, windows)):
+        if block is None or found is None:
+            sums = gather.write_nothing(window)
+        else:
+            sums = gather.write(block, found)
+        gather.add(window, sums)
         journal.add(sums)
-        progress(block.window.width * block.window.height)
+        progress(window.width * window.height)
     journal.sync()
     return Scan(
         histogram=gather.histogram,
@@ -164,7 +150,13 @@ def read_block(
         window: the block.
         outer: the block with its margin; may stick out of the grid.
     """
-    pair = scene.read(outer)
+    return block_of(scene.read(outer), radiometry, window, outer)
+
+
+def block_of(
+    pair: Pair, radiometry: Radiometry, window: Window, outer: Window
+) -> Block:
+    """Normalise what was read of a block, see `read_block`."""
     before, after = radiometry.apply(pair.before, pair.after, pair.valid)
     held = pair.window
     pad = (
@@ -174,7 +166,16 @@ def read_block(
     return Block(
         window=window,
         outer=outer,
-        before=np.pad(before, ((0, 0), *pad), mode="symmetric"),
-        after=np.pad(after, ((0, 0), *pad), mode="symmetric"),
+        before=_mirrored(before, pad),
+        after=_mirrored(after, pad),
         valid=np.pad(pair.valid, pad, constant_values=False),
     )
+
+
+def _mirrored(
+    date: NDArray[np.float32], pad: tuple[tuple[int, int], tuple[int, int]]
+) -> NDArray[np.float32]:
+    """A date with rows and columns around it; itself where there are none to add."""
+    if not np.any(pad):
+        return date
+    return np.pad(date, ((0, 0), *pad), mode="symmetric")
