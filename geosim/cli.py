@@ -145,6 +145,9 @@ def change(  # noqa: PLR0913 - the options are the command
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier result.")
     ] = DEFAULTS.overwrite,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = DEFAULTS.resume,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the run's record as JSON.")
     ] = False,
@@ -186,6 +189,7 @@ def change(  # noqa: PLR0913 - the options are the command
             block_size=block_size,
             creation_options=parse_creation_options(co or []),
             overwrite=overwrite,
+            resume=resume,
         )
         result = _run(before, after, out, options, quiet=quiet)
         _tell(result, as_json=as_json, quiet=quiet, verbose=verbose)

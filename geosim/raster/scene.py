@@ -21,6 +21,7 @@ from rasterio.windows import Window as RasterioWindow
 from geosim.errors import OptionError
 from geosim.raster.grid import Grid, Window, at, pixel_offset, same_crs
 from geosim.raster.overlap import common_grid
+from geosim.raster.shifted import aligned, kernel_window, resample, shift_between
 from geosim.raster.source import (
     Source,
     alpha_band,
@@ -41,6 +42,9 @@ _DOWNSAMPLING = 1.9
 
 _PLAIN_CRS = "EPSG:3857"
 """Stands in for the missing CRS of plain images, which GDAL's warper insists on."""
+
+_WARP_BLOCK = 512, 128
+"""Columns and rows of the blocks that GDAL warps as a whole, however little is read."""
 
 _WARP_TOLERANCE = 1e-3
 """Largest error in pixels of GDAL's transform (rasterio 1.4 refuses 0)."""
@@ -100,6 +104,27 @@ class Scene:
             window=window,
         )
 
+    def read_around(self, window: Window, outer: Window) -> Pair | None:
+        """Read `outer` where anything is valid in `window`, else None and no further.
+
+        Args:
+            window: a window of the grid.
+            outer: the same with a margin; may stick out of the grid.
+
+        Raises:
+            RasterReadError: a file is damaged or went away.
+        """
+        outer = outer.clipped(self.grid.width, self.grid.height)
+        inside = window.slices_in(outer)
+        before, valid = self._before.read(outer)
+        if not valid[inside].any():
+            return None
+        after, valid_after = self._after.read(outer)
+        valid &= valid_after
+        if not valid[inside].any():
+            return None
+        return Pair(before=before, after=after, valid=valid, window=outer)
+
     def correct_shift(self, d_row: float, d_col: float) -> None:
         """From now on read date 2 moved so that the content meets date 1's.
 
@@ -134,6 +159,9 @@ class _OpenDate:
     reading: str
     masked: WarpedVRT | None = None
     """The file's mask, warped, where it declares a nodata value as well."""
+    shift: tuple[float, float] | None = None
+    """(columns, rows) of the grid's origin on the file's pixels, where a warped date
+    differs by that alone and is interpolated."""
 
     def enter(self, stack: ExitStack) -> None:
         """Close what was opened for reading, but not the file, with the stack."""
@@ -143,6 +171,44 @@ class _OpenDate:
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Values (bands, height, width) and validity (height, width)."""
+        if self.shift is None:
+            return self._read(window)
+        values = np.empty(
+            (len(self.source.bands), window.height, window.width), np.float32
+        )
+        valid = np.empty((window.height, window.width), np.bool_)
+        for part in aligned(window, *_WARP_BLOCK):
+            rows, cols = part.slices_in(window)
+            moved = self._read_shifted(part, self.shift)
+            if moved is None:
+                values[:, rows, cols], valid[rows, cols] = self._read(part)
+            else:
+                values[:, rows, cols], valid[rows, cols] = moved, True
+        return values, valid
+
+    def _read_shifted(
+        self, window: Window, shift: tuple[float, float]
+    ) -> NDArray[np.float32] | None:
+        """Interpolated values; None where GDAL would leave a pixel out of a kernel."""
+        needed = kernel_window(window, shift)
+        source, bands = self.source, list(self.source.bands)
+        if needed.clipped(source.grid.width, source.grid.height) != needed:
+            return None
+        place = RasterioWindow(
+            needed.col_off, needed.row_off, needed.width, needed.height
+        )
+        with one_line_errors(source.path):
+            if not self.dataset.read_masks(bands, window=place).all():
+                return None
+            found = self.dataset.read(bands, window=place)
+        if not np.isfinite(found).all():
+            return None
+        moved = np.stack([resample(band, shift) for band in found])
+        # GDAL moves results that happen to equal the nodata value
+        return None if (moved == source.nodata).any() else moved
+
+    def _read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """As `read`, by GDAL."""
         col, row = window.col_off + self.offset[0], window.row_off + self.offset[1]
         place = RasterioWindow(col, row, window.width, window.height)
         bands = list(self.source.bands)
@@ -244,6 +310,8 @@ def _open_on(dataset: Any, source: Source, grid: Grid, note: str = "") -> _OpenD
     ratio = _size_ratio(source.grid, grid)
     method = Resampling.average if ratio > _DOWNSAMPLING else Resampling.cubic
     two_kinds = source.nodata is not None and has_mask(dataset)
+    simple = method == Resampling.cubic and same_crs(source.grid.crs, grid.crs)
+    simple &= alpha_band(dataset) is None and not two_kinds
     return _OpenDate(
         source=source,
         dataset=dataset,
@@ -254,6 +322,7 @@ def _open_on(dataset: Any, source: Source, grid: Grid, note: str = "") -> _OpenD
         masked=_warped(dataset, source, grid, method, by_mask=True)
         if two_kinds
         else None,
+        shift=shift_between(source.grid, grid) if simple else None,
     )
 
 
