@@ -297,6 +297,7 @@ def _siamese(
     engine = open_engine(
         weights,
         device=options.device,
+        precision=options.precision,
         threads=options.thread_count,
         row=term_row(resolution),
     )

@@ -16,14 +16,20 @@ from geosim.siamese.architecture import (
     LEVELS,
 )
 from geosim.siamese.decoder import has_decoder
+from geosim.siamese.quantization import find_quantization
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geosim.siamese.quantization import Quantization
     from geosim.siamese.weights import LoadedWeights
 
 Device = Literal["auto", "cpu", "torch", "cuda"]
 """`torch` is torch float32 on the CPU, the reference that tests compare with."""
+
+Precision = Literal["auto", "int8", "float32"]
+"""Of the convolutions. `auto`: int8 on a CPU where a quantisation belongs to the
+weights, half precision on a GPU, else float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,8 @@ class Engine(Protocol):
 
     description: str
     """For the log: library, precision, device, threads."""
+    precision: Literal["int8", "float32", "float16"]
+    """In which the convolutions run."""
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
@@ -65,6 +73,7 @@ def open_engine(
     weights: LoadedWeights,
     *,
     device: Device = "auto",
+    precision: Precision = "auto",
     threads: int | None = None,
     row: int = 0,
 ) -> Engine:
@@ -72,44 +81,80 @@ def open_engine(
 
     Args:
         weights: checked tensors.
-        device: "auto" and "cpu" take OpenVINO in float32 on the CPU; "cuda" takes
-            torch in half precision on a GPU.
+        device: "auto" and "cpu" take OpenVINO on the CPU; "cuda" takes torch on a GPU,
+            "torch" torch in float32 on the CPU.
+        precision: of the convolutions, see `Precision`.
         threads: inference threads; all cores where None.
         row: row of the term weights, see `architecture.term_row`.
 
     Raises:
-        OptionError: no GPU where one is asked for.
+        OptionError: no GPU where one is asked for, or int8 where there is none.
+        WeightsError: the quantisation of the weights cannot be read.
         MissingDependencyError: torch is asked for and not installed.
     """
     if device in ("auto", "cpu"):
-        return _OpenVinoEngine(weights, threads or os.cpu_count() or 1, row)
-    return _TorchEngine(weights, device, threads, row)
+        wanted = precision != "float32"
+        found = find_quantization(weights.record.sha256) if wanted else None
+        if precision == "int8" and found is None:
+            raise OptionError(
+                "--precision int8 wants weights that geosim comes with; found "
+                f"{weights.record.file}; leave --precision out to use float32"
+            )
+        missing = wanted and found is None
+        reason = "no ranges for int8 belong to these weights" if missing else None
+        return _OpenVinoEngine(
+            weights, found, threads or os.cpu_count() or 1, row, reason
+        )
+    if precision == "int8":
+        raise OptionError(
+            f"--precision int8 wants --device auto or cpu; found '{device}'"
+        )
+    return _TorchEngine(weights, device, precision, threads, row)
 
 
 class _OpenVinoEngine:
-    """OpenVINO, float32."""
+    """OpenVINO, int8 or float32."""
 
-    def __init__(self, weights: LoadedWeights, threads: int, row: int) -> None:
-        import openvino
-
-        from geosim.siamese.graph import build_graph
-
-        compiled = openvino.Core().compile_model(
-            build_graph(weights.arrays, row=row),
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": "f32",
-                "INFERENCE_NUM_THREADS": threads,
-                "PERFORMANCE_HINT": "LATENCY",
-            },
-        )
-        self._request = compiled.create_infer_request()
+    def __init__(
+        self,
+        weights: LoadedWeights,
+        quantization: Quantization | None,
+        threads: int,
+        row: int,
+        reason: str | None,
+    ) -> None:
+        self._weights, self._quantization, self._row = weights, quantization, row
+        self._threads = threads
+        self._shape: tuple[int, ...] | None = None
+        self._request: Any = None
         self._decodes = has_decoder(weights.arrays)
-        self.description = f"OpenVINO float32 on the CPU, {threads} threads"
+        self.precision: Literal["int8", "float32", "float16"]
+        self.precision = "int8" if quantization else "float32"
+        why = f" ({reason})" if reason else ""
+        self.description = (
+            f"OpenVINO {self.precision} on the CPU, {threads} threads{why}"
+        )
+
+    def _compile(self, shape: tuple[int, ...]) -> None:
+        """Build the graph for blocks of one shape: faster than one for any shape."""
+        from geosim.siamese.graph import build_graph, compile_graph
+
+        self._request = None  # its buffers go before the next ones come
+        graph = build_graph(
+            self._weights.arrays,
+            row=self._row,
+            quantization=self._quantization,
+            size=(shape[-2], shape[-1]),
+        )
+        compiled = compile_graph(graph, self._threads)
+        self._request = compiled.create_infer_request()
+        self._shape = shape
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
     ) -> Differences:
+        if before.shape != self._shape:
+            self._compile(before.shape)
         results = self._request.infer([np.stack([before, after])])
         maps = [np.array(results[index][0, 0]) for index in range(4)]
         return Differences(
@@ -126,7 +171,12 @@ class _TorchEngine:
     """torch: half precision on a GPU, or float32 on the CPU as the reference."""
 
     def __init__(
-        self, weights: LoadedWeights, device: str, threads: int | None, row: int
+        self,
+        weights: LoadedWeights,
+        device: str,
+        precision: Precision,
+        threads: int | None,
+        row: int,
     ) -> None:
         from geosim.siamese import fusion, network
         from geosim.siamese.backend import torch
@@ -139,17 +189,19 @@ class _TorchEngine:
         if threads:
             torch.set_num_threads(threads)
         self._torch, self._fusion, self._row = torch, fusion, row
+        half = device == "cuda" and precision == "auto"
         self._place: dict[str, Any] = {
             "device": "cuda" if device == "cuda" else "cpu",
-            "dtype": torch.float16 if device == "cuda" else torch.float32,
+            "dtype": torch.float16 if half else torch.float32,
             "memory_format": torch.channels_last,
         }
         model = network.SiameseVGG16()
         network.load_arrays(model, weights.arrays)
         self._model = model.eval().to(**self._place)
-        precision = "float16" if device == "cuda" else "float32"
+        self.precision: Literal["int8", "float32", "float16"]
+        self.precision = "float16" if half else "float32"
         self.description = (
-            f"torch {torch.__version__} {precision} on {self._place['device']}"
+            f"torch {torch.__version__} {self.precision} on {self._place['device']}"
         )
 
     def differences(
