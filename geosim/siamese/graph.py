@@ -121,16 +121,17 @@ def _trunk(
     scale = 1.0 / np.array(IMAGENET_STD, np.float32).reshape(shape)
     flow = ops.multiply(ops.subtract(image, mean), scale)
     kept: dict[str, Any] = {}
-    above = "image"
+    above = ""
     for layer in CONVOLUTIONS:
-        if quantization:
+        bounds = quantization.ranges.get(layer.name) if quantization else None
+        if bounds is not None:
             # in front of pooling and distances, so that these read 8 bits too
-            flow = kept[above] = _rounded(flow, quantization.ranges[layer.name])
+            flow = kept[above] = _rounded(flow, bounds)
         if layer.pool_before:
             flow = ops.max_pool(
                 flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor"
             ).output(0)
-        flow = _convolved(flow, layer.name, arrays, quantized=bool(quantization))
+        flow = _convolved(flow, layer.name, arrays, quantized=bounds is not None)
         kept[layer.relu] = flow
         above = layer.relu
     return {relu: kept[relu] for relu in wanted}
