@@ -56,9 +56,9 @@ _IRMAD_LARGEST = 100.0
 _BYTES_CLASSICAL = 400
 """Measured memory per pixel of a block without the network (three bands)."""
 
-_BYTES_NETWORK: dict[str, int] = {"int8": 1400, "float32": 2200, "float16": 2200}
+_BYTES_NETWORK: dict[str, int] = {"int8": 800, "float32": 2200, "float16": 2200}
 """The same with the network, by its precision. In float32 four buffers of 64 channels
-for two dates; in int8 they are bytes, but the products behind the distances are not."""
+for two dates; in int8 these are bytes, but the products behind a distance are not."""
 
 _BYTES_DECODER = 3000
 """The same with a decoder, which keeps the activations of four depths; reckoned from

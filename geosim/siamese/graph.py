@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 _BANDS = ("low", "mid", "high")
 
 _ACTIVATION_LEVELS = 256
-_WEIGHT_LEVELS = 255
-"""Of int8: weights are symmetric, so -128 is not used."""
+_LARGEST_INT8 = np.float32(127)
+"""Of a kernel: it is symmetric, so -128 is not used."""
 
 
 def build_graph(
@@ -162,11 +162,11 @@ def _rounded(values: Any, bounds: NDArray[np.float32]) -> Any:  # noqa: ANN401
 
 
 def _rounded_kernel(kernel: NDArray[np.float32]) -> Any:  # noqa: ANN401
-    """A kernel rounded to 255 levels, up to the largest weight of each output."""
+    """A kernel in int8 times a step per output, -127..127 up to its largest weight."""
     largest = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True)
-    largest = np.maximum(largest, np.finfo(np.float32).tiny)
-    high, low = ops.constant(largest), ops.constant(-largest)
-    return ops.fake_quantize(ops.constant(kernel), low, high, low, high, _WEIGHT_LEVELS)
+    step = np.maximum(largest, np.finfo(np.float32).tiny) / _LARGEST_INT8
+    levels = ops.constant(np.rint(kernel / step).astype(np.int8))
+    return ops.multiply(ops.convert(levels, np.float32), ops.constant(step))
 
 
 def _distance(features: Any) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types
