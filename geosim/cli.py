@@ -16,7 +16,7 @@ from geosim.errors import OptionError
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
 from geosim.raster.radiometry import Normalization
 from geosim.refusing import refusing
-from geosim.siamese.engine import Device
+from geosim.siamese.engine import Device, Precision
 
 if TYPE_CHECKING:
     from geosim.result import ChangeResult
@@ -128,6 +128,9 @@ def change(  # noqa: PLR0913 - the options are the command
     device: Annotated[
         Device, typer.Option(help="cuda and torch need the extra 'torch'.")
     ] = DEFAULTS.device,
+    precision: Annotated[
+        Precision, typer.Option(help="Of the network; auto: int8 where it can.")
+    ] = DEFAULTS.precision,
     threads: Annotated[
         str, typer.Option(help="A number, or 'all'.", metavar="N|all")
     ] = "all",
@@ -184,6 +187,7 @@ def change(  # noqa: PLR0913 - the options are the command
             date_after=date_after,
             weights=weights,
             device=device,
+            precision=precision,
             threads=parse_threads(threads),
             memory=memory,
             block_size=block_size,

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from geosim.change.threshold import Rule
 from geosim.errors import OptionError
 from geosim.raster.radiometry import Normalization
-from geosim.siamese.engine import Device
+from geosim.siamese.engine import Device, Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
 
 Method = Literal["siamese", "ssim", "cva", "irmad"]
@@ -127,6 +127,9 @@ class ChangeOptions:
     """Name of the weights or path of a weights file."""
     device: Device = "auto"
     """"auto" and "cpu": OpenVINO; "cuda": torch on a GPU; "torch": the reference."""
+    precision: Precision = "auto"
+    """"int8" or "float32" of the network; "auto": int8 on a CPU with the weights that
+    geosim comes with, half precision on a GPU, else float32."""
     threads: int | None = None
     """Threads; None: all cores."""
     memory: int = 4000
@@ -184,6 +187,7 @@ class ChangeOptions:
             ("method", Method),
             ("normalize", Normalization),
             ("device", Device),
+            ("precision", Precision),
         ):
             if getattr(self, name) not in get_args(kind):
                 raise OptionError(

@@ -56,8 +56,9 @@ _IRMAD_LARGEST = 100.0
 _BYTES_CLASSICAL = 400
 """Measured memory per pixel of a block without the network (three bands)."""
 
-_BYTES_NETWORK = 2200
-"""The same with the network: four buffers of 64 float32 channels for two dates."""
+_BYTES_NETWORK: dict[str, int] = {"int8": 800, "float32": 2200, "float16": 2200}
+"""The same with the network, by its precision. In float32 four buffers of 64 channels
+for two dates; in int8 these are bytes, but the products behind a distance are not."""
 
 _BYTES_DECODER = 3000
 """The same with a decoder, which keeps the activations of four depths; reckoned from
@@ -152,8 +153,11 @@ class _Siamese:
     term_weights: NDArray[np.float32]
     """(4,) of the scene, in the order of `TERMS`."""
     band_names: tuple[str, ...] = ("low", "mid", "high")
-    bytes_per_pixel: int = _BYTES_NETWORK
     base_megabytes: int = _BASE_NETWORK
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        return _BYTES_NETWORK[self.engine.precision]
 
     @property
     def threshold(self) -> Threshold:
@@ -298,6 +302,7 @@ def _siamese(
     engine = open_engine(
         weights,
         device=options.device,
+        precision=options.precision,
         threads=options.thread_count,
         term_weights=term_weights,
     )

@@ -58,7 +58,8 @@ def test_score_is_that_of_the_torch_reference(pair, metres):
     valid = np.ones((64, 64), bool)
     valid[:20, :30] = False
     dates = pair * valid
-    scorer = METHODS["siamese"](sample(), ChangeOptions(), metres)
+    options = ChangeOptions(precision="float32")
+    scorer = METHODS["siamese"](sample(), options, metres)
     found = scorer.score(dates[0], dates[1], valid).score
     images = torch.from_numpy(dates)
     with torch.inference_mode():
@@ -142,6 +143,17 @@ def test_more_memory_never_makes_smaller_blocks():
     assert sizes == sorted(sizes)
     assert all(size % 16 == 0 for size in sizes)
     assert block_size(scorer, ChangeOptions(block_size=512)) == 512
+
+
+def test_int8_makes_larger_blocks_than_float32():
+    sides = [
+        block_size(METHODS["siamese"](sample(), options, 1.0), options)
+        for options in (
+            ChangeOptions(memory=2000),
+            ChangeOptions(memory=2000, precision="float32"),
+        )
+    ]
+    assert sides[0] > sides[1]
 
 
 def test_memory_that_brings_no_speed_is_not_taken():

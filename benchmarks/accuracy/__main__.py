@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import rasterio
 
@@ -25,6 +25,7 @@ from benchmarks.accuracy.sets import LabelledPair, cropped, find_sets, read_trut
 from benchmarks.accuracy.table import Measured, as_json, markdown
 from geosim.errors import GeosimError
 from geosim.raster.source import plain_images_welcome
+from geosim.siamese.engine import Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
@@ -68,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         "--maps",
         type=Path,
         help="folder for a PNG per scene, of the first method that is asked for",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="auto",
+        help="of the network in geosim change; the torch reference is float32",
     )
     parser.add_argument(
         "--threads", type=int, help="of the network; default: all cores"
@@ -132,6 +139,7 @@ def _scene(
             weights=options.weights,
             imagenet=options.imagenet,
             threads=options.threads,
+            precision=options.precision,
         )
         answers: dict[str, Answer] = {}
         for names, group in GROUPS.items():

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.siamese.engine import Precision
     from geosim.siamese.network import SiameseVGG16
 
 OTB = "otbcli_MultivariateAlterationDetector"
@@ -84,6 +85,8 @@ class Case:
     """Weights of the untrained trunk, named as in torchvision's `vgg16()`."""
     threads: int | None = None
     """Threads of the network; None: all cores."""
+    precision: Precision = "auto"
+    """Of the network in `geosim change`."""
 
     def options(
         self, method: Literal["siamese", "ssim", "cva", "irmad"] = "siamese"
@@ -95,6 +98,7 @@ class Case:
             bands="all" if any_number else None,
             weights=self.weights,
             threads=self.threads,
+            precision=self.precision,
         )
 
 

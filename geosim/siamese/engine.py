@@ -16,16 +16,22 @@ from geosim.siamese.architecture import (
     LEVELS,
 )
 from geosim.siamese.decoder import has_decoder
+from geosim.siamese.quantization import find_quantization
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
+    from geosim.siamese.quantization import Quantization
     from geosim.siamese.weights import LoadedWeights
 
 Device = Literal["auto", "cpu", "torch", "cuda"]
 """`torch` is torch float32 on the CPU, the reference that tests compare with."""
+
+Precision = Literal["auto", "int8", "float32"]
+"""Of the convolutions. `auto`: int8 on a CPU where a quantisation belongs to the
+weights, half precision on a GPU, else float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +57,8 @@ class Engine(Protocol):
 
     description: str
     """For the log: library, precision, device, threads."""
+    precision: Literal["int8", "float32", "float16"]
+    """In which the convolutions run."""
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
@@ -67,6 +75,7 @@ def open_engine(
     weights: LoadedWeights,
     *,
     device: Device = "auto",
+    precision: Precision = "auto",
     threads: int | None = None,
     term_weights: NDArray[np.float32] | None = None,
 ) -> Engine:
@@ -74,21 +83,38 @@ def open_engine(
 
     Args:
         weights: checked tensors.
-        device: "auto" and "cpu" take OpenVINO in float32 on the CPU; "cuda" takes
-            torch in half precision on a GPU.
+        device: "auto" and "cpu" take OpenVINO on the CPU; "cuda" takes torch on a GPU,
+            "torch" torch in float32 on the CPU.
+        precision: of the convolutions, see `Precision`.
         threads: inference threads; all cores where None.
         term_weights: (4,) of the scene (`weighting.scene_weights`); None: the first
             row of the weights as it is.
 
     Raises:
-        OptionError: no GPU where one is asked for.
+        OptionError: no GPU where one is asked for, or int8 where there is none.
+        WeightsError: the quantisation of the weights cannot be read.
         MissingDependencyError: torch is asked for and not installed.
     """
     row = weights.arrays["head.term_weights"][0]
     chosen = row if term_weights is None else term_weights
     if device in ("auto", "cpu"):
-        return _OpenVinoEngine(weights, threads or os.cpu_count() or 1, chosen)
-    return _TorchEngine(weights, device, threads, chosen)
+        wanted = precision != "float32"
+        found = find_quantization(weights.record.sha256) if wanted else None
+        if precision == "int8" and found is None:
+            raise OptionError(
+                "--precision int8 wants weights that geosim comes with; found "
+                f"{weights.record.file}; leave --precision out to use float32"
+            )
+        missing = wanted and found is None
+        reason = "no ranges for int8 belong to these weights" if missing else None
+        return _OpenVinoEngine(
+            weights, found, threads or os.cpu_count() or 1, chosen, reason
+        )
+    if precision == "int8":
+        raise OptionError(
+            f"--precision int8 wants --device auto or cpu; found '{device}'"
+        )
+    return _TorchEngine(weights, device, precision, threads, chosen)
 
 
 def level_distances(
@@ -98,7 +124,7 @@ def level_distances(
     *,
     threads: int | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Cosine distances of small pieces of a scene at one depth, on the CPU.
+    """Cosine distances of small pieces of a scene at one depth, float32 on the CPU.
 
     Args:
         weights: checked tensors.
@@ -110,45 +136,58 @@ def level_distances(
     Yields:
         (height / stride, width / stride) float32 for each piece.
     """
-    import openvino
+    from geosim.siamese.graph import build_level_graph, compile_graph
 
-    from geosim.siamese.graph import build_level_graph
-
-    request = _compiled(
-        openvino, build_level_graph(weights.arrays, relu), threads or os.cpu_count()
-    ).create_infer_request()
+    graph = build_level_graph(weights.arrays, relu)
+    compiled = compile_graph(graph, threads or os.cpu_count() or 1)
+    request = compiled.create_infer_request()
     for pair in pairs:
         yield np.array(request.infer([np.stack(pair)])[0][0, 0])
 
 
-def _compiled(openvino: Any, graph: Any, threads: int | None) -> Any:  # noqa: ANN401
-    """A graph made ready for the CPU in float32."""
-    settings = {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": threads or 1,
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    return openvino.Core().compile_model(graph, "CPU", settings)
-
-
 class _OpenVinoEngine:
-    """OpenVINO, float32."""
+    """OpenVINO, int8 or float32."""
 
     def __init__(
-        self, weights: LoadedWeights, threads: int, term_weights: NDArray[np.float32]
+        self,
+        weights: LoadedWeights,
+        quantization: Quantization | None,
+        threads: int,
+        term_weights: NDArray[np.float32],
+        reason: str | None,
     ) -> None:
-        import openvino
-
-        from geosim.siamese.graph import build_graph
-
-        graph = build_graph(weights.arrays, term_weights)
-        self._request = _compiled(openvino, graph, threads).create_infer_request()
+        self._weights, self._quantization = weights, quantization
+        self._term_weights, self._threads = term_weights, threads
+        self._shape: tuple[int, ...] | None = None
+        self._request: Any = None
         self._decodes = has_decoder(weights.arrays)
-        self.description = f"OpenVINO float32 on the CPU, {threads} threads"
+        self.precision: Literal["int8", "float32", "float16"]
+        self.precision = "int8" if quantization else "float32"
+        why = f" ({reason})" if reason else ""
+        self.description = (
+            f"OpenVINO {self.precision} on the CPU, {threads} threads{why}"
+        )
+
+    def _compile(self, shape: tuple[int, ...]) -> None:
+        """Build the graph for blocks of one shape: faster than one for any shape."""
+        from geosim.siamese.graph import build_graph, compile_graph
+
+        self._request = None  # its buffers go before the next ones come
+        graph = build_graph(
+            self._weights.arrays,
+            self._term_weights,
+            quantization=self._quantization,
+            size=(shape[-2], shape[-1]),
+        )
+        compiled = compile_graph(graph, self._threads)
+        self._request = compiled.create_infer_request()
+        self._shape = shape
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
     ) -> Differences:
+        if before.shape != self._shape:
+            self._compile(before.shape)
         results = self._request.infer([np.stack([before, after])])
         maps = [np.array(results[index][0, 0]) for index in range(4)]
         return Differences(
@@ -168,6 +207,7 @@ class _TorchEngine:
         self,
         weights: LoadedWeights,
         device: str,
+        precision: Precision,
         threads: int | None,
         term_weights: NDArray[np.float32],
     ) -> None:
@@ -182,18 +222,20 @@ class _TorchEngine:
         if threads:
             torch.set_num_threads(threads)
         self._torch, self._fusion = torch, fusion
+        half = device == "cuda" and precision == "auto"
         self._place: dict[str, Any] = {
             "device": "cuda" if device == "cuda" else "cpu",
-            "dtype": torch.float16 if device == "cuda" else torch.float32,
+            "dtype": torch.float16 if half else torch.float32,
             "memory_format": torch.channels_last,
         }
         self._term_weights = torch.from_numpy(term_weights).to(self._place["device"])
         model = network.SiameseVGG16()
         network.load_arrays(model, weights.arrays)
         self._model = model.eval().to(**self._place)
-        precision = "float16" if device == "cuda" else "float32"
+        self.precision: Literal["int8", "float32", "float16"]
+        self.precision = "float16" if half else "float32"
         self.description = (
-            f"torch {torch.__version__} {precision} on {self._place['device']}"
+            f"torch {torch.__version__} {self.precision} on {self._place['device']}"
         )
 
     def differences(

@@ -1,7 +1,8 @@
 """The network as an OpenVINO graph, built straight from a weights file.
 
 Nothing is converted and torch is not needed: the same tensors give the same numbers as
-`geosim.siamese.network`, which the tests hold it to.
+`geosim.siamese.network`, which the tests hold it to. With a `Quantization` the graph
+says where values are rounded to 8 bits, and OpenVINO runs the convolutions in int8.
 """
 
 from __future__ import annotations
@@ -29,17 +30,25 @@ from geosim.siamese.decoder import DECODER_RELUS, has_decoder
 from geosim.siamese.decoder_graph import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from geosim.siamese.architecture import Convolution
+    from geosim.siamese.quantization import Quantization
 
 _BANDS = ("low", "mid", "high")
 
+_ACTIVATION_LEVELS = 256
+_LARGEST_INT8 = np.float32(127)
+"""Of a kernel: it is symmetric, so -128 is not used."""
+
 
 def build_graph(
-    arrays: Mapping[str, NDArray[np.float32]], term_weights: NDArray[np.float32]
+    arrays: Mapping[str, NDArray[np.float32]],
+    term_weights: NDArray[np.float32],
+    *,
+    quantization: Quantization | None = None,
+    size: tuple[int, int] = (-1, -1),
 ) -> openvino.Model:
     """The network for both dates of one block.
 
@@ -47,6 +56,8 @@ def build_graph(
         arrays: tensors of `architecture.state_shapes()`, float32, and of
             `decoder.decoder_shapes()` where there is a decoder.
         term_weights: (4,) of the scene, in the order of `TERMS`.
+        quantization: ranges of these weights in int8; None: float32.
+        size: height and width of the input; -1: any. A fixed size is faster.
 
     Returns:
         A model of one input, (2, 3, height, width) float32 in 0..1, before first,
@@ -55,19 +66,16 @@ def build_graph(
         width), and the last features, (2, 512, height / 16, width / 16). With a
         decoder a sixth: the probability of change, (1, 1, height, width).
     """
-    image, flow = _pair_input()
-    distances: dict[str, Any] = {}
-    kept: dict[str, Any] = {}
+    image = ops.parameter([2, 3, *size], np.float32, name="pair")
     strides = {level.relu: level.stride for level in LEVELS}
-    for layer in CONVOLUTIONS:
-        flow = _convolved(flow, layer, arrays)
-        if layer.relu in strides:
-            distances[layer.relu] = _enlarged(_distance(flow), strides[layer.relu])
-        if layer.relu == SPREAD_RELU:
-            spread = _distance(_spread(flow, layer.outputs))
-            distances["spread"] = _enlarged(spread, strides[layer.relu])
-        if layer.relu in (EMBEDDING_RELU, *DECODER_RELUS):
-            kept[layer.relu] = flow
+    wanted = (*strides, EMBEDDING_RELU, *DECODER_RELUS)
+    kept = _trunk(image, arrays, quantization, wanted)
+    distances = {
+        relu: _enlarged(_distance(kept[relu]), stride)
+        for relu, stride in strides.items()
+    }
+    spread = _distance(_spread(kept[SPREAD_RELU]))
+    distances["spread"] = _enlarged(spread, strides[SPREAD_RELU])
     outputs = [_fused(distances, term_weights)]
     outputs += [_mean_of_band(distances, band) for band in _BANDS]
     outputs.append(kept[EMBEDDING_RELU])
@@ -79,7 +87,7 @@ def build_graph(
 def build_level_graph(
     arrays: Mapping[str, NDArray[np.float32]], relu: str
 ) -> openvino.Model:
-    """The trunk up to one activation, for the distance there alone.
+    """The trunk up to one activation, float32, for the distance there alone.
 
     Args:
         arrays: as `build_graph` takes them.
@@ -89,39 +97,94 @@ def build_level_graph(
         A model of the same input and one output, the distance (1, 1, height / stride,
         width / stride).
     """
-    image, flow = _pair_input()
-    for layer in CONVOLUTIONS:
-        flow = _convolved(flow, layer, arrays)
-        if layer.relu == relu:
-            break
-    return openvino.Model([_distance(flow)], [image], relu)
-
-
-def _pair_input() -> tuple[Any, Any]:
-    """Both dates as they come, and as the trunk reads them."""
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
+    kept = _trunk(image, arrays, None, [relu])
+    return openvino.Model([_distance(kept[relu])], [image], relu)
+
+
+def compile_graph(graph: openvino.Model, threads: int) -> openvino.CompiledModel:
+    """Make a graph ready to run on the CPU; what is not int8 is float32, never less."""
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    return openvino.Core().compile_model(graph, "CPU", settings)
+
+
+def build_trunk(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
+    """The convolutions alone, float32: what a quantisation is calibrated on.
+
+    Args:
+        arrays: tensors of `architecture.state_shapes()`.
+
+    Returns:
+        A model of one input, (2, 3, height, width) float32 in 0..1; each convolution
+        has the name of its kernel.
+    """
+    image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
+    kept = _trunk(image, arrays, None, [EMBEDDING_RELU])
+    return openvino.Model([kept[EMBEDDING_RELU]], [image], "vgg16")
+
+
+def _trunk(
+    image: Any,  # noqa: ANN401 - OpenVINO's nodes have no types
+    arrays: Mapping[str, NDArray[np.float32]],
+    quantization: Quantization | None,
+    wanted: Sequence[str],
+) -> dict[str, Any]:
+    """The 13 convolutions on both dates; the wanted activations by name."""
     shape = (1, 3, 1, 1)
     mean = np.array(IMAGENET_MEAN, np.float32).reshape(shape)
     scale = 1.0 / np.array(IMAGENET_STD, np.float32).reshape(shape)
-    return image, ops.multiply(ops.subtract(image, mean), scale)
+    flow = ops.multiply(ops.subtract(image, mean), scale)
+    kept: dict[str, Any] = {}
+    above = ""
+    for layer in CONVOLUTIONS:
+        bounds = quantization.ranges.get(layer.name) if quantization else None
+        if bounds is not None:
+            # in front of pooling and distances, so that these read 8 bits too
+            flow = kept[above] = _rounded(flow, bounds)
+        if layer.pool_before:
+            flow = ops.max_pool(
+                flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor"
+            ).output(0)
+        flow = _convolved(flow, layer.name, arrays, quantized=bounds is not None)
+        kept[layer.relu] = flow
+        above = layer.relu
+    return {relu: kept[relu] for relu in wanted}
 
 
 def _convolved(
-    flow: Any,  # noqa: ANN401 - OpenVINO's nodes have no types
-    layer: Convolution,
+    values: Any,  # noqa: ANN401
+    name: str,
     arrays: Mapping[str, NDArray[np.float32]],
+    *,
+    quantized: bool,
 ) -> Any:  # noqa: ANN401
-    """One convolution with its pooling and its ReLU."""
-    if layer.pool_before:
-        flow = ops.max_pool(
-            flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor"
-        ).output(0)
-    kernel = ops.constant(arrays[f"{layer.name}.weight"])
-    bias = ops.constant(arrays[f"{layer.name}.bias"].reshape(1, -1, 1, 1))
+    """Convolution, bias and ReLU of one layer."""
+    numbers = arrays[f"{name}.weight"]
+    kernel = _rounded_kernel(numbers) if quantized else ops.constant(numbers)
     ones = [1, 1]
-    return ops.relu(
-        ops.add(ops.convolution(flow, kernel, ones, ones, ones, ones), bias)
+    sums = ops.convolution(
+        values, kernel, ones, ones, ones, ones, name=f"{name}.weight"
     )
+    offset = ops.constant(arrays[f"{name}.bias"].reshape(1, -1, 1, 1))
+    return ops.relu(ops.add(sums, offset))
+
+
+def _rounded(values: Any, bounds: NDArray[np.float32]) -> Any:  # noqa: ANN401
+    """Values cut to (lowest, highest) and rounded to 256 levels between them."""
+    low, high = (ops.constant(bound.reshape(1, 1, 1, 1)) for bound in bounds)
+    return ops.fake_quantize(values, low, high, low, high, _ACTIVATION_LEVELS)
+
+
+def _rounded_kernel(kernel: NDArray[np.float32]) -> Any:  # noqa: ANN401
+    """A kernel in int8 times a step per output, -127..127 up to its largest weight."""
+    largest = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True)
+    step = np.maximum(largest, np.finfo(np.float32).tiny) / _LARGEST_INT8
+    levels = ops.constant(np.rint(kernel / step).astype(np.int8))
+    return ops.multiply(ops.convert(levels, np.float32), ops.constant(step))
 
 
 def _distance(features: Any) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types
@@ -152,8 +215,11 @@ def _enlarged(distance: Any, stride: int) -> Any:  # noqa: ANN401
     )
 
 
-def _spread(features: Any, channels: int) -> Any:  # noqa: ANN401
+def _spread(features: Any) -> Any:  # noqa: ANN401
     """Channel vectors averaged over their surroundings by a Gaussian."""
+    channels = next(
+        layer.outputs for layer in CONVOLUTIONS if layer.relu == SPREAD_RELU
+    )
     kernel = np.array(spread_kernel(), np.float32)
     for shape, pads in (
         ((1, -1), [0, SPREAD_RADIUS]),

@@ -1,0 +1,155 @@
+"""The network in 8 bits: which ranges are rounded to, and where they come from.
+
+No second copy of the network: a quantisation is a small file beside the weights it was
+calibrated for, with the range of what enters each convolution but the first. That one
+stays in float32: 256 levels of an image would hide the fine texture of a field, and it
+is 0.6 % of the arithmetic. Kernels are rounded
+when the graph is built, symmetrically and per output channel (Krishnamoorthi 2018,
+arXiv:1806.08342). `scripts/quantize_weights.py` makes it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors_numpy
+
+from geosim.errors import WeightsError
+from geosim.siamese.architecture import CONVOLUTIONS
+from geosim.siamese.weights import DATA_FOLDER
+
+FloatArray = npt.NDArray[np.float32]
+
+QUANTIZED = CONVOLUTIONS[1:]
+"""The convolutions that run in 8 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizationRecord:
+    """What is known about one quantisation."""
+
+    file: str
+    """File name inside `DATA_FOLDER`."""
+    sha256: str
+    """SHA-256 of the file's bytes, hexadecimal."""
+    weights_sha256: str
+    """SHA-256 of the weights file it belongs to; it serves no other."""
+    licence: str
+    """SPDX identifier of the licence."""
+    calibrated_on: str
+    """Imagery that the ranges were measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantization:
+    """Ranges in memory, checked."""
+
+    ranges: Mapping[str, FloatArray]
+    """(lowest, highest) of what enters a convolution, by the name of the layer."""
+
+
+QUANTIZATIONS: tuple[QuantizationRecord, ...] = (
+    QuantizationRecord(
+        file="geosim-vgg16-1.int8.safetensors",
+        sha256="61764e5b800aca1a92dcee1c31cd419f5de1b43f919515dbf2c843e670a809db",
+        weights_sha256=(
+            "b707018b2ec5cd07fb05b789e27139a89d724113a241bffa839ec78985c54523"
+        ),
+        licence="CC-BY-4.0",
+        calibrated_on="UC Merced, NAIP, NEON, Sentinel-2, Landsat",
+    ),
+)
+"""What comes with geosim."""
+
+
+def quantization_shapes() -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of a quantisation, and of no other."""
+    return {f"{layer.name}.range": (2,) for layer in QUANTIZED}
+
+
+def find_quantization(weights_sha256: str) -> Quantization | None:
+    """The quantisation that comes with geosim for these weights, None without one.
+
+    Args:
+        weights_sha256: SHA-256 of the weights file.
+
+    Raises:
+        WeightsError: The file is missing, or not the one that geosim came with.
+    """
+    for record in QUANTIZATIONS:
+        if record.weights_sha256 == weights_sha256:
+            return _read(DATA_FOLDER / record.file, record.sha256)
+    return None
+
+
+def _read(path: Path, wanted: str) -> Quantization:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WeightsError(
+            f"{path} cannot be read ({reason}); install geosim again, or use "
+            "--precision float32"
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != wanted:
+        raise WeightsError(
+            f"{path} is not the file that geosim was shipped with: wanted sha256 "
+            f"{wanted}, found {found}; install geosim again, or use --precision float32"
+        )
+    return parse_quantization(content, source=str(path))
+
+
+def parse_quantization(content: bytes, *, source: str) -> Quantization:
+    """Read a quantisation and check everything about it.
+
+    Args:
+        content: The bytes of a file.
+        source: What to call their origin in a message.
+
+    Raises:
+        WeightsError: A tensor is missing, unexpected, misshapen, not float32 or not
+            finite, or a range is empty.
+    """
+    try:
+        tensors = safetensors_numpy.load(content)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{source} cannot be read as safetensors ({error})"
+        ) from error
+    shapes = quantization_shapes()
+    wrong = sorted(tensors.keys() ^ shapes.keys())
+    wrong += [
+        name
+        for name, shape in shapes.items()
+        if name in tensors and not _fits(tensors[name], shape)
+    ]
+    if wrong:
+        raise WeightsError(
+            f"{source} is not a quantisation of the Siamese VGG16: {wrong[0]} is "
+            "missing, unexpected or holds other values than it should; use "
+            "--precision float32"
+        )
+    return Quantization(
+        ranges={layer.name: tensors[f"{layer.name}.range"] for layer in QUANTIZED}
+    )
+
+
+def _fits(found: FloatArray, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor has its shape, is finite and not empty."""
+    usable = (
+        found.shape == shape and found.dtype == np.float32 and np.isfinite(found).all()
+    )
+    return bool(usable and found[0] < found[1])
+
+
+def pack_quantization(
+    quantization: Quantization, *, metadata: Mapping[str, str]
+) -> bytes:
+    """The bytes of a file, which `parse_quantization` reads."""
+    tensors = {f"{name}.range": value for name, value in quantization.ranges.items()}
+    return safetensors_numpy.save(tensors, metadata=dict(metadata))
