@@ -18,6 +18,7 @@ from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, Method, MinAre
         ("method", "vgg", "siamese, ssim, cva, irmad", "'vgg'"),
         ("normalize", "zscore", "histogram, linear, none", "'zscore'"),
         ("device", "tpu", "auto, cpu, torch, cuda", "'tpu'"),
+        ("precision", "int4", "auto, int8, float32", "'int4'"),
         ("threshold", "triangle", "auto, otsu, kapur or a probability", "'triangle'"),
         ("threshold", 0.0, "above 0 and up to 1", "found 0"),
         ("threshold", -0.5, "above 0 and up to 1", "found -0.5"),
