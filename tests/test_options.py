@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from geosim import cli
+from geosim import cli, cli_options
 from geosim.errors import GeosimError, OptionError
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, Method, MinArea
 
@@ -127,9 +127,9 @@ def test_to_dict_is_plain():
 
 
 PARSED = {
-    "threshold": cli.parse_threshold,
+    "threshold": cli_options.parse_threshold,
     "min_area": MinArea.parse,
-    "threads": cli.parse_threads,
+    "threads": cli_options.parse_threads,
 }
 
 
