@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import geosim
+from geosim.cli_batch import batch
 from geosim.cli_options import with_change_options
 from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
@@ -122,6 +123,7 @@ def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) 
     typer.echo(summary(result))
 
 
+app.command()(batch)
 app.command()(train)
 
 

@@ -7,6 +7,7 @@ is complete, so that nothing half-written ever stands under a final name.
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -103,6 +104,12 @@ def staging_folder(folder: Path) -> Iterator[Path]:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Staging folders beside `folder` of runs that were killed, or that still run."""
+    parent = folder.absolute().parent
+    return sorted(parent.glob(f".{glob.escape(folder.name)}{_STAGING_MARK}*"))
 
 
 def check_space(staging: Path, needed: int) -> None:

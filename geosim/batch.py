@@ -1,0 +1,302 @@
+"""Many pairs: each on a worker of a Dask cluster, all results in one table."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
+from geosim.cluster import Here, error_line, need, open_cluster, run_tasks
+from geosim.delivery import FILES
+from geosim.errors import (
+    GeosimError,
+    OutputError,
+    PairListError,
+    ResultExistsError,
+)
+from geosim.finished import open_result, same_run
+from geosim.options import ChangeOptions, ClusterOptions
+from geosim.pairs import ImagePair, read_pair_list
+from geosim.pipeline import default_folder, detect_change
+from geosim.raster.writer import check_folder, leftovers
+from geosim.siamese.weights import load_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from geosim.cluster import Ended
+    from geosim.progress import Progress
+    from geosim.result import ChangeResult
+
+_MEMORY_SHARE = 0.8
+"""Part of the machine's memory that workers of this machine may take together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """A pair with all that a worker must know of it."""
+
+    pair: ImagePair
+    folder: Path
+    options: ChangeOptions
+
+
+def detect_changes(
+    pairs: str | Path | Iterable[ImagePair],
+    out: str | Path | None = None,
+    options: ChangeOptions | None = None,
+    cluster: ClusterOptions | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    ended: Callable[[PairOutcome], None] = lambda _: None,
+) -> list[PairOutcome]:
+    """Find what changed in each of many pairs.
+
+    A pair that fails, or whose worker is lost, is tried again and in the end reported;
+    the others go on. `summary.csv` and `summary.parquet` in `out` tell of all.
+
+    Args:
+        pairs: a CSV file (see `read_pair_list`) or the pairs themselves.
+        out: folder of the summary and of the results of pairs that name none; None:
+            `batch_<name of the CSV file>` here.
+        options: of `detect_change`, for every pair; `memory` and `threads` are per
+            worker. Dates of a pair's own come first.
+        cluster: where to compute; on this machine where None.
+        resume: True: leave results alone that a run with these options and inputs
+            would give again; make all others, in place of what is there.
+        progress: called as the work goes on, with the stage "pairs".
+        ended: called with each pair that is done, skipped or given up.
+
+    Returns:
+        What became of each pair, in the order of the list.
+
+    Raises:
+        PairListError: the list is not in order; nothing was begun.
+        ResultExistsError: a result is there already; nothing was begun.
+        MissingDependencyError: the extra `batch` is not installed.
+        ClusterError: the cluster cannot be used.
+        GeosimError: an option cannot be used.
+    """
+    need("distributed", "pyarrow")
+    options, cluster = options or ChangeOptions(), cluster or ClusterOptions()
+    home = Path(out) if out is not None else _default_home(pairs)
+    listed = _listed(pairs)
+    jobs = [
+        _job(pair, folder, options, resume=resume)
+        for pair, folder in zip(listed, _folders(listed, home), strict=True)
+    ]
+    outcomes = _kept(jobs, options) if resume else {}
+    if not resume:
+        check_folder(home, SUMMARY_FILES, overwrite=options.overwrite)
+        for job in jobs:
+            _check_free(job)
+    for outcome in outcomes.values():
+        ended(outcome)
+    left = [number for number in range(len(jobs)) if number not in outcomes]
+    tell = progress or (lambda *_: None)
+    tell("pairs", len(outcomes), len(jobs))
+    for found in _ended(
+        [jobs[number] for number in left],
+        options,
+        cluster,
+        tick=lambda share: tell("pairs", len(outcomes) + share, len(jobs)),
+    ):
+        number = left[found.number]
+        outcomes[number] = _outcome(jobs[number], found)
+        ended(outcomes[number])
+        tell("pairs", len(outcomes), len(jobs))
+    ordered = [outcomes[number] for number in range(len(jobs))]
+    write_summary(home, ordered)
+    return ordered
+
+
+def _listed(pairs: str | Path | Iterable[ImagePair]) -> list[ImagePair]:
+    """The pairs, read where a file is named."""
+    if isinstance(pairs, str | Path):
+        return read_pair_list(pairs)
+    listed = list(pairs)
+    if not listed:
+        raise PairListError("at least one pair is wanted; found none")
+    return listed
+
+
+def _default_home(pairs: str | Path | Iterable[ImagePair]) -> Path:
+    name = PurePath(pairs).stem if isinstance(pairs, str | Path) else "pairs"
+    return Path(f"batch_{name}")
+
+
+def _folders(pairs: Sequence[ImagePair], home: Path) -> list[Path]:
+    """Folder of each pair's result.
+
+    Where names alone would bring two pairs into one folder (`a/1990.tif`,
+    `b/1990.tif`), the folders of date 1 tell them apart.
+
+    Raises:
+        PairListError: two pairs name one folder.
+    """
+    short = [default_folder(pair.before, pair.after).name for pair in pairs]
+    names = [
+        _longer(pair, name)
+        if pair.out is None and _namesakes(pairs, short, name) > 1
+        else name
+        for pair, name in zip(pairs, short, strict=True)
+    ]
+    folders = [
+        (home / name if pair.out is None else Path(pair.out)).absolute()
+        for pair, name in zip(pairs, names, strict=True)
+    ]
+    first: dict[Path, ImagePair] = {}
+    for pair, folder in zip(pairs, folders, strict=True):
+        other = first.setdefault(folder, pair)
+        if other is not pair:
+            raise PairListError(
+                f"{pair.place}: its result would lie in '{folder}', where that of "
+                f"{other.place} lies; give each a folder of its own in the column 'out'"
+            )
+    return folders
+
+
+def _namesakes(pairs: Sequence[ImagePair], short: Sequence[str], name: str) -> int:
+    """Pairs without a folder of their own that share a name."""
+    return sum(
+        one == name and pair.out is None for pair, one in zip(pairs, short, strict=True)
+    )
+
+
+def _longer(pair: ImagePair, name: str) -> str:
+    parent = PurePath(pair.before).parent.name
+    return name.replace("change_", f"change_{parent}_", 1)
+
+
+def _job(
+    pair: ImagePair, folder: Path, options: ChangeOptions, *, resume: bool
+) -> _Job:
+    """The pair with its options, names as every process sees them."""
+    own = replace(
+        options,
+        date_before=pair.date_before or options.date_before,
+        date_after=pair.date_after or options.date_after,
+        grid=_absolute(options.grid),
+        weights=_absolute(options.weights),
+        overwrite=options.overwrite or resume,
+    )
+    pair = replace(pair, before=_absolute(pair.before), after=_absolute(pair.after))
+    return _Job(pair=pair, folder=folder, options=own)
+
+
+def _absolute(name: str) -> str:
+    """A file here by its whole path; any other name as it is."""
+    return str(Path(name).absolute()) if Path(name).is_file() else name
+
+
+def _check_free(job: _Job) -> None:
+    try:
+        check_folder(job.folder, FILES, overwrite=job.options.overwrite)
+    except ResultExistsError as error:
+        raise ResultExistsError(
+            f"{job.pair.place}: '{job.folder}' holds a result already; keep what is "
+            "done with --resume or replace all with --overwrite"
+        ) from error
+
+
+def _kept(jobs: Sequence[_Job], options: ChangeOptions) -> dict[int, PairOutcome]:
+    """Pairs that are done already, by their place."""
+    weights = None
+    if options.method == "siamese":
+        weights = load_weights(options.weights).record.sha256
+    kept = {}
+    for number, job in enumerate(jobs):
+        try:
+            result = open_result(job.folder)
+        except OutputError:
+            continue
+        pair = job.pair
+        if same_run(result.record, pair.before, pair.after, job.options, weights):
+            kept[number] = PairOutcome(
+                pair=pair, folder=job.folder, status="skipped", result=result
+            )
+    return kept
+
+
+def _ended(
+    jobs: Sequence[_Job],
+    options: ChangeOptions,
+    cluster: ClusterOptions,
+    tick: Callable[[float], None],
+) -> Iterable[Ended]:
+    """Run the jobs; each comes back once."""
+    if not jobs:
+        return
+    workers = cluster.workers or default_workers(options, len(jobs))
+    threads = options.threads or max(1, options.thread_count // workers)
+    earlier = {path for job in jobs for path in leftovers(job.folder)}
+    try:
+        with open_cluster(cluster, workers=workers, threads=threads) as client:
+            yield from run_tasks(
+                client,
+                compare,
+                jobs,
+                retries=cluster.retries,
+                hopeless=_hopeless,
+                tick=tick,
+            )
+    finally:
+        if cluster.local:  # workers of others may still be cleaning up
+            for job in jobs:
+                for path in set(leftovers(job.folder)) - earlier:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def default_workers(options: ChangeOptions, pairs: int) -> int:
+    """Processes on this machine: one per core as far as memory and pairs go."""
+    import psutil
+
+    room = psutil.virtual_memory().total * _MEMORY_SHARE / (options.memory * 1e6)
+    cores = replace(options, threads=None).thread_count
+    per_worker = options.threads or 1
+    workers: int = min(cores // per_worker, math.floor(room), pairs)
+    return max(1, workers)
+
+
+def compare(job: _Job, here: Here) -> ChangeResult:
+    """What a worker does with a pair."""
+
+    def tell(stage: str, done: float, total: float) -> None:
+        here.tell(done / total if stage == "scoring" else float(stage != "sampling"))
+
+    if here.attempt > 1:
+        for path in leftovers(job.folder):
+            shutil.rmtree(path, ignore_errors=True)
+    options = job.options
+    if options.threads is None:
+        options = replace(options, threads=here.threads)
+    pair = job.pair
+    return detect_change(pair.before, pair.after, job.folder, options, progress=tell)
+
+
+def _hopeless(error: Exception) -> bool:
+    """Whether an error would come again: a refusal that no file system can cause."""
+    refused = isinstance(error, GeosimError) and not isinstance(error, OSError)
+    return refused or isinstance(error, ResultExistsError)
+
+
+def _outcome(job: _Job, found: Ended) -> PairOutcome:
+    if found.error is None:
+        return PairOutcome(
+            pair=job.pair,
+            folder=job.folder,
+            status="done",
+            result=found.value,
+            attempts=found.attempts,
+        )
+    return PairOutcome(
+        pair=job.pair,
+        folder=job.folder,
+        status="failed",
+        error=error_line(found.error),
+        attempts=found.attempts,
+    )

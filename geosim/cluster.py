@@ -1,0 +1,440 @@
+"""Dask: workers on this machine or of a running scheduler, and tasks that come back.
+
+The only module that imports `distributed`, and only when work begins. Tasks are handed
+out one per worker, so that a task has its worker's memory and threads for itself and
+nothing waits behind a long one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geosim
+from geosim.errors import ClusterError, GeosimError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from geosim.options import ClusterOptions
+
+PATIENCE_S = 120.0
+"""How long to wait for a worker when there is none."""
+
+_LOOK_S = 0.25
+"""How often to look for what has ended."""
+
+_TELL_S = 0.5
+"""How often a task tells how far it is."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""A worker with several threads computes one task, with all of them."""
+
+
+class CancelledTaskError(Exception):
+    """Nobody waits for this task any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Here:
+    """What a task knows of the worker that it runs on."""
+
+    threads: int
+    """Threads of the worker, all for the task."""
+    attempt: int
+    """1 at first, one more after each failure or loss."""
+    tell: Callable[[float], None]
+    """Takes the share that is done, 0..1; raises where nobody waits any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A task that came back or was given up."""
+
+    number: int
+    """Place in the list of tasks, from 0."""
+    value: Any = None
+    """What it returned."""
+    error: Exception | None = None
+    """Why it was given up; None where it came back."""
+    attempts: int = 1
+    """How often it was begun."""
+
+
+@contextmanager
+def open_cluster(
+    options: ClusterOptions, *, workers: int, threads: int
+) -> Iterator[Any]:
+    """A Dask client with workers that know this geosim.
+
+    Args:
+        options: where to compute.
+        workers: processes to start on this machine.
+        threads: threads of each.
+
+    Raises:
+        MissingDependencyError: `distributed` is not installed.
+        ClusterError: no scheduler or no worker answers, or geosim is another there.
+    """
+    if options.local:
+        with _local_client(workers, threads) as client:
+            yield client
+        return
+    with _remote_client(str(options.scheduler)) as client:
+        yield client
+
+
+def need(*modules: str) -> None:
+    """Refuse where a library of the extra `batch` is missing.
+
+    Raises:
+        MissingDependencyError: with the command that installs it.
+    """
+    from importlib import import_module
+
+    for name in modules:
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"{name} is needed for this and cannot be imported ({error}); "
+                "install it with: pip install 'geosim[batch]'"
+            ) from error
+
+
+@contextmanager
+def _local_client(workers: int, threads: int) -> Iterator[Any]:
+    need("distributed")
+    from distributed import Client, LocalCluster
+
+    with _script_not_run_again():
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=threads,
+            memory_limit=None,  # geosim keeps to --memory by itself
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            # a lost worker's task comes back at once: retries are counted in one place
+            scheduler_kwargs={"allowed_failures": 0},
+        )
+        client = Client(cluster, set_as_default=False)
+        try:
+            client.register_plugin(_local_manners())
+            yield client
+        except BaseException:
+            _kill_workers(cluster)
+            raise
+        finally:
+            client.close()
+            cluster.close()
+
+
+def _kill_workers(cluster: Any) -> None:  # noqa: ANN401 - distributed's LocalCluster
+    """End the workers at once: a task cannot be asked to stop."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid:
+            os.kill(nanny.pid, signal.SIGKILL)
+
+
+def _local_manners() -> Any:  # noqa: ANN401 - a class of distributed
+    """A plugin for workers that are children of this process."""
+    from distributed import WorkerPlugin
+
+    class Manners(WorkerPlugin):
+        """Ctrl-C is for the parent; what libraries print comes back as an error."""
+
+        name = "geosim-manners"
+
+        def setup(self, worker: object) -> None:
+            del worker
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+
+    return Manners()
+
+
+@contextmanager
+def _script_not_run_again() -> Iterator[None]:
+    """Keep new processes from running the user's script, of which they need nothing.
+
+    So a script works without `if __name__ == "__main__"`.
+    """
+    main: dict[str, Any] = vars(sys.modules["__main__"])
+    hidden: dict[str, Any]
+    hidden = {key: main[key] for key in ("__file__", "__spec__") if key in main}
+    main.pop("__file__", None)
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
+
+
+@contextmanager
+def _remote_client(address: str) -> Iterator[Any]:
+    need("distributed")
+    from distributed import Client
+
+    try:
+        client = Client(address, set_as_default=False, timeout=10)
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at '{address}'; give the address that "
+            "`dask scheduler` tells, such as tcp://host:8786"
+        ) from error
+    try:
+        _check_workers(client, address)
+        yield client
+    finally:
+        client.close()
+
+
+def _check_workers(client: Any, address: str) -> None:  # noqa: ANN401
+    """Refuse a cluster without workers or with another geosim."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not client.nthreads():
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                f"the scheduler at '{address}' has no worker after {PATIENCE_S:.0f} s; "
+                f"start some with `dask worker {address}`"
+            )
+        time.sleep(_LOOK_S)
+    wanted = geosim.__version__
+    try:
+        found = set(client.run(_version).values())
+    except Exception as error:
+        raise ClusterError(
+            f"the workers of '{address}' must have geosim {wanted}, but cannot import "
+            f"it ({error}); install it there with: pip install 'geosim[batch]'"
+        ) from error
+    if found != {wanted}:
+        raise ClusterError(
+            f"the workers of '{address}' must have geosim {wanted}; found "
+            f"{', '.join(sorted(found))}; install the same version there"
+        )
+
+
+def _version() -> str:
+    return geosim.__version__
+
+
+def run_tasks(  # noqa: PLR0913 - one call, all of it by name
+    client: Any,  # noqa: ANN401
+    function: Callable[[Any, Here], Any],
+    items: Sequence[Any],
+    *,
+    retries: int,
+    hopeless: Callable[[Exception], bool],
+    tick: Callable[[float], None] = lambda _: None,
+    depth: int = 1,
+    lead: int | None = None,
+) -> Iterator[Ended]:
+    """Run a function on every item, one item per worker at a time.
+
+    Args:
+        client: of `open_cluster`.
+        function: of a module that workers can import; called with the item and what it
+            can know of its worker.
+        items: picklable.
+        retries: how often an item is begun again after an error or a lost worker.
+        hopeless: True for an error that would come again.
+        tick: called a few times a second with the sum of the shares that are done of
+            the items that run.
+        depth: items that a worker holds, of which it computes one.
+        lead: how far ahead of the first item that has not ended others may begin; None:
+            as far as there are workers. It bounds what the caller has to keep.
+
+    Yields:
+        Each item once, in the order in which they end.
+    """
+    tasks = _Tasks(client=client, function=function, items=items)
+    lonely = time.monotonic()
+    try:
+        while tasks.waiting or tasks.running:
+            room = _workers(client)
+            tasks.hand_out(room * depth, lead)
+            for future, number, attempt in tasks.ended():
+                error = _error_of(future)
+                if error is None:
+                    value = future.result()
+                    yield Ended(number=number, value=value, attempts=attempt)
+                elif attempt > retries or hopeless(error):
+                    yield Ended(number=number, error=error, attempts=attempt)
+                else:
+                    tasks.waiting.appendleft((number, attempt + 1))
+            tick(tasks.share())
+            lonely = time.monotonic() if room else lonely
+            if time.monotonic() - lonely > PATIENCE_S:
+                yield from tasks.given_up()
+    finally:
+        tasks.close()
+
+
+@dataclass(kw_only=True)
+class _Tasks:
+    """What waits and what runs."""
+
+    client: Any
+    function: Callable[[Any, Here], Any]
+    items: Sequence[Any]
+    topic: str = field(default_factory=lambda: f"geosim-{uuid.uuid4().hex}")
+    waiting: deque[tuple[int, int]] = field(default_factory=deque)
+    """Number and attempt."""
+    running: dict[Any, tuple[int, int]] = field(default_factory=dict)
+    """The same by future."""
+    shares: dict[int, float] = field(default_factory=dict)
+    """What running tasks told last, by number."""
+
+    def __post_init__(self) -> None:
+        self.waiting.extend((number, 1) for number in range(len(self.items)))
+        self.client.subscribe_topic(self.topic, self._hear)
+
+    def _hear(self, event: tuple[float, tuple[int, float]]) -> None:
+        number, share = event[1]
+        self.shares[number] = share
+
+    def hand_out(self, room: int, lead: int | None) -> None:
+        """Submit while there is room."""
+        while self.waiting and len(self.running) < room:
+            number, attempt = self.waiting[0]
+            first = min([number, *(number for number, _ in self.running.values())])
+            if lead is not None and number > first + lead:
+                return
+            self.waiting.popleft()
+            self.shares[number] = 0.0
+            future = self.client.submit(
+                _task,
+                self.function,
+                self.items[number],
+                self.topic,
+                number,
+                attempt,
+                pure=False,
+            )
+            self.running[future] = number, attempt
+
+    def ended(self) -> list[tuple[Any, int, int]]:
+        """Future, number and attempt of what has ended by now; waits a little."""
+        from distributed import wait
+
+        if not self.running:
+            time.sleep(_LOOK_S)
+        else:
+            with suppress(TimeoutError), self.client.as_current():
+                wait(list(self.running), timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+        ended = [future for future in self.running if future.done()]
+        return [(future, *self.running.pop(future)) for future in ended]
+
+    def share(self) -> float:
+        """Sum of the shares that are done of what runs."""
+        return sum(self.shares.get(number, 0.0) for number, _ in self.running.values())
+
+    def given_up(self) -> list[Ended]:
+        """Everything that is left, given up."""
+        error = ClusterError(
+            f"no worker is left, and none came back within {PATIENCE_S:.0f} s"
+        )
+        left = [*self.running.values(), *self.waiting]
+        self.waiting.clear()
+        self.drop()
+        return [
+            Ended(number=number, error=error, attempts=attempt)
+            for number, attempt in left
+        ]
+
+    def drop(self) -> None:
+        """Nobody waits any more for what runs."""
+        for future in self.running:
+            future.cancel()
+        self.running.clear()
+
+    def close(self) -> None:
+        """Drop what runs and hear no more."""
+        self.drop()
+        self.client.unsubscribe_topic(self.topic)
+
+
+def _workers(client: Any) -> int:  # noqa: ANN401
+    """Workers there are; 0 also where the scheduler does not answer."""
+    try:
+        return len(client.nthreads())
+    except (OSError, ValueError, RuntimeError):
+        return 0
+
+
+def _error_of(future: Any) -> Exception | None:  # noqa: ANN401
+    """Why a task that ended has no value."""
+    from distributed import KilledWorker
+
+    if future.status == "finished":
+        return None
+    error = future.exception() if future.status == "error" else None
+    if isinstance(error, KilledWorker):
+        return ClusterError(
+            "its worker was lost while it ran: killed, out of memory or off the "
+            "network; give a smaller --memory or fewer workers"
+        )
+    if isinstance(error, Exception):
+        return error
+    return ClusterError("the scheduler dropped it")
+
+
+def _task(
+    function: Callable[[Any, Here], Any],
+    item: Any,  # noqa: ANN401
+    topic: str,
+    number: int,
+    attempt: int,
+) -> Any:  # noqa: ANN401
+    """What runs on a worker."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+    told = 0.0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        state = worker.state.tasks.get(key)
+        if state is None or state.state == "cancelled":
+            raise CancelledTaskError
+        if time.monotonic() - told > _TELL_S:
+            told = time.monotonic()
+            worker.log_event(topic, (number, share))
+
+    with _ONE_AT_A_TIME:
+        threads = worker.state.nthreads
+        try:
+            return function(item, Here(threads=threads, attempt=attempt, tell=tell))
+        except CancelledTaskError:
+            raise
+        except Exception as error:  # noqa: BLE001 - told to whoever waits
+            failure = _portable(error)
+    raise failure  # outside, without causes, which may not be picklable
+
+
+def _portable(error: Exception) -> GeosimError:
+    """An error that every process can unpickle."""
+    if isinstance(error, GeosimError):
+        return type(error)(*error.args)
+    return GeosimError(error_line(error))
+
+
+def error_line(error: Exception) -> str:
+    """An error in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, GeosimError):
+        return text
+    return f"{type(error).__name__}: {text}"
