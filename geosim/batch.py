@@ -89,7 +89,8 @@ def detect_changes(
         _job(pair, folder, options, resume=resume)
         for pair, folder in zip(listed, _folders(listed, home), strict=True)
     ]
-    outcomes = _kept(jobs, options) if resume else {}
+    weights = _checksum(options)
+    outcomes = _kept(jobs, weights) if resume else {}
     if not resume:
         check_folder(home, SUMMARY_FILES, overwrite=options.overwrite)
         for job in jobs:
@@ -149,13 +150,14 @@ def _folders(pairs: Sequence[ImagePair], home: Path) -> list[Path]:
         (home / name if pair.out is None else Path(pair.out)).absolute()
         for pair, name in zip(pairs, names, strict=True)
     ]
-    first: dict[Path, ImagePair] = {}
-    for pair, folder in zip(pairs, folders, strict=True):
-        other = first.setdefault(folder, pair)
-        if other is not pair:
+    first: dict[Path, int] = {}
+    for number, (pair, folder) in enumerate(zip(pairs, folders, strict=True)):
+        other = first.setdefault(folder, number)
+        if other != number:
             raise PairListError(
-                f"{pair.place}: its result would lie in '{folder}', where that of "
-                f"{other.place} lies; give each a folder of its own in the column 'out'"
+                f"{pair.place}: its result would lie in '{folder}' as that of "
+                f"{pairs[other].place}; give each a folder of its own in the column "
+                "'out'"
             )
     return folders
 
@@ -203,11 +205,24 @@ def _check_free(job: _Job) -> None:
         ) from error
 
 
-def _kept(jobs: Sequence[_Job], options: ChangeOptions) -> dict[int, PairOutcome]:
-    """Pairs that are done already, by their place."""
-    weights = None
-    if options.method == "siamese":
-        weights = load_weights(options.weights).record.sha256
+def _checksum(options: ChangeOptions) -> str | None:
+    """Checksum of the weights; None for a method without.
+
+    Raises:
+        WeightsError: they cannot be used.
+    """
+    if options.method != "siamese":
+        return None
+    return load_weights(options.weights).record.sha256
+
+
+def _kept(jobs: Sequence[_Job], weights: str | None) -> dict[int, PairOutcome]:
+    """Pairs that are done already, by their place.
+
+    Args:
+        jobs: all pairs.
+        weights: checksum of the weights that they want.
+    """
     kept = {}
     for number, job in enumerate(jobs):
         try:

@@ -12,6 +12,7 @@ import typer
 
 import geosim
 from geosim.cli_batch import batch
+from geosim.cli_bench import bench
 from geosim.cli_options import with_change_options
 from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
@@ -124,6 +125,7 @@ def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) 
 
 
 app.command()(batch)
+app.command()(bench)
 app.command()(train)
 
 

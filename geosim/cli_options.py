@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Any
 
 import typer
@@ -148,6 +148,7 @@ def parse_creation_options(items: list[str]) -> tuple[tuple[str, str], ...]:
 
 
 def with_change_options(
+    only: Collection[str] | None = None,
     **reworded: Any,  # noqa: ANN401 - annotations
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the parameters of `change_options` in place of its `options`.
@@ -156,11 +157,16 @@ def with_change_options(
     them is told where the command tells its errors.
 
     Args:
+        only: names of the parameters to take; None: all.
         reworded: another annotation of a shared parameter, by its name.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        shared = inspect.signature(change_options).parameters
+        shared = {
+            name: one
+            for name, one in inspect.signature(change_options).parameters.items()
+            if only is None or name in only
+        }
         parameters: list[inspect.Parameter] = []
         for own in inspect.signature(command).parameters.values():
             if own.name != "options":

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 PATIENCE_S = 120.0
 """How long to wait for a worker when there is none."""
 
+CONNECT_S = 10.0
+"""How long to wait for a scheduler's answer."""
+
 _LOOK_S = 0.25
 """How often to look for what has ended."""
 
@@ -188,7 +191,7 @@ def _remote_client(address: str) -> Iterator[Any]:
     from distributed import Client
 
     try:
-        client = Client(address, set_as_default=False, timeout=10)
+        client = Client(address, set_as_default=False, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"no Dask scheduler answers at '{address}'; give the address that "

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from geosim.batch_summary import PairOutcome
+    from geosim.bench import BenchRecord
     from geosim.model_files import TrainResult
     from geosim.progress import Progress
     from geosim.result import ChangeResult
@@ -151,6 +152,25 @@ def batch_summary(outcomes: Sequence[PairOutcome], home: Path) -> str:
         ("summary", os.fspath(home / "summary.csv")),
         ("footprints", os.fspath(home / "summary.parquet")),
     ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def bench_table(record: BenchRecord) -> str:
+    """The figures of this machine as text."""
+    memory = f"{record.peak_memory:,.0f} MB" if record.peak_memory else "not known"
+    rows = [
+        ("machine", f"{record.machine}, {record.cores} cores"),
+        ("engine", record.engine),
+        ("pair", f"{record.size:,} x {record.size:,} px of {record.resolution:g} m"),
+        ("speed", f"{record.mpix_per_second:.2f} MPix of pair per second"),
+        ("area", f"{record.km2_per_hour:,.0f} km2 per hour"),
+        ("first pass alone", f"{record.scoring_mpix_per_second:.2f} MPix per second"),
+        ("peak memory", memory),
+        ("whole command", f"{record.seconds:.1f} s"),
+        ("512 x 512 px", f"{record.cold_start:.1f} s"),
+    ]
+    rows += [(stage, f"{seconds:.1f} s") for stage, seconds in record.timings.items()]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 

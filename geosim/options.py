@@ -22,6 +22,11 @@ DEFAULT_TILE = 256
 MIN_TILE = 32
 """Two cells of the network's coarsest features; smaller tiles have no embedding."""
 
+BENCH_SIZE = 2048
+"""Side in pixels of the pair that `geosim bench` draws."""
+BENCH_RESOLUTION = 10.0
+"""Size of its pixels in metres, that of Sentinel-2."""
+
 _CREATION_OPTIONS = {
     "BIGTIFF": "YES|NO|IF_NEEDED|IF_SAFER",
     "BLOCKSIZE": "128|256|512|1024|2048|4096",

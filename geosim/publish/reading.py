@@ -44,8 +44,6 @@ def record_of(item: Mapping[str, Any], name: str) -> rec.RunRecord:
     for key, kind in _PARTS.items():
         if values.get(key) is not None:
             values[key] = _made(kind, values[key])
-    software = dict(properties["processing:software"])
-    software.pop("geosim")
     return _made(
         rec.RunRecord,
         values
@@ -53,7 +51,7 @@ def record_of(item: Mapping[str, Any], name: str) -> rec.RunRecord:
             "name": name,
             "version": properties["processing:version"],
             "created": datetime.fromisoformat(properties["created"]),
-            "software": software,
+            "software": properties["processing:software"],
         },
     )
 
