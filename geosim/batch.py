@@ -21,7 +21,7 @@ from geosim.finished import open_result, same_run
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.pairs import ImagePair, read_pair_list
 from geosim.pipeline import default_folder, detect_change
-from geosim.raster.writer import check_folder, leftovers
+from geosim.raster.writer import check_folder, check_parent, leftovers
 from geosim.siamese.weights import load_weights
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def detect_changes(
         for pair, folder in zip(listed, _folders(listed, home), strict=True)
     ]
     weights = _checksum(options)
+    check_parent(home)
     outcomes = _kept(jobs, weights) if resume else {}
     if not resume:
         check_folder(home, SUMMARY_FILES, overwrite=options.overwrite)

@@ -11,7 +11,7 @@ import geopandas as gpd
 import shapely
 
 from geosim.publish.footprint import footprint
-from geosim.raster.writer import writing
+from geosim.raster.writer import check_parent, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +106,8 @@ def write_summary(home: Path, outcomes: Sequence[PairOutcome]) -> None:
     """
     table = summary_table(outcomes, home)
     csv, parquet = (home / name for name in SUMMARY_FILES)
-    with writing(csv):
-        home.mkdir(parents=True, exist_ok=True)
+    check_parent(home)
+    home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".summary-", dir=home) as staging:
         new_csv, new_parquet = (Path(staging) / name for name in SUMMARY_FILES)
         with writing(csv):

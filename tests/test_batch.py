@@ -22,6 +22,7 @@ from geosim.batch import default_workers, detect_changes
 from geosim.errors import (
     ClusterError,
     OptionError,
+    OutputError,
     PairListError,
     ResultExistsError,
     WeightsError,
@@ -233,6 +234,13 @@ def test_a_result_that_is_there(tmp_path):
     assert sorted(path.name for path in home.iterdir()) == ["change_1990_2020"]
 
 
+def test_a_folder_that_cannot_be_made(tmp_path):
+    file = write(tmp_path / "file.tif", drawn_pair()[0])
+    options = ChangeOptions(method="cva")
+    with pytest.raises(OutputError, match=r"file\.tif'; choose another folder"):
+        detect_changes([pair("a", "b")], file / "out", options)
+
+
 def test_no_pairs(tmp_path):
     with pytest.raises(PairListError, match="at least one"):
         detect_changes([], tmp_path / "out")
@@ -416,12 +424,3 @@ def test_a_script_without_a_guard(root, tmp_path):
         timeout=120,
     )
     assert (done.returncode, done.stdout) == (0, "once\ndone done\n"), done.stderr
-
-
-@pytest.mark.slow
-def test_a_folder_that_cannot_be_written(root, tmp_path):
-    pairs = sites(tmp_path, 1)
-    file = write(tmp_path / "file.tif", drawn_pair()[0])
-    code, _, stderr = call(root, pairs, *CVA, "-o", file / "out", folder=tmp_path)
-    assert code == 1
-    assert "Traceback" not in stderr

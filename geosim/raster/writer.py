@@ -81,6 +81,20 @@ def check_folder(folder: Path, known: Sequence[str], *, overwrite: bool) -> None
         )
 
 
+def check_parent(folder: Path) -> None:
+    """Refuse a folder that is not there and cannot be made.
+
+    Raises:
+        OutputError: what is above it is a file, or cannot be written.
+    """
+    whole = folder.absolute()
+    nearest = next(path for path in (whole, *whole.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise OutputError(
+            f"cannot write into '{nearest}'; choose another folder with -o"
+        )
+
+
 @contextmanager
 def staging_folder(folder: Path) -> Iterator[Path]:
     """A hidden folder beside `folder`, removed at the end whatever happens.
