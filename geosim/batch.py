@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import shutil
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,17 @@ from geosim.cluster import Here, error_line, need, open_cluster, run_tasks
 from geosim.delivery import FILES
 from geosim.errors import (
     GeosimError,
+    OtherRunError,
     OutputError,
     PairListError,
     ResultExistsError,
 )
 from geosim.finished import open_result, same_run
+from geosim.journal import finished_blocks, remove_unfinished
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.pairs import ImagePair, read_pair_list
 from geosim.pipeline import default_folder, detect_change
-from geosim.raster.writer import check_folder, check_parent, leftovers
+from geosim.raster.staging import check_folder, check_parent
 from geosim.siamese.weights import load_weights
 
 if TYPE_CHECKING:
@@ -50,7 +52,6 @@ def detect_changes(
     options: ChangeOptions | None = None,
     cluster: ClusterOptions | None = None,
     *,
-    resume: bool = False,
     progress: Progress | None = None,
     ended: Callable[[PairOutcome], None] = lambda _: None,
 ) -> list[PairOutcome]:
@@ -64,10 +65,10 @@ def detect_changes(
         out: folder of the summary and of the results of pairs that name none; None:
             `batch_<name of the CSV file>` here.
         options: of `detect_change`, for every pair; `memory` and `threads` are per
-            worker. Dates of a pair's own come first.
+            worker. Dates of a pair's own come first. With `resume` results stay that
+            a run with these options and inputs would give again; all others are made,
+            in place of what is there.
         cluster: where to compute; on this machine where None.
-        resume: True: leave results alone that a run with these options and inputs
-            would give again; make all others, in place of what is there.
         progress: called as the work goes on, with the stage "pairs".
         ended: called with each pair that is done, skipped or given up.
 
@@ -86,13 +87,13 @@ def detect_changes(
     home = Path(out) if out is not None else _default_home(pairs)
     listed = _listed(pairs)
     jobs = [
-        _job(pair, folder, options, resume=resume)
+        _job(pair, folder, options)
         for pair, folder in zip(listed, _folders(listed, home), strict=True)
     ]
     weights = _checksum(options)
     check_parent(home)
-    outcomes = _kept(jobs, weights) if resume else {}
-    if not resume:
+    outcomes = _kept(jobs, weights) if options.resume else {}
+    if not options.resume:
         check_folder(home, SUMMARY_FILES, overwrite=options.overwrite)
         for job in jobs:
             _check_free(job)
@@ -175,9 +176,7 @@ def _longer(pair: ImagePair, name: str) -> str:
     return name.replace("change_", f"change_{parent}_", 1)
 
 
-def _job(
-    pair: ImagePair, folder: Path, options: ChangeOptions, *, resume: bool
-) -> _Job:
+def _job(pair: ImagePair, folder: Path, options: ChangeOptions) -> _Job:
     """The pair with its options, names as every process sees them."""
     own = replace(
         options,
@@ -185,7 +184,7 @@ def _job(
         date_after=pair.date_after or options.date_after,
         grid=_absolute(options.grid),
         weights=_absolute(options.weights),
-        overwrite=options.overwrite or resume,
+        overwrite=options.overwrite or options.resume,
     )
     pair = replace(pair, before=_absolute(pair.before), after=_absolute(pair.after))
     return _Job(pair=pair, folder=folder, options=own)
@@ -204,6 +203,13 @@ def _check_free(job: _Job) -> None:
             f"{job.pair.place}: '{job.folder}' holds a result already; keep what is "
             "done with --resume or replace all with --overwrite"
         ) from error
+    finished = finished_blocks(job.folder)
+    if finished and not job.options.overwrite:
+        raise ResultExistsError(
+            f"{job.pair.place}: {finished} blocks of an interrupted run to "
+            f"'{job.folder}' are kept; go on with --resume or begin anew with "
+            "--overwrite"
+        )
 
 
 def _checksum(options: ChangeOptions) -> str | None:
@@ -249,7 +255,6 @@ def _ended(
         return
     workers = cluster.workers or default_workers(options, len(jobs))
     threads = options.threads or max(1, options.thread_count // workers)
-    earlier = {path for job in jobs for path in leftovers(job.folder)}
     try:
         with open_cluster(cluster, workers=workers, threads=threads) as client:
             yield from run_tasks(
@@ -263,8 +268,7 @@ def _ended(
     finally:
         if cluster.local:  # workers of others may still be cleaning up
             for job in jobs:
-                for path in set(leftovers(job.folder)) - earlier:
-                    shutil.rmtree(path, ignore_errors=True)
+                remove_unfinished(job.folder)
 
 
 def default_workers(options: ChangeOptions, pairs: int) -> int:
@@ -284,14 +288,15 @@ def compare(job: _Job, here: Here) -> ChangeResult:
     def tell(stage: str, done: float, total: float) -> None:
         here.tell(done / total if stage == "scoring" else float(stage != "sampling"))
 
-    if here.attempt > 1:
-        for path in leftovers(job.folder):
-            shutil.rmtree(path, ignore_errors=True)
-    options = job.options
-    if options.threads is None:
-        options = replace(options, threads=here.threads)
-    pair = job.pair
-    return detect_change(pair.before, pair.after, job.folder, options, progress=tell)
+    pair, options = job.pair, job.options
+    options = replace(options, threads=options.threads or here.threads)
+    if here.attempt > 1:  # go on from what the attempt before finished
+        options = replace(options, resume=True, overwrite=True)
+    run = partial(detect_change, pair.before, pair.after, job.folder, progress=tell)
+    try:
+        return run(options)
+    except OtherRunError:
+        return run(replace(options, resume=False, overwrite=True))
 
 
 def _hopeless(error: Exception) -> bool:

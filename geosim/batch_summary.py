@@ -11,7 +11,7 @@ import geopandas as gpd
 import shapely
 
 from geosim.publish.footprint import footprint
-from geosim.raster.writer import check_parent, writing
+from geosim.raster.staging import check_parent, writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -31,6 +31,12 @@ PerWorkerMemory = Annotated[int, typer.Option(help="MB for each worker.")]
 Replace = Annotated[
     bool, typer.Option("--overwrite", help="Replace all earlier results.")
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Skip pairs whose result is there; go on with the others."
+    ),
+]
 SchedulerOption = Annotated[
     str | None,
     typer.Option(
@@ -49,7 +55,7 @@ WorkersOption = Annotated[
 
 
 @with_change_options(
-    threads=PerWorkerThreads, memory=PerWorkerMemory, overwrite=Replace
+    threads=PerWorkerThreads, memory=PerWorkerMemory, overwrite=Replace, resume=Resume
 )
 def batch(  # noqa: PLR0913 - the options are the command
     pairs: Annotated[
@@ -75,10 +81,6 @@ def batch(  # noqa: PLR0913 - the options are the command
     retries: Annotated[
         int, typer.Option(help="How often a failed or lost pair is tried again.")
     ] = DEFAULTS.retries,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Skip pairs whose result is there and the same."),
-    ] = False,
     options: Callable[[], ChangeOptions],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all results as JSON.")
@@ -101,7 +103,7 @@ def batch(  # noqa: PLR0913 - the options are the command
     left = "interrupted: finished pairs are kept; --resume goes on with the others"
     with refusing(debug=debug, interrupted=left):
         where = ClusterOptions(scheduler=scheduler, workers=workers, retries=retries)
-        how = {"options": options(), "cluster": where, "resume": resume}
+        how = {"options": options(), "cluster": where}
         if not debug:
             hush_libraries()
         outcomes = _run(pairs, out, how, quiet=quiet, verbose=verbose)

@@ -97,6 +97,9 @@ def change_options(  # noqa: PLR0913 - the options are the command
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier result.")
     ] = DEFAULTS.overwrite,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = DEFAULTS.resume,
 ) -> ChangeOptions:
     """Read the options as they come from the command line.
 
@@ -123,6 +126,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
         block_size=block_size,
         creation_options=parse_creation_options(co or []),
         overwrite=overwrite,
+        resume=resume,
     )
 
 

@@ -20,7 +20,8 @@ from geosim.publish import record as rec
 from geosim.publish.geopackage import write_geopackage
 from geosim.publish.stac import change_item, read_asset
 from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
-from geosim.raster.writer import Layout, WorkRaster, writing
+from geosim.raster.staging import writing
+from geosim.raster.writer import Layout, WorkRaster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,14 +126,15 @@ def write_tiles(
     options: ChangeOptions,
     tags: Mapping[str, str],
 ) -> None:
-    """Write `tiles.tif` on the tile grid."""
+    """Write `tiles.tif` on the tile grid, by way of a working raster one folder up."""
     layout = Layout(
         dtype="float32", nodata=float("nan"), bands=tuple(layers), tags=tags
     )
-    raster = WorkRaster(path.with_suffix(".work.tif"), grid, layout)
+    raster = WorkRaster(path.parents[1] / "tiles.work", grid, layout)
     for band, values in enumerate(layers.values(), start=1):
         raster.write(values, grid.window, band)
     raster.to_cog(path, dict(options.creation_options))
+    raster.close()
 
 
 def write_vectors(staging: Path, found: Found) -> gpd.GeoDataFrame:

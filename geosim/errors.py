@@ -11,6 +11,7 @@ Every message says what was wanted, what was found and what to do.
     ├── LabelError (ValueError)          a folder of labelled pairs is not in order
     ├── PairListError (ValueError)       a list of pairs is not in order
     ├── OptionError (ValueError)         an option's value cannot be used
+    │   └── OtherRunError                what was interrupted was another run
     ├── WeightsError (ValueError)        a weights file is not what it should be
     ├── ClusterError (OSError)           a Dask cluster cannot be used
     └── MissingDependencyError (ImportError)   an optional library is needed
@@ -51,6 +52,10 @@ class PairListError(GeosimError, ValueError):
 
 class OptionError(GeosimError, ValueError):
     """An option has a value that cannot be used."""
+
+
+class OtherRunError(OptionError):
+    """The interrupted run that is to go on had other inputs or options."""
 
 
 class WeightsError(GeosimError, ValueError):

@@ -9,7 +9,7 @@ import geosim
 from geosim.errors import OptionError, OutputError, ResultExistsError
 from geosim.publish.card import TrainingRecord, model_card
 from geosim.publish.curves import Line, curves_png, running_mean
-from geosim.raster.writer import writing
+from geosim.raster.staging import writing
 from geosim.siamese.weights import save_weights
 
 if TYPE_CHECKING:

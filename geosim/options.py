@@ -141,7 +141,10 @@ class ChangeOptions:
     creation_options: tuple[tuple[str, str], ...] = ()
     """GDAL creation options for the rasters, as (KEY, VALUE)."""
     overwrite: bool = False
-    """True: an earlier result in the output folder is replaced."""
+    """True: an earlier result in the output folder is replaced, and what an
+    interrupted run finished is thrown away, unless `resume` is set."""
+    resume: bool = False
+    """True: go on from what an interrupted run with the same options finished."""
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -235,8 +238,12 @@ class ChangeOptions:
         return len(affinity(0)) if affinity else os.cpu_count() or 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as they go into `run.json` and the rasters' tags."""
+        """Plain values, as they go into `run.json` and the rasters' tags.
+
+        `resume` is left out: it decides nothing of the result.
+        """
         values = asdict(self)
+        del values["resume"]
         values["min_area"] = str(self.min_area)
         values["creation_options"] = dict(self.creation_options)
         return values

@@ -16,22 +16,26 @@ from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
 from geosim.deciding import decide
 from geosim.delivery import FILES, Found
 from geosim.errors import NoDataError, OptionError
+from geosim.gathering import sums_bytes
+from geosim.identity import run_key
+from geosim.journal import Journal, check_key, check_leftover
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
 from geosim.progress import Clock, Progress
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
+from geosim.raster.grid import blocks
 from geosim.raster.scene import Scene, open_scene
-from geosim.raster.writer import (
-    Layout,
-    WorkRaster,
+from geosim.raster.staging import (
+    WorkFolder,
     check_folder,
     check_space,
     publish_folder,
-    staging_folder,
+    work_folder,
 )
+from geosim.raster.writer import Layout, WorkRaster
 from geosim.reporting import write_report
 from geosim.result import ChangeResult
 from geosim.sampling import take_sample
-from geosim.scanning import scan
+from geosim.scanning import block_sides, scan
 from geosim.scoring import METHODS, Scorer, block_size
 
 if TYPE_CHECKING:
@@ -41,9 +45,10 @@ if TYPE_CHECKING:
 _GDAL_CACHE_MB = 64
 """GDAL's block cache: blocks are read once, a large one only costs memory."""
 
-_BYTES_ON_DISK = 14
+_BYTES_ON_DISK = 18
 """Working rasters and results per pixel at most: 2 of scores, 5 of layers, 1 of the
-decision, and the COG of the layers with its overviews while it is written."""
+decision, the COGs of layers and decision, and overviews while they are written. The
+working rasters stay to the end: what fails while writing can be resumed."""
 
 
 def detect_change(
@@ -67,7 +72,10 @@ def detect_change(
         The result: its record, its files, its polygons.
 
     Raises:
-        GeosimError: one of `geosim.errors`; nothing is left under a final name.
+        GeosimError: one of `geosim.errors`; nothing is left under a final name. Where
+            blocks are finished they are kept in a hidden folder beside `out`, for
+            `ChangeOptions.resume`; a note on the exception tells so, also on
+            KeyboardInterrupt.
     """
     options = options or ChangeOptions()
     before, after = str(before), str(after)
@@ -91,11 +99,14 @@ def detect_change(
             )
         )
         tile_size = choose_tile_size(scene.grid, options)
-        staging = stack.enter_context(staging_folder(folder))
-        check_space(staging, scene.grid.width * scene.grid.height * _BYTES_ON_DISK)
-        found, rasters = _analyse(scene, options, tile_size, staging, clock)
-        record = _deliver(found, rasters, staging, folder, clock)
-        publish_folder(staging, folder)
+        work = stack.enter_context(work_folder(folder))
+        check_leftover(work, resume=options.resume, overwrite=options.overwrite)
+        pixels = scene.grid.width * scene.grid.height
+        check_space(work, pixels * _BYTES_ON_DISK + sums_bytes(scene.grid, tile_size))
+        with ExitStack() as closing:
+            found, rasters = _analyse(scene, options, tile_size, work, clock, closing)
+            record = _deliver(found, rasters, work, folder, clock)
+            publish_folder(work.result, folder)
     return ChangeResult(folder=folder, record=record)
 
 
@@ -130,7 +141,12 @@ def choose_tile_size(grid: Grid, options: ChangeOptions) -> int:
 
 
 def _analyse(
-    scene: Scene, options: ChangeOptions, tile_size: int, staging: Path, clock: Clock
+    scene: Scene,
+    options: ChangeOptions,
+    tile_size: int,
+    work: WorkFolder,
+    clock: Clock,
+    closing: ExitStack,
 ) -> tuple[Found, dict[str, WorkRaster]]:
     """Fit, score, decide."""
     grid = scene.grid
@@ -138,8 +154,18 @@ def _analyse(
         sample = take_sample(scene, options)
         scorer = METHODS[options.method](sample, options, grid.ground_resolution())
         tick(1)
-    size = block_size(scorer, options)
-    rasters = _work_rasters(staging, grid, scorer, options)
+    sides = block_sides(grid, block_size(scorer, options))
+    sizes = {"tile": tile_size, "block columns": sides[0], "block rows": sides[1]}
+    check_key(work, run_key(scene, sample, scorer, options, sizes))
+    rasters = _work_rasters(work.path, grid, scorer, options)
+    for raster in rasters.values():
+        closing.callback(raster.close)
+    journal = Journal(
+        work,
+        (rasters["scores"], rasters["difference"]),
+        sum(1 for _ in blocks(grid, *sides)),
+    )
+    closing.callback(journal.close)
     total = grid.width * grid.height
     tiles = math.ceil(grid.width / tile_size) * math.ceil(grid.height / tile_size)
     with clock.stage("scoring", tiles) as tick:
@@ -147,10 +173,11 @@ def _analyse(
             scene,
             radiometry=sample.radiometry,
             scorer=scorer,
-            block_size=size,
+            sides=sides,
             tile_size=tile_size,
             scores=rasters["scores"],
             layers=rasters["difference"],
+            journal=journal,
             progress=lambda pixels: tick(pixels * tiles / total),
         )
     with clock.stage("deciding", 2) as tick:
@@ -179,7 +206,7 @@ def _analyse(
 
 
 def _work_rasters(
-    staging: Path, grid: Grid, scorer: Scorer, options: ChangeOptions
+    folder: Path, grid: Grid, scorer: Scorer, options: ChangeOptions
 ) -> dict[str, WorkRaster]:
     """The rasters that the two passes fill."""
     tags = file_tags(options)
@@ -202,7 +229,7 @@ def _work_rasters(
         ),
     }
     return {
-        name: WorkRaster(staging / f"{name}.work.tif", grid, layout)
+        name: WorkRaster(folder / f"{name}.work", grid, layout)
         for name, layout in layouts.items()
     }
 
@@ -219,17 +246,16 @@ def file_tags(options: ChangeOptions) -> dict[str, str]:
 def _deliver(
     found: Found,
     rasters: dict[str, WorkRaster],
-    staging: Path,
+    work: WorkFolder,
     folder: Path,
     clock: Clock,
 ) -> RunRecord:
-    """Write the files of the result into the staging folder."""
+    """Write the files of the result into the working folder."""
+    staging = work.new_result()
     options, grid = found.options, found.scene.grid
     creation = dict(options.creation_options)
     tiles = delivery.tile_layers(found)
     with clock.stage("writing", 4) as tick:
-        rasters["scores"].close()
-        rasters["scores"].path.unlink()
         rasters["difference"].to_cog(staging / "difference.tif", creation)
         tick(1)
         rasters["change"].to_cog(staging / "change.tif", creation)

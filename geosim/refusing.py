@@ -24,7 +24,8 @@ def refusing(
 
     Args:
         debug: True: let the error through with its traceback.
-        interrupted: what to say after Ctrl-C or SIGTERM.
+        interrupted: what to say after Ctrl-C or SIGTERM, where the exception has no
+            notes.
     """
     with _catching_signals():
         try:
@@ -32,15 +33,22 @@ def refusing(
         except GeosimError as error:
             if debug:
                 raise
-            _leave(f"error: {' '.join(str(error).split())}", _REFUSED)
-        except KeyboardInterrupt:
+            _leave(f"error: {' '.join(_told(error).split())}", _REFUSED)
+        except KeyboardInterrupt as error:
             if debug:
                 raise
-            _leave(interrupted, _INTERRUPTED)
+            notes = getattr(error, "__notes__", None)
+            text = f"interrupted: {'; '.join(notes)}" if notes else interrupted
+            _leave(text, _INTERRUPTED)
         except MemoryError:
             if debug:
                 raise
             _leave("error: out of memory; give a smaller --memory or --block-size", 1)
+
+
+def _told(error: GeosimError) -> str:
+    """The error and what was noted on its way, such as that work is kept."""
+    return "; ".join([str(error), *getattr(error, "__notes__", [])])
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from geosim.change.cells import mean_where_any
 from geosim.change.scores import UNIT_LEVELS
 from geosim.deciding import CHANGED, NODATA
 from geosim.publish.report import ChangeRow, ReportPictures, render_report
-from geosim.raster.writer import writing
+from geosim.raster.staging import writing
 
 if TYPE_CHECKING:
     from pathlib import Path

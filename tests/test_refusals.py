@@ -226,13 +226,13 @@ def test_a_refused_rerun_leaves_the_old_result(root, refuse, tmp_path, pair):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 32 MB of its own."""
+    """A disk of 64 MB of its own."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if not (mount and umount):
         pytest.skip("no mount command")
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = [mount, "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)]
+    command = [mount, "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"a small disk cannot be mounted: {done.stderr.strip()}")
@@ -256,13 +256,13 @@ def test_disk_too_small_is_refused_before_any_work(root, sample_pair, small_disk
     began = time.monotonic()
     done = outcome(start(root, small_disk, *sample_pair, "-o", "out"))
     assert time.monotonic() - began < 10
-    assert_refused(done, "the result and its working files need up to 20 MB, but")
+    assert_refused(done, "the result and its working files need up to 38 MB, but")
     assert set(listing(small_disk)) == {"fill"}
 
 
 @pytest.mark.parametrize(
     "stage",
-    ["difference.work.tif", pytest.param("change.tif", marks=pytest.mark.slow)],
+    ["difference.work", pytest.param("result/change.tif", marks=pytest.mark.slow)],
 )
 def test_disk_that_fills_up(root, small_disk, sample_pair, stage):
     """Someone else takes the room while geosim works."""
@@ -271,7 +271,7 @@ def test_disk_that_fills_up(root, small_disk, sample_pair, stage):
 
     def watch():
         while process.poll() is None:
-            if any(small_disk.glob(f".out.partial-*/{stage}")):
+            if any(small_disk.glob(f".out.partial/{stage}")):
                 fill(small_disk)
                 return
             time.sleep(0.005)
@@ -295,18 +295,17 @@ def test_files_that_may_not_grow(refuse, pair, kilobytes):
 
 
 def interrupt(root, folder, pair, number, again):
-    """Send a signal once or more while the network scores.
+    """Send a signal once or more before the first block is done.
 
     Returns:
         Exit code, stderr, seconds to the end.
     """
-    process = start(root, folder, *pair, "-o", "out", "--block-size", 64)
+    process = start(root, folder, *pair, "-o", "out")
     deadline = time.monotonic() + 60
-    while not any(folder.glob(".out.partial-*/scores.work.tif")):
+    while not any(folder.glob(".out.partial/lock")):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.05)
-    time.sleep(1.0)
     began = time.monotonic()
     process.send_signal(number)
     for _ in range(again):
@@ -318,7 +317,7 @@ def interrupt(root, folder, pair, number, again):
 
 
 @pytest.mark.parametrize(("number", "again"), [(signal.SIGINT, 1), (signal.SIGTERM, 0)])
-def test_interrupted_while_scoring(root, tmp_path, sample_pair, number, again):
+def test_interrupted_before_the_first_block(root, tmp_path, sample_pair, number, again):
     pair = [
         crop(path, tmp_path / path.name, (100, 300, 640, 640)) for path in sample_pair
     ]

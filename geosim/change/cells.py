@@ -6,7 +6,7 @@ on how the grid was cut.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,30 +19,53 @@ if TYPE_CHECKING:
 class CellSums:
     """Running sums of layers over cells of `cell` x `cell` pixels."""
 
-    def __init__(self, width: int, height: int, cell: int, layers: int) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        cell: int,
+        layers: int,
+        dtype: type[np.generic] = np.float64,
+    ) -> None:
         """Start at zero for a grid of width x height pixels."""
         self.cell = cell
-        self.sums = np.zeros((layers, -(-height // cell), -(-width // cell)))
-        """(layers, cell rows, cell columns) float64."""
+        self.sums = np.zeros((layers, -(-height // cell), -(-width // cell)), dtype)
+        """(layers, cell rows, cell columns)."""
 
     def add(
         self, row_off: int, col_off: int, layers: Iterable[NDArray[np.generic]]
     ) -> None:
-        """Add a window's values, layer by layer: one at a time is in memory as float64.
+        """Add a window's values, see `part`."""
+        self.add_part(row_off, col_off, self.part(row_off, col_off, layers))
+
+    def part(
+        self, row_off: int, col_off: int, layers: Iterable[NDArray[np.generic]]
+    ) -> NDArray[Any]:
+        """What a window adds to the cells that it touches.
 
         Args:
             row_off: the window's first row on the grid.
             col_off: the window's first column.
             layers: each (height, width), all of one shape; any number type.
+
+        Returns:
+            (layers, cell rows touched, cell columns touched).
         """
-        for total, values in zip(self.sums, layers, strict=True):
-            row_starts, first_row = _starts(row_off, values.shape[0], self.cell)
-            col_starts, first_col = _starts(col_off, values.shape[1], self.cell)
-            sums = np.add.reduceat(values, col_starts, axis=1, dtype=np.float64)
-            sums = np.add.reduceat(sums, row_starts, axis=0)
-            rows = slice(first_row, first_row + sums.shape[0])
-            cols = slice(first_col, first_col + sums.shape[1])
-            total[rows, cols] += sums
+        kind = self.sums.dtype
+        sums = []
+        for values in layers:
+            row_starts, _ = _starts(row_off, values.shape[0], self.cell)
+            col_starts, _ = _starts(col_off, values.shape[1], self.cell)
+            rows = np.add.reduceat(values, row_starts, axis=0, dtype=kind)
+            sums.append(np.add.reduceat(rows, col_starts, axis=1))
+        return np.stack(sums)
+
+    def add_part(self, row_off: int, col_off: int, part: NDArray[Any]) -> None:
+        """Add what `part` found for a window that begins there."""
+        first_row, first_col = row_off // self.cell, col_off // self.cell
+        _, rows, cols = part.shape
+        place = (slice(first_row, first_row + rows), slice(first_col, first_col + cols))
+        self.sums[:, *place] += part
 
 
 def _starts(offset: int, length: int, cell: int) -> tuple[NDArray[np.int64], int]:

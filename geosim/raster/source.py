@@ -46,6 +46,8 @@ class Source:
     """Their descriptions, or their numbers as text."""
     tags: dict[str, str]
     """The file's metadata tags."""
+    files: tuple[str, ...] = ()
+    """All files that it consists of, as GDAL tells them."""
 
 
 @contextmanager
@@ -120,6 +122,7 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
         bands=chosen,
         band_names=tuple(names[number - 1] or str(number) for number in chosen),
         tags=dict(dataset.tags()),
+        files=tuple(dataset.files),
     )
 
 

@@ -1,33 +1,22 @@
-"""Rasters out: a staging folder, working rasters, COGs; the only writer.
-
-Everything is written into a hidden folder beside the output folder and moved when it
-is complete, so that nothing half-written ever stands under a final name.
-"""
+"""Rasters out: working rasters and COGs; the only writer of pixels."""
 
 from __future__ import annotations
 
-import errno
-import glob
 import os
-import shutil
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
+import numpy as np
 import rasterio
 import rasterio.shutil
-from rasterio.crs import CRS
-from rasterio.enums import ColorInterp
-from rasterio.errors import RasterioError
-from rasterio.windows import Window as RasterioWindow
 
-from geosim.errors import OutputError, ResultExistsError
 from geosim.raster.source import plain_images_welcome
+from geosim.raster.staging import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -36,7 +25,7 @@ if TYPE_CHECKING:
 COG_BLOCK = 512
 """Side of a COG's internal tiles."""
 
-_STAGING_MARK = ".partial-"
+_GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "float32": "Float32"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,199 +48,77 @@ class Layout:
     """Metadata tags of the file."""
 
 
-def check_folder(folder: Path, known: Sequence[str], *, overwrite: bool) -> None:
-    """Refuse an output folder that cannot take the result.
-
-    Args:
-        folder: where the result shall be.
-        known: names of the files of a result.
-        overwrite: True where an earlier result may be replaced.
-
-    Raises:
-        ResultExistsError: it holds a result.
-        OutputError: it is no folder, or its parent cannot be written.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"'{folder}' must be a folder, but is a file; choose with -o")
-    found = [name for name in known if (folder / name).exists()]
-    if found and not overwrite:
-        raise ResultExistsError(
-            f"'{folder}' holds a result already ({found[0]}); replace it with "
-            "--overwrite or choose another folder with -o"
-        )
-
-
-def check_parent(folder: Path) -> None:
-    """Refuse a folder that is not there and cannot be made.
-
-    Raises:
-        OutputError: what is above it is a file, or cannot be written.
-    """
-    whole = folder.absolute()
-    nearest = next(path for path in (whole, *whole.parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise OutputError(
-            f"cannot write into '{nearest}'; choose another folder with -o"
-        )
-
-
-@contextmanager
-def staging_folder(folder: Path) -> Iterator[Path]:
-    """A hidden folder beside `folder`, removed at the end whatever happens.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    parent = folder.absolute().parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists() and not os.access(folder, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        name = tempfile.mkdtemp(prefix=f".{folder.name}{_STAGING_MARK}", dir=parent)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write into '{parent}': {error.strerror}; choose another folder "
-            "with -o"
-        ) from error
-    staging = Path(name)
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """Staging folders beside `folder` of runs that were killed, or that still run."""
-    parent = folder.absolute().parent
-    return sorted(parent.glob(f".{glob.escape(folder.name)}{_STAGING_MARK}*"))
-
-
-def check_space(staging: Path, needed: int) -> None:
-    """Refuse before any work where the disk is too small.
-
-    Raises:
-        OutputError: less than `needed` bytes are free.
-    """
-    free = shutil.disk_usage(staging).free
-    if free < needed:
-        raise OutputError(
-            f"the result and its working files need up to {needed / 1e6:,.0f} MB, but "
-            f"'{staging.parent}' has {free / 1e6:,.0f} MB free; make room or choose "
-            "another folder with -o"
-        )
-
-
-def publish_folder(staging: Path, folder: Path) -> None:
-    """Move a complete result to its final name.
-
-    A new folder appears at once. In an existing one each file is replaced at once and
-    files that are not part of a result stay untouched.
-    """
-    try:
-        if not folder.exists():
-            staging.chmod(0o777 & ~_umask())
-            staging.rename(folder)
-            return
-        for path in sorted(staging.iterdir()):
-            path.replace(folder / path.name)
-    except OSError as error:
-        raise OutputError(f"cannot write '{folder}': {error.strerror}") from error
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn a failed write into one line that says why."""
-    try:
-        yield
-    except (RasterioError, OSError) as error:
-        if isinstance(error, OutputError):
-            raise
-        cause = str(error.__cause__ or error).splitlines()[0]
-        if shutil.disk_usage(path.parent).free < 1_000_000:  # noqa: PLR2004 - one MB
-            cause = "no space left on the disk; make room or choose another folder"
-        raise OutputError(f"cannot write '{path.name}': {cause}") from error
-
-
 class WorkRaster:
-    """An uncompressed raster in the staging folder, written and read by windows."""
+    """A raster in the working folder, written and read by windows.
+
+    A plain file, band after band and row after row, with its room on the disk taken
+    before the first pixel: whenever the process ends, what was written can be read, and
+    a disk that is too small shows at the start.
+    """
 
     def __init__(self, path: Path, grid: Grid, layout: Layout) -> None:
-        """Create it.
+        """Open it, or make it where it is missing or of another size.
 
         Raises:
-            OutputError: it cannot be created.
+            OutputError: it cannot be made.
         """
-        self.path = path
-        self.layout = layout
-        options: dict[str, Any] = {
-            "driver": "GTiff",
-            "width": grid.width,
-            "height": grid.height,
-            "count": len(layout.bands),
-            "dtype": layout.dtype,
-            "nodata": layout.nodata,
-            "transform": grid.transform,
-            "interleave": "band",
-            "bigtiff": "if_safer",
-        }
-        if grid.crs is not None:
-            options["crs"] = CRS.from_wkt(grid.crs.to_wkt())
-        if grid.width >= COG_BLOCK and grid.height >= COG_BLOCK:
-            options |= {"tiled": True, "blockxsize": COG_BLOCK, "blockysize": COG_BLOCK}
-        with writing(path), plain_images_welcome():
-            self._dataset = rasterio.open(path, "w+", **options)
-        self._describe()
-
-    def _describe(self) -> None:
-        """Band descriptions, scale, colours and tags."""
-        layout, dataset = self.layout, self._dataset
-        dataset.descriptions = layout.bands
-        dataset.colorinterp = [ColorInterp.gray] + [ColorInterp.undefined] * (
-            len(layout.bands) - 1
-        )
-        if layout.scale != 1.0:
-            dataset.scales = [layout.scale] * len(layout.bands)
-            dataset.offsets = [0.0] * len(layout.bands)
-        if layout.colours:
-            dataset.write_colormap(1, dict(layout.colours))
-        dataset.update_tags(AREA_OR_POINT="Area", **(layout.tags or {}))
+        self.path, self.layout = path, layout
+        self._grid, self._dtype = grid, np.dtype(layout.dtype).newbyteorder("<")
+        size = len(layout.bands) * grid.width * grid.height * self._dtype.itemsize
+        with writing(path):
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            if os.fstat(self._file).st_size != size:
+                os.ftruncate(self._file, 0)
+                _take_room(self._file, size)
 
     def write(self, values: NDArray[Any], window: Window, band: int) -> None:
         """Write (height, width) values of one band, counted from 1."""
-        place = RasterioWindow(
-            window.col_off, window.row_off, window.width, window.height
-        )
+        values = np.ascontiguousarray(values, self._dtype)
         with writing(self.path):
-            self._dataset.write(values, band, window=place)
+            if window.width == self._grid.width:
+                _write_all(self._file, values, self._place(window, band))
+                return
+            for row, place in zip(values, self._rows(window, band), strict=True):
+                _write_all(self._file, row, place)
 
     def read(self, window: Window, band: int) -> NDArray[Any]:
         """Read (height, width) values of one band, counted from 1."""
-        place = RasterioWindow(
-            window.col_off, window.row_off, window.width, window.height
-        )
+        values = np.empty((window.height, window.width), self._dtype)
         with writing(self.path):
-            values: NDArray[Any] = self._dataset.read(band, window=place)
+            if window.width == self._grid.width:
+                _read_all(self._file, values, self._place(window, band))
+            else:
+                for row, place in zip(values, self._rows(window, band), strict=True):
+                    _read_all(self._file, row, place)
         return values
 
-    def close(self) -> None:
-        """Flush and close."""
+    def _place(self, window: Window, band: int) -> int:
+        """Byte at which a window of a band begins."""
+        row = (band - 1) * self._grid.height + window.row_off
+        return (row * self._grid.width + window.col_off) * self._dtype.itemsize
+
+    def _rows(self, window: Window, band: int) -> range:
+        """Byte at which each row of a window begins."""
+        first, step = self._place(window, band), self._grid.width * self._dtype.itemsize
+        return range(first, first + window.height * step, step)
+
+    def sync(self) -> None:
+        """Wait until all that was written is on the disk."""
         with writing(self.path):
-            self._dataset.close()
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close it; it can be closed twice."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
 
     def to_cog(self, path: Path, creation_options: Mapping[str, str]) -> None:
-        """Close it, write it as a cloud-optimised GeoTIFF, remove it.
+        """Write it as a cloud-optimised GeoTIFF.
 
         Raises:
             OutputError: the disk is full or a creation option is refused.
         """
-        self.close()
         kind = self.layout.dtype
         options = {
             "COMPRESS": "DEFLATE",
@@ -261,10 +128,96 @@ class WorkRaster:
             "OVERVIEW_RESAMPLING": self.layout.overviews.upper(),
             "RESAMPLING": self.layout.overviews.upper(),
         } | {key.upper(): value for key, value in creation_options.items()}
+        header = self.path.with_suffix(".vrt")
         with writing(path), plain_images_welcome():
-            rasterio.shutil.copy(self.path, path, driver="COG", **options)
+            header.write_bytes(ET.tostring(self._header()))
+            rasterio.shutil.copy(header, path, driver="COG", **options)
             _read_through(path)
-        self.path.unlink()
+
+    def _header(self) -> ET.Element:
+        """What the pixels are, as a VRT that GDAL reads them through."""
+        grid, layout, size = self._grid, self.layout, self._dtype.itemsize
+        root = ET.Element(
+            "VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height)
+        )
+        if grid.crs is not None:
+            ET.SubElement(root, "SRS").text = grid.crs.to_wkt()
+        place = ET.SubElement(root, "GeoTransform")
+        place.text = ",".join(map(repr, map(float, grid.transform.to_gdal())))
+        metadata = ET.SubElement(root, "Metadata")
+        for key, value in {"AREA_OR_POINT": "Area", **(layout.tags or {})}.items():
+            ET.SubElement(metadata, "MDI", key=key).text = value
+        for number, name in enumerate(layout.bands):
+            band = ET.SubElement(
+                root,
+                "VRTRasterBand",
+                dataType=_GDAL_TYPES[layout.dtype],
+                band=str(number + 1),
+                subClass="VRTRawRasterBand",
+            )
+            file = ET.SubElement(band, "SourceFilename", relativeToVRT="1")
+            file.text = self.path.name
+            about = {
+                "Description": name,
+                "NoDataValue": repr(float(layout.nodata)),
+                "ColorInterp": _colour_role(layout, number),
+                "Scale": repr(layout.scale),
+                "Offset": "0.0",
+                "ImageOffset": str(number * grid.width * grid.height * size),
+                "PixelOffset": str(size),
+                "LineOffset": str(grid.width * size),
+                "ByteOrder": "LSB",
+            }
+            if layout.scale == 1.0:
+                del about["Scale"], about["Offset"]
+            for key, text in about.items():
+                ET.SubElement(band, key).text = text
+            if layout.colours:
+                band.append(_colour_table(layout.colours))
+        return root
+
+
+def _colour_role(layout: Layout, number: int) -> str:
+    """GDAL's colour interpretation of a band."""
+    if layout.colours:
+        return "Palette"
+    return "Undefined" if number else "Gray"
+
+
+def _colour_table(colours: Mapping[int, tuple[int, int, int, int]]) -> ET.Element:
+    """RGBA of every value up to the largest that has one."""
+    table, parts = ET.Element("ColorTable"), ("c1", "c2", "c3", "c4")
+    for value in range(max(colours) + 1):
+        levels = map(str, colours.get(value, (0, 0, 0, 255)))
+        ET.SubElement(table, "Entry", dict(zip(parts, levels, strict=True)))
+    return table
+
+
+def _take_room(file: int, size: int) -> None:
+    """Make a file `size` bytes long that has its room on the disk."""
+    allocate = getattr(os, "posix_fallocate", None)  # not on every system
+    if allocate is not None and size:
+        allocate(file, 0, size)
+    else:
+        os.ftruncate(file, size)
+
+
+def _write_all(file: int, values: NDArray[Any], place: int) -> None:
+    """Write contiguous values at a byte."""
+    rest = values.reshape(-1).view(np.uint8).data
+    while rest:
+        done = os.pwrite(file, rest, place)
+        rest, place = rest[done:], place + done
+
+
+def _read_all(file: int, values: NDArray[Any], place: int) -> None:
+    """Fill contiguous values from a byte on."""
+    rest = values.reshape(-1).view(np.uint8).data
+    while rest:
+        done = os.preadv(file, [rest], place)
+        if not done:
+            raise OSError("the file ends too early")
+        rest, place = rest[done:], place + done
 
 
 def _read_through(path: Path) -> None:

@@ -1,0 +1,95 @@
+"""Which run this is: all that decides its result, for `--resume` to compare."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import geosim
+
+if TYPE_CHECKING:
+    from geosim.options import ChangeOptions
+    from geosim.raster.scene import Scene
+    from geosim.raster.source import Source
+    from geosim.sampling import Sample
+    from geosim.scoring import Scorer
+
+_LEAVE_THE_RESULT = ("overwrite", "threads")
+"""Options that the result does not depend on."""
+
+
+def run_key(
+    scene: Scene,
+    sample: Sample,
+    scorer: Scorer,
+    options: ChangeOptions,
+    layout: dict[str, int],
+) -> dict[str, Any]:
+    """Plain values that two runs share if, and only if, they give one result.
+
+    Args:
+        scene: the open pair.
+        sample: what was fitted to it.
+        scorer: the method.
+        options: the options.
+        layout: sizes that were derived from them, by name.
+
+    Returns:
+        Name to value; the names are those that a user is told.
+    """
+    weights = scorer.weights
+    said = {
+        f"--{name.replace('_', '-')}": value
+        for name, value in options.to_dict().items()
+        if name not in _LEAVE_THE_RESULT
+    }
+    return {
+        "geosim's version": geosim.__version__,
+        "options": said,
+        "date 1": scene.before.path,
+        "date 2": scene.after.path,
+        "files": _files(scene.before) | _files(scene.after),
+        "the grid": _grid(scene),
+        # what follows says on how many threads
+        "the engine": scorer.description.split(",")[0],
+        "the weights' sha256": weights.record.sha256 if weights else None,
+        "sizes": layout,
+        "the pixels of the sample": _digest(sample),
+    }
+
+
+def _files(source: Source) -> dict[str, list[int]]:
+    """Size and time of change of each file that a raster consists of.
+
+    Statistics that other programs keep in `.aux.xml` files are left out; what is not
+    on this machine is known by its name and the sample alone.
+    """
+    paths = [Path(name) for name in source.files if not name.endswith(".aux.xml")]
+    return {
+        f"the file '{path}'": [path.stat().st_size, path.stat().st_mtime_ns]
+        for path in paths
+        if path.is_file()
+    }
+
+
+def _grid(scene: Scene) -> list[Any]:
+    """Where the pixels lie and how they are read."""
+    grid = scene.grid
+    crs = grid.crs.to_wkt() if grid.crs else None
+    return [crs, *grid.transform[:6], grid.width, grid.height, *scene.readings]
+
+
+def _digest(sample: Sample) -> str:
+    """Checksum of the sampled pixels and of what was fitted to them."""
+    found, shift = hashlib.sha256(), sample.shift
+    fitted = sample.radiometry
+    numbers = [sample.before, sample.after, *fitted.knots_after, *fitted.knots_before]
+    numbers += [fitted.low, fitted.high, fitted.mean]
+    if shift is not None:
+        numbers.append(np.array([shift.d_row, shift.d_col], np.float32))
+    for values in numbers:
+        found.update(np.ascontiguousarray(values).tobytes())
+    return found.hexdigest()

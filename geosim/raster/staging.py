@@ -1,0 +1,216 @@
+"""Where a result is made: a hidden folder beside the output folder.
+
+All is written there and moved when it is complete, so that nothing half-written ever
+stands under a final name. The folder has one name per output, so that a run that was
+interrupted finds what it finished.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rasterio.errors import RasterioError
+
+from geosim.errors import OutputError, ResultExistsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_RESULT, _LOCK = "result", "lock"
+
+
+@dataclass(kw_only=True)
+class WorkFolder:
+    """A run's working folder."""
+
+    path: Path
+    """Where working files lie."""
+    note: str = ""
+    """What to tell of the work that is kept, where the run does not come to its end."""
+    keep: bool = False
+    """True where it stays, if the run does not come to its end."""
+
+    @property
+    def result(self) -> Path:
+        """Folder of the finished files, which is moved at the end."""
+        return self.path / _RESULT
+
+    def clear(self) -> None:
+        """Remove all that an earlier run left."""
+        for path in self.path.iterdir():
+            if path.name != _LOCK:
+                _remove(path)
+        self.keep = False
+
+    def new_result(self) -> Path:
+        """The folder of the finished files, empty.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        with writing(self.result):
+            _remove(self.result)
+            self.result.mkdir()
+        return self.result
+
+
+def check_folder(folder: Path, known: Sequence[str], *, overwrite: bool) -> None:
+    """Refuse an output folder that cannot take the result.
+
+    Args:
+        folder: where the result shall be.
+        known: names of the files of a result.
+        overwrite: True where an earlier result may be replaced.
+
+    Raises:
+        ResultExistsError: it holds a result.
+        OutputError: it is no folder, or its parent cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"'{folder}' must be a folder, but is a file; choose with -o")
+    found = [name for name in known if (folder / name).exists()]
+    if found and not overwrite:
+        raise ResultExistsError(
+            f"'{folder}' holds a result already ({found[0]}); replace it with "
+            "--overwrite or choose another folder with -o"
+        )
+
+
+def check_parent(folder: Path) -> None:
+    """Refuse a folder that is not there and cannot be made.
+
+    Raises:
+        OutputError: what is above it is a file, or cannot be written.
+    """
+    whole = folder.absolute()
+    nearest = next(path for path in (whole, *whole.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise OutputError(
+            f"cannot write into '{nearest}'; choose another folder with -o"
+        )
+
+
+def work_path(folder: Path) -> Path:
+    """The hidden working folder of an output folder."""
+    return folder.absolute().parent / f".{folder.name}.partial"
+
+
+@contextmanager
+def work_folder(folder: Path) -> Iterator[WorkFolder]:
+    """The hidden working folder of `folder`, removed at the end.
+
+    Where the run ends with an error or an interruption it stays if `keep` is set, and
+    `note` is added to the exception.
+
+    Raises:
+        OutputError: it cannot be made, or another run is using it.
+    """
+    path = work_path(folder)
+    parent = path.parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists() and not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        path.mkdir(exist_ok=True)
+        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into '{parent}': {error.strerror}; choose another folder "
+            "with -o"
+        ) from error
+    try:
+        _claim(lock, folder)
+        with _leaving(WorkFolder(path=path, keep=True)) as work:
+            yield work
+    finally:
+        os.close(lock)
+
+
+def _claim(lock: int, folder: Path) -> None:
+    """Lock the folder; the system lets go of it however the process ends."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputError(
+            f"another run is writing '{folder}'; wait for its end or choose another "
+            "folder with -o"
+        ) from error
+    except OSError:  # a file system without locks
+        return
+
+
+@contextmanager
+def _leaving(work: WorkFolder) -> Iterator[WorkFolder]:
+    """Remove the folder at the end, or keep it and tell."""
+    try:
+        yield work
+    except BaseException as error:
+        if work.keep:
+            if work.note:
+                error.add_note(work.note)
+        else:
+            _remove(work.path)
+        raise
+    _remove(work.path)
+
+
+def check_space(work: WorkFolder, needed: int) -> None:
+    """Refuse before any work where the disk is too small.
+
+    Raises:
+        OutputError: less than `needed` bytes are free.
+    """
+    there = sum(path.stat().st_size for path in work.path.glob("*"))
+    free = shutil.disk_usage(work.path).free + there
+    if free < needed:
+        raise OutputError(
+            f"the result and its working files need up to {needed / 1e6:,.0f} MB, but "
+            f"'{work.path.parent}' has {free / 1e6:,.0f} MB free; make room or choose "
+            "another folder with -o"
+        )
+
+
+def publish_folder(result: Path, folder: Path) -> None:
+    """Move a complete result to its final name.
+
+    A new folder appears at once. In an existing one each file is replaced at once and
+    files that are not part of a result stay untouched.
+    """
+    try:
+        if not folder.exists():
+            result.rename(folder)
+            return
+        for path in sorted(result.iterdir()):
+            path.replace(folder / path.name)
+    except OSError as error:
+        raise OutputError(f"cannot write '{folder}': {error.strerror}") from error
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder with all in it, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failed write into one line that says why."""
+    try:
+        yield
+    except (RasterioError, OSError) as error:
+        if isinstance(error, OutputError):
+            raise
+        cause = str(error.__cause__ or error).splitlines()[0]
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        if full or shutil.disk_usage(path.parent).free < 1_000_000:  # noqa: PLR2004 - one MB
+            cause = "no space left on the disk; make room or choose another folder"
+        raise OutputError(f"cannot write '{path.name}': {cause}") from error
