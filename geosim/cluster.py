@@ -124,10 +124,13 @@ def _local_client(workers: int, threads: int) -> Iterator[Any]:
             n_workers=workers,
             threads_per_worker=threads,
             memory_limit=None,  # geosim keeps to --memory by itself
-            dashboard_address=None,
             silence_logs=logging.CRITICAL,
             # a lost worker's task comes back at once: retries are counted in one place
-            scheduler_kwargs={"allowed_failures": 0},
+            scheduler_kwargs={
+                "allowed_failures": 0,
+                "dashboard": False,
+                "dashboard_address": "127.0.0.1:0",  # any free port, for us alone
+            },
         )
         client = Client(cluster, set_as_default=False)
         try:
