@@ -20,8 +20,8 @@ from geosim.change.scores import (
     score_histogram,
     unit_levels,
 )
-from geosim.siamese.architecture import STRIDE
-from geosim.siamese.engine import gem_cells, tile_similarity
+from geosim.siamese.architecture import GEM_POWER, STRIDE
+from geosim.siamese.engine import tile_similarity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ PREVIEW_SIDE = 1400
 
 _PREVIEW_LAYERS = 7
 _PREVIEW_LEVELS = 255
-"""Previews are summed as whole numbers: small to keep, exact in any order."""
+"""Previews are kept as whole numbers: small, and exact in any order."""
 
 BlockSums = dict[str, "NDArray[Any]"]
 """What a block adds, by name; empty where nothing is valid in it."""
@@ -100,7 +100,7 @@ class Gatherer:
             return {}
         levels = self.scorer.scale.levels(found.score[inner], valid)
         self.scores.write(levels, window, 1)
-        similarity = ssim.ssim_map(block.before, block.after)[inner]
+        similarity = _ssim_inside(block)
         layers = {name: part[inner] for name, part in found.bands.items()}
         layers["ssim"] = (1.0 - similarity) / 2.0
         for name, values in layers.items():
@@ -136,14 +136,16 @@ class Gatherer:
     def _preview(self, block: Block, valid: NDArray[np.bool_]) -> NDArray[Any]:
         """What a block adds to the preview, in the smallest type that holds it."""
         place = block.window.row_off, block.window.col_off
+        whole = bool(valid.all())
         seen = (
-            _as_levels(date[band][block.inner], valid)
+            date[band][block.inner] if whole else date[band][block.inner] * valid
             for date in (block.before, block.after)
             for band in rgb_bands(len(date))
         )
-        sums = self.preview.part(*place, chain([valid], seen))
+        sums = self.preview.part(*place, chain([valid], seen), np.float32)
+        sums[1:] *= _PREVIEW_LEVELS
         largest = _PREVIEW_LEVELS * self.preview.cell**2
-        return sums.astype(np.min_scalar_type(largest))
+        return np.rint(sums).astype(np.min_scalar_type(largest))
 
     def _write_nothing(self, window: Window) -> None:
         """A block without data: the probability's band is written later anyway."""
@@ -177,13 +179,14 @@ def rgb_bands(count: int) -> list[int]:
     return [0, count // 2, count - 1] if count < 3 else [0, 1, 2]  # noqa: PLR2004
 
 
-def _as_levels(
-    values: NDArray[np.float32], valid: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
-    """Values 0..1 as 0..255, 0 where not valid."""
-    levels = (values * np.float32(_PREVIEW_LEVELS) + np.float32(0.5)).astype(np.uint8)
-    levels *= valid
-    return levels
+def _ssim_inside(block: Block) -> NDArray[np.float32]:
+    """SSIM of a block without its margin, which is wider than SSIM's window."""
+    needed = block.window.grown(ssim.REACH)
+    part = (slice(None), *needed.slices_in(block.outer))
+    inside = block.window.slices_in(needed)
+    similarity: NDArray[np.float32]
+    similarity = ssim.ssim_map(block.before[part], block.after[part])[inside]
+    return similarity
 
 
 class TileEmbeddings:
@@ -222,15 +225,16 @@ class TileEmbeddings:
         share = _cell_share(block)
         rows = slice((window.row_off - outer.row_off) // STRIDE, None)
         cols = slice((window.col_off - outer.col_off) // STRIDE, None)
-        powers = gem_cells(features[:, :, rows, cols])
-        powers = powers[:, :, : share.shape[0], : share.shape[1]] * share
+        inside = features[:, :, rows, cols][:, :, : share.shape[0], : share.shape[1]]
+        powers = inside**GEM_POWER  # as in `gem_cells`
+        powers *= share.astype(np.float32)
         _, row_starts = self._tiles_of(window.row_off, share.shape[0], axis=0)
         _, col_starts = self._tiles_of(window.col_off, share.shape[1], axis=1)
-        powers = np.add.reduceat(powers, col_starts, axis=3)
         powers = np.add.reduceat(powers, row_starts, axis=2)
+        powers = np.add.reduceat(powers, col_starts, axis=3)
         share = np.add.reduceat(share, col_starts, axis=1)
         share = np.add.reduceat(share, row_starts, axis=0)
-        return powers.astype(np.float32), share
+        return powers, share
 
     def add_part(
         self, window: Window, powers: NDArray[np.float32], share: NDArray[np.float64]

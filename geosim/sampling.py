@@ -115,7 +115,7 @@ def _fit(
     """Fit the normalisation; 8-bit range is kept only where both dates have it."""
     same = scene.before.dtype == scene.after.dtype
     dtype = scene.before.dtype if same else "mixed"
-    return radiometry.fit(before, after, dtype=dtype, how=options.normalize)
+    return radiometry.fit(before, after, dtype=dtype, how=options.normalize, whole=True)
 
 
 def _shift(pairs: list[Pair], fitted: radiometry.Radiometry) -> Shift | None:

@@ -170,3 +170,20 @@ def test_inputs_stay_untouched():
     apply_flat(model, before, after, np.zeros(before.shape[1], bool))
     assert (before == copies[0]).all()
     assert (after == copies[1]).all()
+
+
+@pytest.mark.parametrize("how", ["histogram", "linear", "none"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16"])
+def test_looking_up_gives_the_same_numbers(dtype, how):
+    rng = np.random.default_rng(4)
+    low = -300 if dtype == "int16" else 0
+    before = rng.integers(low, 200, (3, 40, 50)).astype(np.float32)
+    after = rng.integers(low, 255, (3, 40, 50)).astype(np.float32)
+    valid = rng.random((40, 50)) < 0.9
+    sample = before[:, valid], after[:, valid]
+    found, wanted = (
+        fit(*sample, dtype=dtype, how=how, whole=whole).apply(before, after, valid)
+        for whole in (True, False)
+    )
+    assert np.array_equal(found[0], wanted[0])
+    assert np.array_equal(found[1], wanted[1])

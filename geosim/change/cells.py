@@ -39,7 +39,11 @@ class CellSums:
         self.add_part(row_off, col_off, self.part(row_off, col_off, layers))
 
     def part(
-        self, row_off: int, col_off: int, layers: Iterable[NDArray[np.generic]]
+        self,
+        row_off: int,
+        col_off: int,
+        layers: Iterable[NDArray[np.generic]],
+        kind: type[np.generic] = np.float64,
     ) -> NDArray[Any]:
         """What a window adds to the cells that it touches.
 
@@ -48,14 +52,18 @@ class CellSums:
             col_off: the window's first column.
             layers: each (height, width), all of one shape; any number type.
 
+            kind: type that the sums of a window are taken in.
+
         Returns:
-            (layers, cell rows touched, cell columns touched).
+            (layers, cell rows touched, cell columns touched) of that type.
         """
-        kind = self.sums.dtype
+        if self.cell == 1:
+            return np.stack([values.astype(kind) for values in layers])
         sums = []
         for values in layers:
-            row_starts, _ = _starts(row_off, values.shape[0], self.cell)
-            col_starts, _ = _starts(col_off, values.shape[1], self.cell)
+            row_starts = _starts(row_off, values.shape[0], self.cell)
+            col_starts = _starts(col_off, values.shape[1], self.cell)
+            # rows first: whole rows are added at once, and few are left
             rows = np.add.reduceat(values, row_starts, axis=0, dtype=kind)
             sums.append(np.add.reduceat(rows, col_starts, axis=1))
         return np.stack(sums)
@@ -68,11 +76,11 @@ class CellSums:
         self.sums[:, *place] += part
 
 
-def _starts(offset: int, length: int, cell: int) -> tuple[NDArray[np.int64], int]:
-    """Where cells start within a window, and the index of the first cell."""
+def _starts(offset: int, length: int, cell: int) -> NDArray[np.int64]:
+    """Where cells start within a window."""
     first = offset // cell
     edges = np.arange(first, (offset + length - 1) // cell + 1) * cell - offset
-    return np.maximum(edges, 0), first
+    return np.maximum(edges, 0)
 
 
 def mean_where_any(

@@ -8,6 +8,7 @@ date 1, band by band, over a sample of the whole scene, never over a tile.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,6 +23,9 @@ Normalization = Literal["histogram", "linear", "none"]
 
 _KNOTS = 1024
 """Quantiles that describe a distribution of more values than this."""
+
+_WHOLE = {"uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
+"""Data types whose values are looked up in a table."""
 
 _STRETCH_PERCENT = (1.0, 99.0)
 """Date 1's percentiles that become 0 and 1, where the data are not 8 bit."""
@@ -41,6 +45,9 @@ class Radiometry:
     """(bands,): date 1's value that becomes 1."""
     mean: NDArray[np.float32]
     """(bands,): date 1's scaled mean; stands where there is no data."""
+    whole: tuple[int, int] | None = None
+    """Smallest and largest value, where the files hold whole numbers of few bits:
+    then a value is looked up."""
 
     def apply(
         self,
@@ -54,17 +61,45 @@ class Radiometry:
         nodata that one date has and the other lacks.
         """
         scaled = []
+        gaps = None if valid.all() else ~valid
         for date, matched in ((before, False), (after, True)):
             out = np.empty_like(date)
             for band in range(len(date)):
-                values = date[band]
-                if matched:
-                    values = self._match(values, band)
-                width = self.high[band] - self.low[band]
-                out[band] = np.clip((values - self.low[band]) / width, 0.0, 1.0)
-                out[band][~valid] = self.mean[band]
+                if self.whole is None:
+                    out[band] = self._scale(date[band], band, matched=matched)
+                else:
+                    table = self._tables[matched][band]
+                    places = (date[band] - np.float32(self.whole[0])).astype(np.intp)
+                    # without a check of its own, "take" would copy the output
+                    np.take(table, places, out=out[band], mode="clip")
+                if gaps is not None:
+                    out[band][gaps] = self.mean[band]
             scaled.append(out)
         return scaled[0], scaled[1]
+
+    @cached_property
+    def _tables(self) -> list[list[NDArray[np.float32]]]:
+        """Scaled value of each whole number; [date 2 or not][band]."""
+        assert self.whole is not None  # noqa: S101 - asked for then only
+        values = np.arange(self.whole[0], self.whole[1] + 1, dtype=np.float32)
+        return [
+            [
+                self._scale(values, band, matched=matched)
+                for band in range(len(self.low))
+            ]
+            for matched in (False, True)
+        ]
+
+    def _scale(
+        self, values: NDArray[np.float32], band: int, *, matched: bool
+    ) -> NDArray[np.float32]:
+        """One band of one date in 0..1."""
+        if matched:
+            values = self._match(values, band)
+        width = self.high[band] - self.low[band]
+        scaled: NDArray[np.float32]
+        scaled = np.clip((values - self.low[band]) / width, 0.0, 1.0)
+        return scaled
 
     def _match(self, values: NDArray[np.float32], band: int) -> NDArray[np.float32]:
         """Date 2's values as date 1 would show them."""
@@ -83,6 +118,7 @@ def fit(
     *,
     dtype: str,
     how: Normalization = "histogram",
+    whole: bool = False,
 ) -> Radiometry:
     """Fit on a sample of pixels that are valid on both dates.
 
@@ -94,6 +130,8 @@ def fit(
         how: "histogram" matches the whole distribution (Gonzalez & Woods, Digital
             Image Processing, 3.3.2), "linear" its median and interquartile range,
             "none" leaves date 2 as it is.
+        whole: True where all that is applied to later holds whole numbers of `dtype`,
+            as files do; it is then looked up in a table, to the same result.
     """
     knots = [_MATCHING[how](b, a) for b, a in zip(before, after, strict=True)]
     if dtype == "uint8":
@@ -109,6 +147,7 @@ def fit(
         low=low,
         high=high,
         mean=scaled.mean(axis=1, dtype=np.float64).astype(np.float32),
+        whole=_WHOLE.get(dtype) if whole else None,
     )
 
 

@@ -76,10 +76,12 @@ class WorkRaster:
         values = np.ascontiguousarray(values, self._dtype)
         with writing(self.path):
             if window.width == self._grid.width:
-                _write_all(self._file, values, self._place(window, band))
+                _write_all(self._file, _bytes(values), self._place(window, band))
                 return
-            for row, place in zip(values, self._rows(window, band), strict=True):
-                _write_all(self._file, row, place)
+            size = values[0].nbytes
+            data = _bytes(values)
+            for number, place in enumerate(self._rows(window, band)):
+                _write_all(self._file, data[number * size : (number + 1) * size], place)
 
     def read(self, window: Window, band: int) -> NDArray[Any]:
         """Read (height, width) values of one band, counted from 1."""
@@ -202,17 +204,21 @@ def _take_room(file: int, size: int) -> None:
         os.ftruncate(file, size)
 
 
-def _write_all(file: int, values: NDArray[Any], place: int) -> None:
-    """Write contiguous values at a byte."""
-    rest = values.reshape(-1).view(np.uint8).data
-    while rest:
-        done = os.pwrite(file, rest, place)
-        rest, place = rest[done:], place + done
+def _bytes(values: NDArray[Any]) -> memoryview:
+    """The bytes of contiguous values."""
+    return values.reshape(-1).view(np.uint8).data
+
+
+def _write_all(file: int, data: memoryview, place: int) -> None:
+    """Write bytes at a place of a file."""
+    while data:
+        done = os.pwrite(file, data, place)
+        data, place = data[done:], place + done
 
 
 def _read_all(file: int, values: NDArray[Any], place: int) -> None:
     """Fill contiguous values from a byte on."""
-    rest = values.reshape(-1).view(np.uint8).data
+    rest = _bytes(values)
     while rest:
         done = os.preadv(file, [rest], place)
         if not done:
