@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
-from geosim.cluster import Here, error_line, need, open_cluster, run_tasks
+from geosim.cluster import (
+    Here,
+    error_line,
+    local_workers,
+    need,
+    open_cluster,
+    run_tasks,
+)
 from geosim.delivery import FILES
 from geosim.errors import (
     GeosimError,
@@ -25,6 +31,7 @@ from geosim.pairs import ImagePair, read_pair_list
 from geosim.pipeline import default_folder, detect_change
 from geosim.raster.staging import check_folder, check_parent
 from geosim.siamese.weights import load_weights
+from geosim.spreading import whole_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,9 +39,6 @@ if TYPE_CHECKING:
     from geosim.cluster import Ended
     from geosim.progress import Progress
     from geosim.result import ChangeResult
-
-_MEMORY_SHARE = 0.8
-"""Part of the machine's memory that workers of this machine may take together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,17 +186,12 @@ def _job(pair: ImagePair, folder: Path, options: ChangeOptions) -> _Job:
         options,
         date_before=pair.date_before or options.date_before,
         date_after=pair.date_after or options.date_after,
-        grid=_absolute(options.grid),
-        weights=_absolute(options.weights),
+        grid=whole_name(options.grid),
+        weights=whole_name(options.weights),
         overwrite=options.overwrite or options.resume,
     )
-    pair = replace(pair, before=_absolute(pair.before), after=_absolute(pair.after))
+    pair = replace(pair, before=whole_name(pair.before), after=whole_name(pair.after))
     return _Job(pair=pair, folder=folder, options=own)
-
-
-def _absolute(name: str) -> str:
-    """A file here by its whole path; any other name as it is."""
-    return str(Path(name).absolute()) if Path(name).is_file() else name
 
 
 def _check_free(job: _Job) -> None:
@@ -253,8 +252,7 @@ def _ended(
     """Run the jobs; each comes back once."""
     if not jobs:
         return
-    workers = cluster.workers or default_workers(options, len(jobs))
-    threads = options.threads or max(1, options.thread_count // workers)
+    workers, threads = local_workers(cluster, options, len(jobs))
     try:
         with open_cluster(cluster, workers=workers, threads=threads) as client:
             yield from run_tasks(
@@ -269,17 +267,6 @@ def _ended(
         if cluster.local:  # workers of others may still be cleaning up
             for job in jobs:
                 remove_unfinished(job.folder)
-
-
-def default_workers(options: ChangeOptions, pairs: int) -> int:
-    """Processes on this machine: one per core as far as memory and pairs go."""
-    import psutil
-
-    room = psutil.virtual_memory().total * _MEMORY_SHARE / (options.memory * 1e6)
-    cores = replace(options, threads=None).thread_count
-    per_worker = options.threads or 1
-    workers: int = min(cores // per_worker, math.floor(room), pairs)
-    return max(1, workers)
 
 
 def compare(job: _Job, here: Here) -> ChangeResult:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import geosim
-from geosim.cli_batch import batch
+from geosim.cli_batch import WorkersOption, batch
 from geosim.cli_bench import bench
 from geosim.cli_options import with_change_options
 from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
-from geosim.options import ChangeOptions
+from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing
 
 if TYPE_CHECKING:
@@ -66,6 +66,16 @@ def change(  # noqa: PLR0913 - the options are the command
         ),
     ] = None,
     options: Callable[[], ChangeOptions],
+    workers: WorkersOption = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Score blocks on a running Dask cluster, or 'local': on workers of "
+            "this machine.",
+            metavar="ADDRESS|local",
+            show_default="in this process",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the run's record as JSON.")
     ] = False,
@@ -87,20 +97,31 @@ def change(  # noqa: PLR0913 - the options are the command
     if not debug:
         hush_libraries()
     with refusing(debug=debug):
-        result = _run(before, after, out, options(), quiet=quiet)
+        cluster = None
+        if workers is not None or scheduler is not None:
+            cluster = ClusterOptions(scheduler=scheduler, workers=workers)
+        result = _run(before, after, out, options(), cluster, quiet=quiet)
         _tell(result, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 def _run(
-    before: str, after: str, out: str | None, options: ChangeOptions, *, quiet: bool
+    before: str,
+    after: str,
+    out: str | None,
+    options: ChangeOptions,
+    cluster: ClusterOptions | None,
+    *,
+    quiet: bool,
 ) -> "ChangeResult":
     """Call the library with a progress bar on stderr."""
     from geosim.pipeline import detect_change
 
     if quiet or not sys.stderr.isatty():
-        return detect_change(before, after, out, options)
+        return detect_change(before, after, out, options, cluster=cluster)
     with progress_bar() as progress:
-        return detect_change(before, after, out, options, progress=progress)
+        return detect_change(
+            before, after, out, options, cluster=cluster, progress=progress
+        )
 
 
 def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) -> None:

@@ -15,8 +15,8 @@ import threading
 import time
 import uuid
 from collections import deque
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import geosim
@@ -25,13 +25,16 @@ from geosim.errors import ClusterError, GeosimError, MissingDependencyError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from geosim.options import ClusterOptions
+    from geosim.options import ChangeOptions, ClusterOptions
 
 PATIENCE_S = 120.0
 """How long to wait for a worker when there is none."""
 
 CONNECT_S = 10.0
 """How long to wait for a scheduler's answer."""
+
+_MEMORY_SHARE = 0.8
+"""Part of the machine's memory that workers of this machine may take together."""
 
 _LOOK_S = 0.25
 """How often to look for what has ended."""
@@ -47,6 +50,22 @@ class CancelledTaskError(Exception):
     """Nobody waits for this task any more."""
 
 
+@dataclass(kw_only=True)
+class Shared:
+    """What all tasks of a run share on a worker, lost workers' successors included."""
+
+    value: Any
+    """As it was sent."""
+    opened: Any = None
+    """What the first task made of it, for those that follow."""
+    closing: ExitStack = field(default_factory=ExitStack)
+    """Closed with the run."""
+
+
+_SHARED: dict[str, Shared] = {}
+"""On a worker: by run."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Here:
     """What a task knows of the worker that it runs on."""
@@ -55,6 +74,8 @@ class Here:
     """Threads of the worker, all for the task."""
     attempt: int
     """1 at first, one more after each failure or loss."""
+    shared: Shared | None
+    """What all tasks of a run share; None where they share nothing."""
     tell: Callable[[float], None]
     """Takes the share that is done, 0..1; raises where nobody waits any more."""
 
@@ -171,6 +192,61 @@ def _local_manners() -> Any:  # noqa: ANN401 - a class of distributed
     return Manners()
 
 
+def _sharing(run: str, value: Any) -> Any:  # noqa: ANN401 - a class of distributed
+    """A plugin that brings a value to every worker, and takes it back at the end."""
+    from distributed import WorkerPlugin
+
+    class Sharing(WorkerPlugin):
+        """Keeps the value while the run goes on."""
+
+        name = run
+
+        def setup(self, worker: object) -> None:
+            del worker
+            share(run, value)
+
+        def teardown(self, worker: object) -> None:
+            del worker
+            unshare(run)
+
+    return Sharing()
+
+
+def share(run: str, value: Any) -> None:  # noqa: ANN401
+    """Keep a value for the tasks of a run, on the worker that calls."""
+    _SHARED[run] = Shared(value=value)
+
+
+def unshare(run: str) -> None:
+    """Drop it and close what was made of it."""
+    held = _SHARED.pop(run, None)
+    if held is not None:
+        held.closing.close()
+
+
+def local_workers(
+    cluster: ClusterOptions, options: ChangeOptions, most: int
+) -> tuple[int, int]:
+    """Processes on this machine and threads of each.
+
+    One per core as far as memory goes, unless the options say otherwise; together they
+    have no more threads than there are cores.
+
+    Args:
+        cluster: may name the number of processes.
+        options: memory and threads of each.
+        most: more would have nothing to do.
+    """
+    need("psutil")
+    import psutil
+
+    cores = replace(options, threads=None).thread_count
+    room = psutil.virtual_memory().total * _MEMORY_SHARE / (options.memory * 1e6)
+    workers = min(cores // (options.threads or 1), int(room), most)
+    workers = cluster.workers or max(1, workers)
+    return workers, options.threads or max(1, cores // workers)
+
+
 @contextmanager
 def _script_not_run_again() -> Iterator[None]:
     """Keep new processes from running the user's script, of which they need nothing.
@@ -244,6 +320,7 @@ def run_tasks(  # noqa: PLR0913 - one call, all of it by name
     retries: int,
     hopeless: Callable[[Exception], bool],
     tick: Callable[[float], None] = lambda _: None,
+    shared: Any = None,  # noqa: ANN401
     depth: int = 1,
     lead: int | None = None,
 ) -> Iterator[Ended]:
@@ -258,19 +335,20 @@ def run_tasks(  # noqa: PLR0913 - one call, all of it by name
         hopeless: True for an error that would come again.
         tick: called a few times a second with the sum of the shares that are done of
             the items that run.
+        shared: sent once to every worker, also to those that come later.
         depth: items that a worker holds, of which it computes one.
-        lead: how far ahead of the first item that has not ended others may begin; None:
-            as far as there are workers. It bounds what the caller has to keep.
+        lead: how many items per worker may begin ahead of the first one that has not
+            ended; None: any number. It bounds what the caller has to keep.
 
     Yields:
         Each item once, in the order in which they end.
     """
-    tasks = _Tasks(client=client, function=function, items=items)
+    tasks = _Tasks(client=client, function=function, items=items, shared=shared)
     lonely = time.monotonic()
     try:
         while tasks.waiting or tasks.running:
             room = _workers(client)
-            tasks.hand_out(room * depth, lead)
+            tasks.hand_out(room * depth, None if lead is None else lead * room)
             for future, number, attempt in tasks.ended():
                 error = _error_of(future)
                 if error is None:
@@ -295,6 +373,7 @@ class _Tasks:
     client: Any
     function: Callable[[Any, Here], Any]
     items: Sequence[Any]
+    shared: Any = None
     topic: str = field(default_factory=lambda: f"geosim-{uuid.uuid4().hex}")
     waiting: deque[tuple[int, int]] = field(default_factory=deque)
     """Number and attempt."""
@@ -306,6 +385,8 @@ class _Tasks:
     def __post_init__(self) -> None:
         self.waiting.extend((number, 1) for number in range(len(self.items)))
         self.client.subscribe_topic(self.topic, self._hear)
+        if self.shared is not None:
+            self.client.register_plugin(_sharing(self.topic, self.shared))
 
     def _hear(self, event: tuple[float, tuple[int, float]]) -> None:
         number, share = event[1]
@@ -370,6 +451,8 @@ class _Tasks:
         """Drop what runs and hear no more."""
         self.drop()
         self.client.unsubscribe_topic(self.topic)
+        if self.shared is not None:
+            self.client.unregister_worker_plugin(self.topic)
 
 
 def _workers(client: Any) -> int:  # noqa: ANN401
@@ -423,7 +506,13 @@ def _task(
     with _ONE_AT_A_TIME:
         threads = worker.state.nthreads
         try:
-            return function(item, Here(threads=threads, attempt=attempt, tell=tell))
+            here = Here(
+                threads=threads,
+                attempt=attempt,
+                shared=_SHARED.get(topic),
+                tell=tell,
+            )
+            return function(item, here)
         except CancelledTaskError:
             raise
         except Exception as error:  # noqa: BLE001 - told to whoever waits

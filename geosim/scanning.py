@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.change.cells import CellSums
+    from geosim.gathering import BlockSums
     from geosim.journal import Journal
     from geosim.raster.radiometry import Radiometry
     from geosim.raster.scene import Scene
     from geosim.raster.writer import WorkRaster
     from geosim.scoring import BlockScores, Scorer
+
+    Spread = Callable[[Iterable[Window]], Iterator[tuple[Window, BlockSums]]]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -107,6 +110,7 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
     layers: WorkRaster,
     journal: Journal,
     progress: Callable[[int], None],
+    spread: Spread | None = None,
 ) -> Scan:
     """Run the first pass, or go on with it.
 
@@ -120,8 +124,50 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
         layers: takes the method's bands and `ssim`; its first band is left alone.
         journal: knows the blocks that are finished, takes the others.
         progress: called with the number of pixels done since the last call.
+        spread: has blocks scored elsewhere and their pixels written; yields window and
+            sums in the order of the windows. None: all is done here.
     """
     gather = Gatherer.of(scene.grid, tile_size, scorer, scores, layers)
+    windows = blocks(scene.grid, *sides)
+    # `windows` comes second: zip takes from it only what the journal holds
+    for sums, window in zip(journal.entries(), windows, strict=False):
+        gather.add(window, sums)
+        progress(window.width * window.height)
+    done: Iterator[tuple[Window, BlockSums]]
+    if spread is None:
+        read, compare = block_steps(scene, radiometry, scorer, sides)
+        done = (
+            (block.window, gather.write(block, found))
+            for block, found in ahead(compare, ahead(read, windows))
+        )
+    else:
+        done = spread(windows)
+    for window, sums in done:
+        gather.add(window, sums)
+        journal.add(sums)
+        progress(window.width * window.height)
+    journal.sync()
+    return Scan(
+        histogram=gather.histogram,
+        tiles=gather.tiles,
+        similarity=gather.embeddings.finish() if gather.embeddings else None,
+        preview=gather.preview,
+    )
+
+
+def block_steps(
+    scene: Scene, radiometry: Radiometry, scorer: Scorer, sides: tuple[int, int]
+) -> tuple[
+    Callable[[Window], Block], Callable[[Block], tuple[Block, BlockScores | None]]
+]:
+    """The two steps of a block: reading it, comparing its dates.
+
+    Args:
+        scene: the open pair.
+        radiometry: its fitted normalisation.
+        scorer: the method.
+        sides: width and height of a block in pixels.
+    """
     width, height = sides
 
     def read(window: Window) -> Block:
@@ -134,23 +180,7 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
             return block, None
         return block, scorer.score(block.before, block.after, block.valid)
 
-    windows = blocks(scene.grid, width, height)
-    # `windows` comes second: zip takes from it only what the journal holds
-    for sums, window in zip(journal.entries(), windows, strict=False):
-        gather.add(window, sums)
-        progress(window.width * window.height)
-    for block, found in ahead(compare, ahead(read, windows)):
-        sums = gather.write(block, found)
-        gather.add(block.window, sums)
-        journal.add(sums)
-        progress(block.window.width * block.window.height)
-    journal.sync()
-    return Scan(
-        histogram=gather.histogram,
-        tiles=gather.tiles,
-        similarity=gather.embeddings.finish() if gather.embeddings else None,
-        preview=gather.preview,
-    )
+    return read, compare
 
 
 def read_block(

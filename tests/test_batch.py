@@ -18,7 +18,8 @@ import rasterio
 from rasters import drawn_pair, listing, read, texture, write, write_pair
 
 from geosim import ChangeOptions, ClusterOptions, ImagePair, detect_change
-from geosim.batch import default_workers, detect_changes
+from geosim.batch import detect_changes
+from geosim.cluster import local_workers
 from geosim.errors import (
     ClusterError,
     OptionError,
@@ -281,11 +282,14 @@ def test_no_scheduler_there(tmp_path, monkeypatch):
 
 def test_workers_of_this_machine():
     cores = len(os.sched_getaffinity(0))
-    small = ChangeOptions(memory=500)
-    assert default_workers(small, 1) == 1
-    assert default_workers(ChangeOptions(memory=10**9), 1000) == 1
-    assert default_workers(small, 1000) <= cores
-    assert default_workers(ChangeOptions(memory=500, threads=cores), 1000) == 1
+    alone, small = ClusterOptions(), ChangeOptions(memory=500)
+    assert local_workers(alone, small, 1) == (1, cores)
+    assert local_workers(alone, ChangeOptions(memory=10**9), 1000) == (1, cores)
+    workers, threads = local_workers(alone, small, 1000)
+    assert workers * threads <= cores
+    whole = ChangeOptions(memory=500, threads=cores)
+    assert local_workers(alone, whole, 1000) == (1, cores)
+    assert local_workers(ClusterOptions(workers=2 * cores), small, 9) == (2 * cores, 1)
 
 
 def test_change_does_not_import_dask(root, tmp_path):
