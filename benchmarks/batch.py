@@ -2,10 +2,10 @@
 
     python -m benchmarks.batch --pairs 8 --size 1024 --rounds 3
 
-Draws a pair in a temporary folder and compares it several times, by turns with one and
-with two workers of one thread each. Prints seconds of each run (cluster start included),
-the load of the machine before it, and the ratio of the medians. Other programs that
-compute at the same time make the figures worthless.
+Draws a pair in a temporary folder and compares it several times, by turns with one
+and with two workers of one thread each. Prints seconds of each run (cluster start
+included), the load of the machine before it, and the ratio of the medians. Other
+programs that compute at the same time make the figures worthless.
 """
 
 import argparse
