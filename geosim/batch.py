@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -146,10 +147,11 @@ def _folders(pairs: Sequence[ImagePair], home: Path) -> list[Path]:
         PairListError: two pairs name one folder.
     """
     short = [default_folder(pair.before, pair.after).name for pair in pairs]
+    count = Counter(
+        name for pair, name in zip(pairs, short, strict=True) if pair.out is None
+    )
     names = [
-        _longer(pair, name)
-        if pair.out is None and _namesakes(pairs, short, name) > 1
-        else name
+        _longer(pair, name) if count[name] > 1 else name
         for pair, name in zip(pairs, short, strict=True)
     ]
     folders = [
@@ -166,13 +168,6 @@ def _folders(pairs: Sequence[ImagePair], home: Path) -> list[Path]:
                 "'out'"
             )
     return folders
-
-
-def _namesakes(pairs: Sequence[ImagePair], short: Sequence[str], name: str) -> int:
-    """Pairs without a folder of their own that share a name."""
-    return sum(
-        one == name and pair.out is None for pair, one in zip(pairs, short, strict=True)
-    )
 
 
 def _longer(pair: ImagePair, name: str) -> str:

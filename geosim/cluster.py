@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -419,7 +420,7 @@ class _Tasks:
         if not self.running:
             time.sleep(_LOOK_S)
         else:
-            with suppress(TimeoutError), self.client.as_current():
+            with suppress(TimeoutError, CancelledError), self.client.as_current():
                 wait(list(self.running), timeout=_LOOK_S, return_when="FIRST_COMPLETED")
         ended = [future for future in self.running if future.done()]
         return [(future, *self.running.pop(future)) for future in ended]
@@ -441,15 +442,23 @@ class _Tasks:
             for number, attempt in left
         ]
 
+    @property
+    def _connected(self) -> bool:
+        """Whether the scheduler hears what the client says."""
+        return bool(self.client.status == "running")
+
     def drop(self) -> None:
         """Nobody waits any more for what runs."""
-        for future in self.running:
-            future.cancel()
+        if self._connected:
+            for future in self.running:
+                future.cancel()
         self.running.clear()
 
     def close(self) -> None:
         """Drop what runs and hear no more."""
         self.drop()
+        if not self._connected:
+            return
         self.client.unsubscribe_topic(self.topic)
         if self.shared is not None:
             self.client.unregister_worker_plugin(self.topic)

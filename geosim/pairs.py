@@ -140,7 +140,7 @@ def _dates(
                 f"'{path}' row {row}: has both 'dates' and 'date_before' or "
                 "'date_after'; leave one of them empty"
             )
-        dates = [*_BETWEEN_DATES.split(values["dates"])]
+        dates = [date or None for date in _BETWEEN_DATES.split(values["dates"])]
     if len(dates) != 2 or not all(date is None or is_date(date) for date in dates):  # noqa: PLR2004
         found = values.get("dates") or ", ".join(date or "" for date in dates)
         raise PairListError(
@@ -158,4 +158,4 @@ def located(name: str, folder: Path) -> str:
     """
     if _GDAL_NAME.match(name):
         return name
-    return str(folder / name)
+    return str(folder / Path(name).expanduser())

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
@@ -19,9 +20,10 @@ from rasters import drawn_pair, listing, read, texture, write, write_pair
 
 from geosim import ChangeOptions, ClusterOptions, ImagePair, detect_change
 from geosim.batch import detect_changes
-from geosim.cluster import local_workers
+from geosim.cluster import local_workers, need
 from geosim.errors import (
     ClusterError,
+    MissingDependencyError,
     OptionError,
     OutputError,
     PairListError,
@@ -385,10 +387,10 @@ def test_interrupted(root, tmp_path, number):
     assert "skipped     1" in stdout
 
 
-@pytest.fixture
-def scheduler(tmp_path):
-    """Address of a scheduler with two workers of two threads, one address each."""
-    address = tmp_path / "scheduler.json"
+@contextmanager
+def running_scheduler(folder, workers):
+    """A scheduler with workers of two threads: (its process, its address)."""
+    address = folder / "scheduler.json"
     common = [sys.executable, "-m", "dask"]
     where = ["--scheduler-file", str(address)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -397,26 +399,56 @@ def scheduler(tmp_path):
     ) as chief:
         wait_for(address.exists)
         with subprocess.Popen(
-            [*common, "worker", "--nworkers", "2", "--nthreads", "2", *where],
-            cwd=tmp_path,
+            [*common, "worker", "--nworkers", str(workers), "--nthreads", "2", *where],
+            cwd=folder,
             **quiet,
-        ) as workers:
-            yield wait_for(lambda: json.loads(address.read_text()).get("address"))
-            workers.terminate()
+        ) as crew:
+            yield chief, wait_for(lambda: json.loads(address.read_text())["address"])
+            crew.terminate()
         chief.terminate()
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_runs_already(root, tmp_path, scheduler):
+def test_a_scheduler_that_runs_already(root, tmp_path):
     pairs = sites(tmp_path, 3)
-    code, stdout, stderr = call(
-        root, pairs, *CVA, "--scheduler", scheduler, "--json", folder=tmp_path
-    )
+    with running_scheduler(tmp_path, workers=2) as (_, address):
+        code, stdout, stderr = call(
+            root, pairs, *CVA, "--scheduler", address, "--json", folder=tmp_path
+        )
     assert code == 0, stderr
     told = json.loads(stdout)
     assert [one["status"] for one in told] == ["done"] * 3
     assert [Path(one["folder"]).is_dir() for one in told] == [True] * 3
     assert {one["record"]["options"]["threads"] for one in told} == {2}
+
+
+def test_the_extra_is_missing():
+    with pytest.raises(MissingDependencyError, match=r"pip install 'geosim\[batch\]'"):
+        need("geosim_no_such_module")
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away(root, tmp_path):
+    sites(tmp_path, 2, side=2000)
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import sys; sys.path.insert(0, {str(root)!r})\n"
+        "from geosim import ChangeOptions, ClusterOptions, cluster, detect_changes\n"
+        "cluster.PATIENCE_S = 3.0\n"
+        "found = detect_changes('pairs.csv', 'out', ChangeOptions(method='cva'),\n"
+        "    ClusterOptions(scheduler=sys.argv[1]))\n"
+        "print(*(one.error for one in found), sep='\\n')\n"
+    )
+    with running_scheduler(tmp_path, workers=1) as (chief, address):
+        command = [sys.executable, str(script), address]
+        with subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        ) as process:
+            wait_for(lambda: hidden(tmp_path))
+            chief.kill()
+            stdout, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert stdout.count("no worker is left") == 2
 
 
 @pytest.mark.slow

@@ -36,6 +36,11 @@ def test_names_that_gdal_opens_stay(tmp_path, name):
     assert located(name, tmp_path) == name
 
 
+def test_a_path_from_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert located("~/a.tif", tmp_path) == "/home/me/a.tif"
+
+
 def test_a_relative_path_with_a_colon_further_on(tmp_path):
     assert located("12:30/a.tif", tmp_path) == str(tmp_path / "12:30/a.tif")
 
@@ -49,6 +54,7 @@ def test_a_relative_path_with_a_colon_further_on(tmp_path):
         ("dates", "1990-05/2020-09", ("1990-05", "2020-09")),
         ("dates", "1990..2020", ("1990", "2020")),
         ("dates", '"1990, 2020"', ("1990", "2020")),
+        ("dates", "/2020", (None, "2020")),
         ("dates", "1990 2020", ("1990", "2020")),
         ("dates,date_before,date_after", ",,", (None, None)),
     ],
