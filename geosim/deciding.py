@@ -23,6 +23,7 @@ from geosim.change.scores import (
 )
 from geosim.change.threshold import Threshold, choose_threshold
 from geosim.change.vectorize import Outlines
+from geosim.overlapping import ahead
 from geosim.raster.grid import Grid, Window, strips
 
 if TYPE_CHECKING:
@@ -119,12 +120,12 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     preview = CellSums(grid.width, grid.height, preview_cell, 3)
     outlines = Outlines()
     for window, levels, kept in _kept(grid, rasters, objects, threshold):
-        valid = levels != UNIT_NODATA
-        decision = np.where(valid, (kept > 0) * CHANGED, NODATA).astype(np.uint8)
+        valid, changed = levels != UNIT_NODATA, kept > 0
+        decision = np.where(valid, changed * np.uint8(CHANGED), np.uint8(NODATA))
         change.write(decision, window, 1)
         outlines.add(kept, window.row_off)
-        tiles.add(window.row_off, 0, (kept > 0)[None])
-        preview.add(window.row_off, 0, (valid, levels * valid, kept > 0))
+        tiles.add(window.row_off, 0, changed[None])
+        preview.add(window.row_off, 0, (valid, levels * valid, changed))
         progress(window.width * window.height)
     return Decision(
         threshold=threshold,
@@ -151,10 +152,14 @@ def _find(
     row_areas = grid.row_areas()
     histogram = np.zeros(UNIT_NODATA + 1, np.int64)
     valid_m2 = 0.0
-    for window in strips(grid, STRIP_ROWS):
+
+    def read(window: Window) -> tuple[Window, NDArray[np.uint8], NDArray[np.int64]]:
         levels = level_of[rasters.scores.read(window, 1)]
         rasters.layers.write(levels, window, 1)
-        histogram += np.bincount(levels.ravel(), minlength=UNIT_NODATA + 1)
+        return window, levels, np.bincount(levels.ravel(), minlength=UNIT_NODATA + 1)
+
+    for window, levels, counts in ahead(read, strips(grid, STRIP_ROWS)):
+        histogram += counts
         areas = row_areas[window.row_off : window.row_end]
         valid_m2 += float(((levels != UNIT_NODATA).sum(axis=1) * areas).sum())
         finder.add(_changed(levels, threshold), levels, areas)
@@ -166,9 +171,15 @@ def _kept(
     grid: Grid, rasters: _Rasters, objects: Objects, threshold: Threshold
 ) -> Iterator[tuple[Window, NDArray[np.uint8], NDArray[np.int32]]]:
     """The second run: each strip's probability levels and numbers of kept objects."""
-    for number, window in enumerate(strips(grid, STRIP_ROWS)):
+
+    def read(
+        strip: tuple[int, Window],
+    ) -> tuple[Window, NDArray[np.uint8], NDArray[np.int32]]:
+        number, window = strip
         levels = rasters.layers.read(window, 1)
-        yield window, levels, objects.numbers(number, _changed(levels, threshold))
+        return window, levels, objects.numbers(number, _changed(levels, threshold))
+
+    return ahead(read, enumerate(strips(grid, STRIP_ROWS)))
 
 
 def _changed(levels: NDArray[np.uint8], threshold: Threshold) -> NDArray[np.bool_]:

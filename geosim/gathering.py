@@ -16,6 +16,7 @@ from geosim.change import ssim
 from geosim.change.cells import CellSums
 from geosim.change.scores import (
     HISTOGRAM_BINS,
+    SCORE_NODATA,
     UNIT_NODATA,
     score_histogram,
     unit_levels,
@@ -102,13 +103,10 @@ class Gatherer:
             embeddings=TileEmbeddings(grid, tile_size, weights) if weights else None,
         )
 
-    def write(self, block: Block, found: BlockScores | None) -> BlockSums:
-        """Write the pixels of a block and find what it adds; None: nothing is valid."""
+    def write(self, block: Block, found: BlockScores) -> BlockSums:
+        """Write the pixels of a block and find what it adds."""
         window, inner = block.window, block.inner
         valid = block.valid[inner]
-        if found is None:
-            self._write_nothing(window)
-            return {}
         levels = self.scorer.scale.levels(found.score[inner], valid)
         self.scores.write(levels, window, 1)
         similarity = _ssim_inside(block)
@@ -156,17 +154,18 @@ class Gatherer:
         sums = self.preview.part(*place, chain([valid], seen), np.float32)
         sums[1:] *= _PREVIEW_LEVELS
         largest = _PREVIEW_LEVELS * self.preview.cell**2
-        return np.rint(sums).astype(np.min_scalar_type(largest))
+        levels: NDArray[Any] = np.rint(sums).astype(np.min_scalar_type(largest))
+        return levels
 
-    def _write_nothing(self, window: Window) -> None:
-        """A block without data: the probability's band is written later anyway."""
+    def write_nothing(self, window: Window) -> BlockSums:
+        """Write a block without data; it adds nothing."""
         shape = window.height, window.width
-        nothing = np.zeros(shape, np.bool_)
-        levels = self.scorer.scale.levels(nothing.astype(np.float32), nothing)
-        self.scores.write(levels, window, 1)
+        self.scores.write(np.full(shape, SCORE_NODATA, np.uint16), window, 1)
         empty = np.full(shape, UNIT_NODATA, np.uint8)
+        # the first band, the probability, is written later anyway
         for band in range(2, len(self.layers.layout.bands) + 1):
             self.layers.write(empty, window, band)
+        return {}
 
 
 def preview_cell(grid: Grid) -> int:

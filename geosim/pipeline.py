@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -289,21 +290,23 @@ def _deliver(
     options, grid = found.options, found.scene.grid
     creation = dict(options.creation_options)
     tiles = delivery.tile_layers(found)
-    with clock.stage("writing", 4) as tick:
-        rasters["difference"].to_cog(staging / "difference.tif", creation)
-        tick(1)
-        rasters["change"].to_cog(staging / "change.tif", creation)
-        tick(1)
-        delivery.write_tiles(
-            staging / "tiles.tif",
-            tiles,
-            grid.coarser(found.tile_size),
-            options,
-            file_tags(options),
+    with clock.stage("writing", 4) as tick, ThreadPoolExecutor(2) as pool:
+        cogs = [
+            pool.submit(rasters[name].to_cog, staging / f"{name}.tif", creation)
+            for name in ("difference", "change")
+        ]
+        cogs.append(
+            pool.submit(
+                delivery.write_tiles,
+                staging / "tiles.tif",
+                tiles,
+                grid.coarser(found.tile_size),
+                options,
+                file_tags(options),
+            )
         )
         delivery.write_styles(staging)
         polygons = delivery.write_vectors(staging, found)
-        tick(1)
         record = delivery.run_record(
             found,
             name=folder.name or "change",
@@ -312,13 +315,17 @@ def _deliver(
             notes=_notes(found),
         )
         write_report(staging, found, record, polygons)
+        tick(1)
+        for cog in cogs:
+            cog.result()
+            tick(0.8)
         bands = {
             "tiles.tif": tuple(tiles),
             "difference.tif": rasters["difference"].layout.bands,
             "change.tif": rasters["change"].layout.bands,
         }
         delivery.write_run(staging, folder, record, bands)
-        tick(1)
+        tick(0.6)
     return record
 
 

@@ -7,14 +7,13 @@ sums per tile, the scene's histogram of scores and a small picture of both dates
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geosim.gathering import Gatherer
+from geosim.overlapping import ahead
 from geosim.raster.grid import Grid, Window, blocks, even_size
 from geosim.siamese.architecture import STRIDE
 
@@ -27,14 +26,12 @@ if TYPE_CHECKING:
     from geosim.gathering import BlockSums
     from geosim.journal import Journal
     from geosim.raster.radiometry import Radiometry
-    from geosim.raster.scene import Scene
+    from geosim.raster.scene import Pair, Scene
     from geosim.raster.writer import WorkRaster
     from geosim.scoring import BlockScores, Scorer
 
+    Scored = tuple[Window, "Block | None", BlockScores | None]
     Spread = Callable[[Iterable[Window]], Iterator[tuple[Window, BlockSums]]]
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,24 +68,6 @@ class Scan:
     preview: CellSums
     """Per preview pixel: valid pixels, red, green, blue of date 1, of date 2, each
     pixel as 0..255."""
-
-
-def ahead(
-    function: Callable[[_In], _Out], items: Iterable[_In], depth: int = 1
-) -> Iterator[_Out]:
-    """`map` that works up to `depth` items ahead in a thread of its own, in order."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting: deque[Future[_Out]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > depth:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def block_sides(grid: Grid, largest: int) -> tuple[int, int]:
@@ -137,8 +116,8 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
     if spread is None:
         read, compare = block_steps(scene, radiometry, scorer, sides)
         done = (
-            (block.window, gather.write(block, found))
-            for block, found in ahead(compare, ahead(read, windows))
+            (scored[0], write_block(gather, scored))
+            for scored in ahead(compare, ahead(read, windows))
         )
     else:
         done = spread(windows)
@@ -158,9 +137,12 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
 def block_steps(
     scene: Scene, radiometry: Radiometry, scorer: Scorer, sides: tuple[int, int]
 ) -> tuple[
-    Callable[[Window], Block], Callable[[Block], tuple[Block, BlockScores | None]]
+    Callable[[Window], tuple[Window, Block | None]],
+    Callable[[tuple[Window, Block | None]], Scored],
 ]:
     """The two steps of a block: reading it, comparing its dates.
+
+    None stands for a block in which nothing is valid.
 
     Args:
         scene: the open pair.
@@ -170,17 +152,28 @@ def block_steps(
     """
     width, height = sides
 
-    def read(window: Window) -> Block:
+    def read(window: Window) -> tuple[Window, Block | None]:
         # one shape for all: the engine keeps its buffers and plans for each it sees
         whole = Window(window.col_off, window.row_off, width, height)
-        return read_block(scene, radiometry, window, whole.grown(scorer.margin, STRIDE))
+        outer = whole.grown(scorer.margin, STRIDE)
+        pair = scene.read_around(window, outer)
+        return window, block_of(pair, radiometry, window, outer) if pair else None
 
-    def compare(block: Block) -> tuple[Block, BlockScores | None]:
-        if not block.valid[block.inner].any():
-            return block, None
-        return block, scorer.score(block.before, block.after, block.valid)
+    def compare(item: tuple[Window, Block | None]) -> Scored:
+        window, block = item
+        if block is None:
+            return window, None, None
+        return window, block, scorer.score(block.before, block.after, block.valid)
 
     return read, compare
+
+
+def write_block(gather: Gatherer, scored: Scored) -> BlockSums:
+    """Write what `block_steps` made of a block; what it adds comes back."""
+    window, block, found = scored
+    if block is None or found is None:
+        return gather.write_nothing(window)
+    return gather.write(block, found)
 
 
 def read_block(
@@ -194,7 +187,13 @@ def read_block(
         window: the block.
         outer: the block with its margin; may stick out of the grid.
     """
-    pair = scene.read(outer)
+    return block_of(scene.read(outer), radiometry, window, outer)
+
+
+def block_of(
+    pair: Pair, radiometry: Radiometry, window: Window, outer: Window
+) -> Block:
+    """Normalise what was read of a block, see `read_block`."""
     before, after = radiometry.apply(pair.before, pair.after, pair.valid)
     held = pair.window
     pad = (
@@ -204,7 +203,16 @@ def read_block(
     return Block(
         window=window,
         outer=outer,
-        before=np.pad(before, ((0, 0), *pad), mode="symmetric"),
-        after=np.pad(after, ((0, 0), *pad), mode="symmetric"),
+        before=_mirrored(before, pad),
+        after=_mirrored(after, pad),
         valid=np.pad(pair.valid, pad, constant_values=False),
     )
+
+
+def _mirrored(
+    date: NDArray[np.float32], pad: tuple[tuple[int, int], tuple[int, int]]
+) -> NDArray[np.float32]:
+    """A date with rows and columns around it; itself where there are none to add."""
+    if not np.any(pad):
+        return date
+    return np.pad(date, ((0, 0), *pad), mode="symmetric")

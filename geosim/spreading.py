@@ -18,7 +18,7 @@ from geosim.errors import GeosimError
 from geosim.gathering import Gatherer
 from geosim.raster.scene import open_scene
 from geosim.raster.writer import GDAL_CACHE_MB
-from geosim.scanning import block_steps
+from geosim.scanning import block_steps, write_block
 from geosim.scoring import METHODS
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from geosim.raster.grid import Window
     from geosim.raster.writer import Layout, WorkRaster
     from geosim.sampling import Sample
-    from geosim.scanning import Block, Spread
-    from geosim.scoring import BlockScores
+    from geosim.scanning import Scored, Spread
 
 _DEPTH = 2
 """Blocks that a worker holds: while one is scored the one before travels."""
@@ -92,8 +91,7 @@ class ScoredBlock:
 class _Opened:
     """A scene that a worker has opened, for all blocks that it gets."""
 
-    read: Callable[[Window], Block]
-    compare: Callable[[Block], tuple[Block, BlockScores | None]]
+    score: Callable[[Window], Scored]
     gather: Gatherer
     scores: HeldPixels
     layers: HeldPixels
@@ -174,8 +172,7 @@ def score_block(window: Window, here: Here) -> ScoredBlock:
         if shared.opened is None:
             shared.opened = _open(setup, here.threads, shared.closing)
         opened: _Opened = shared.opened
-        block, found = opened.compare(opened.read(window))
-        sums = opened.gather.write(block, found)
+        sums = write_block(opened.gather, opened.score(window))
     return ScoredBlock(
         scores=opened.scores.taken(), layers=opened.layers.taken(), sums=sums
     )
@@ -202,8 +199,7 @@ def _open(setup: ScanSetup, threads: int, closing: ExitStack) -> _Opened:
     read, compare = block_steps(scene, sample.radiometry, scorer, setup.sides)
     scores, layers = HeldPixels(layout=setup.scores), HeldPixels(layout=setup.layers)
     return _Opened(
-        read=read,
-        compare=compare,
+        score=lambda window: compare(read(window)),
         gather=Gatherer.of(scene.grid, setup.tile_size, scorer, scores, layers),
         scores=scores,
         layers=layers,

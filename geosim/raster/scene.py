@@ -100,6 +100,27 @@ class Scene:
             window=window,
         )
 
+    def read_around(self, window: Window, outer: Window) -> Pair | None:
+        """Read `outer` where anything is valid in `window`, else None and no further.
+
+        Args:
+            window: a window of the grid.
+            outer: the same with a margin; may stick out of the grid.
+
+        Raises:
+            RasterReadError: a file is damaged or went away.
+        """
+        outer = outer.clipped(self.grid.width, self.grid.height)
+        inside = window.slices_in(outer)
+        before, valid = self._before.read(outer)
+        if not valid[inside].any():
+            return None
+        after, valid_after = self._after.read(outer)
+        valid &= valid_after
+        if not valid[inside].any():
+            return None
+        return Pair(before=before, after=after, valid=valid, window=outer)
+
     def correct_shift(self, d_row: float, d_col: float) -> None:
         """From now on read date 2 moved so that the content meets date 1's.
 

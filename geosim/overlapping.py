@@ -1,0 +1,31 @@
+"""Work in other threads while this one goes on."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+def ahead(
+    function: Callable[[_In], _Out], items: Iterable[_In], depth: int = 1
+) -> Iterator[_Out]:
+    """`map` that works up to `depth` items ahead in a thread of its own, in order."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting: deque[Future[_Out]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > depth:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
