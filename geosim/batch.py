@@ -9,14 +9,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
-from geosim.cluster import (
-    Here,
-    error_line,
-    local_workers,
-    need,
-    open_cluster,
-    run_tasks,
-)
+from geosim.cluster import local_workers, need, open_cluster
 from geosim.delivery import FILES
 from geosim.errors import (
     GeosimError,
@@ -33,13 +26,14 @@ from geosim.pipeline import default_folder, detect_change
 from geosim.raster.staging import check_folder, check_parent
 from geosim.siamese.weights import load_weights
 from geosim.spreading import whole_name
+from geosim.tasks import Here, error_line, run_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from geosim.cluster import Ended
     from geosim.progress import Progress
     from geosim.result import ChangeResult
+    from geosim.tasks import Ended
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import rasterio
 
-from geosim.cluster import local_workers, open_cluster, run_tasks
+from geosim.cluster import local_workers, open_cluster
 from geosim.errors import GeosimError
 from geosim.gathering import Gatherer
 from geosim.raster.scene import open_scene
 from geosim.raster.writer import GDAL_CACHE_MB
 from geosim.scanning import block_steps, write_block
 from geosim.scoring import METHODS
+from geosim.tasks import run_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.cluster import Here
     from geosim.gathering import BlockSums
     from geosim.options import ChangeOptions, ClusterOptions
     from geosim.raster.grid import Window
     from geosim.raster.writer import Layout, WorkRaster
     from geosim.sampling import Sample
     from geosim.scanning import Scored, Spread
+    from geosim.tasks import Here
 
 _DEPTH = 2
 """Blocks that a worker holds: while one is scored the one before travels."""
