@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from geosim.batch import detect_changes
+    from geosim.batch_summary import PairOutcome
     from geosim.errors import GeosimError
+    from geosim.finished import open_result
     from geosim.model_files import TrainResult
-    from geosim.options import ChangeOptions, MinArea, TrainOptions
+    from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
+    from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
     from geosim.result import ChangeResult
     from geosim.siamese.network import create_siamese_model
@@ -18,25 +22,37 @@ if TYPE_CHECKING:
 __all__ = [
     "ChangeOptions",
     "ChangeResult",
+    "ClusterOptions",
     "GeosimError",
+    "ImagePair",
     "MinArea",
+    "PairOutcome",
     "TrainOptions",
     "TrainResult",
     "__version__",
     "create_siamese_model",
     "detect_change",
+    "detect_changes",
+    "open_result",
+    "read_pair_list",
     "train_model",
 ]
 
 _HOMES = {
     "ChangeOptions": "geosim.options",
     "ChangeResult": "geosim.result",
+    "ClusterOptions": "geosim.options",
     "GeosimError": "geosim.errors",
+    "ImagePair": "geosim.pairs",
     "MinArea": "geosim.options",
+    "PairOutcome": "geosim.batch_summary",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
+    "detect_changes": "geosim.batch",
+    "open_result": "geosim.finished",
+    "read_pair_list": "geosim.pairs",
     "train_model": "geosim.train",
 }
 

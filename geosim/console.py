@@ -5,21 +5,34 @@ Functions that format return text, the command line prints it.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
+    from geosim.batch_summary import PairOutcome
+    from geosim.bench import BenchRecord
     from geosim.model_files import TrainResult
     from geosim.progress import Progress
     from geosim.result import ChangeResult
 
 
-_UNITS = {"scoring": "tiles", "training": "steps", "refitting": "steps"}
-"""What the progress of a stage is counted in, where its speed is shown."""
+_UNITS = {
+    "scoring": (1.0, "tiles/s"),
+    "training": (1.0, "steps/s"),
+    "refitting": (1.0, "steps/s"),
+    "pairs": (60.0, "pairs/min"),
+}
+"""Seconds and unit of the speed of a stage, where it is shown."""
+
+_COUNTED = ("pairs",)
+"""Stages of which the number done is shown."""
 
 
 def hush_libraries() -> None:
@@ -71,8 +84,10 @@ def progress_bar() -> Iterator[Progress]:
                 tasks[stage] = bar.add_task(stage, total=total, speed="")
             task = tasks[stage]
             rate = bar.tasks[task].speed
-            unit = _UNITS.get(stage)
-            speed = f"{rate:.2f} {unit}/s" if rate and unit else ""
+            seconds, unit = _UNITS.get(stage, (0.0, ""))
+            speed = f"{rate * seconds:.2f} {unit}" if rate and unit else ""
+            if stage in _COUNTED:
+                speed = f"{math.floor(done)} of {total:.0f}  {speed}"
             bar.update(task, completed=done, speed=speed)
 
         yield show
@@ -109,6 +124,53 @@ def summary(result: ChangeResult) -> str:
         ("shift found", moved),
     ]
     rows += [(name, os.fspath(path)) for name, path in result.paths.items()]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def outcome_line(outcome: PairOutcome) -> str:
+    """What became of a pair, in one line."""
+    line = f"{outcome.pair.place}: {outcome.status}"
+    if outcome.error:
+        tries = f" (tried {outcome.attempts} times)" if outcome.attempts > 1 else ""
+        return f"{line}{tries}: {outcome.error}"
+    return f"{line}: {os.fspath(outcome.folder)}"
+
+
+def batch_summary(outcomes: Sequence[PairOutcome], home: Path) -> str:
+    """The closing table of many pairs as text."""
+    count = Counter(outcome.status for outcome in outcomes)
+    records = [one.result.record for one in outcomes if one.result]
+    changed_ha = sum(record.areas.changed_ha or 0.0 for record in records)
+    rows = [
+        ("pairs", f"{len(outcomes):,}"),
+        ("done", f"{count['done']:,}"),
+        ("skipped", f"{count['skipped']:,}"),
+        ("failed", f"{count['failed']:,}"),
+        ("changed", f"{changed_ha:,.2f} ha"),
+        ("polygons", f"{sum(record.polygons for record in records):,}"),
+        ("summary", os.fspath(home / "summary.csv")),
+        ("footprints", os.fspath(home / "summary.parquet")),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def bench_table(record: BenchRecord) -> str:
+    """The figures of this machine as text."""
+    memory = f"{record.peak_memory:,.0f} MB" if record.peak_memory else "not known"
+    rows = [
+        ("machine", f"{record.machine}, {record.cores} cores"),
+        ("engine", record.engine),
+        ("pair", f"{record.size:,} x {record.size:,} px of {record.resolution:g} m"),
+        ("speed", f"{record.mpix_per_second:.2f} MPix of pair per second"),
+        ("area", f"{record.km2_per_hour:,.0f} km2 per hour"),
+        ("first pass alone", f"{record.scoring_mpix_per_second:.2f} MPix per second"),
+        ("peak memory", memory),
+        ("whole command", f"{record.seconds:.1f} s"),
+        ("512 x 512 px", f"{record.cold_start:.1f} s"),
+    ]
+    rows += [(stage, f"{seconds:.1f} s") for stage, seconds in record.timings.items()]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 

@@ -9,8 +9,11 @@ Every message says what was wanted, what was found and what to do.
     ├── GridMismatchError (ValueError)   the two dates share no grid
     ├── NoDataError (ValueError)         nothing valid to compare
     ├── LabelError (ValueError)          a folder of labelled pairs is not in order
+    ├── PairListError (ValueError)       a list of pairs is not in order
     ├── OptionError (ValueError)         an option's value cannot be used
+    │   └── OtherRunError                what was interrupted was another run
     ├── WeightsError (ValueError)        a weights file is not what it should be
+    ├── ClusterError (OSError)           a Dask cluster cannot be used
     └── MissingDependencyError (ImportError)   an optional library is needed
 """
 
@@ -43,12 +46,24 @@ class LabelError(GeosimError, ValueError):
     """A folder of labelled pairs lacks something, or a label has other values."""
 
 
+class PairListError(GeosimError, ValueError):
+    """A list of pairs lacks something, or a row of it cannot be used."""
+
+
 class OptionError(GeosimError, ValueError):
     """An option has a value that cannot be used."""
 
 
+class OtherRunError(OptionError):
+    """The interrupted run that is to go on had other inputs or options."""
+
+
 class WeightsError(GeosimError, ValueError):
     """A weights file has other tensors, shapes or bytes than it should."""
+
+
+class ClusterError(GeosimError, OSError):
+    """A Dask cluster cannot be reached, has no workers, or lost them."""
 
 
 class MissingDependencyError(GeosimError, ImportError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.raster.grid import Grid, Window
-    from geosim.raster.writer import WorkRaster
+    from geosim.raster.writer import Layout
     from geosim.scanning import Block
     from geosim.scoring import BlockScores, Scorer
     from geosim.siamese.weights import LoadedWeights
@@ -44,13 +44,24 @@ BlockSums = dict[str, "NDArray[Any]"]
 """What a block adds, by name; empty where nothing is valid in it."""
 
 
+class Pixels(Protocol):
+    """Takes the pixels of blocks: a working raster, or what sends them to one."""
+
+    @property
+    def layout(self) -> Layout:
+        """Bands and type."""
+
+    def write(self, values: NDArray[Any], window: Window, band: int) -> None:
+        """Take (height, width) values of one band, counted from 1."""
+
+
 @dataclass(kw_only=True)
 class Gatherer:
     """Sums that grow block by block."""
 
     scorer: Scorer
-    scores: WorkRaster
-    layers: WorkRaster
+    scores: Pixels
+    layers: Pixels
     tiles: CellSums
     """Per tile: valid pixels, sum of SSIM."""
     preview: CellSums
@@ -68,8 +79,8 @@ class Gatherer:
         grid: Grid,
         tile_size: int,
         scorer: Scorer,
-        scores: WorkRaster,
-        layers: WorkRaster,
+        scores: Pixels,
+        layers: Pixels,
     ) -> Gatherer:
         """Start with nothing seen.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import struct
 import time
 import zlib
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.errors import OptionError, ResultExistsError
-from geosim.raster.staging import writing
+from geosim.errors import OtherRunError, ResultExistsError
+from geosim.raster.staging import work_path, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -150,6 +151,18 @@ def finished_records(path: Path) -> tuple[int, int]:
     return finished, end
 
 
+def finished_blocks(folder: Path) -> int:
+    """How many blocks an interrupted run to an output folder has finished."""
+    return finished_records(work_path(folder) / _BLOCKS)[0]
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed run to an output folder left, if no block is finished."""
+    path = work_path(folder)
+    if path.is_dir() and not finished_blocks(folder):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _record(file: Any) -> bytes | None:  # noqa: ANN401 - a buffered file
     """The next record; None at the end or where it is not whole."""
     head = file.read(_HEAD.size)
@@ -192,7 +205,7 @@ def check_key(work: WorkFolder, key: Mapping[str, Any]) -> None:
         key: plain values, dicts of them included, that decide the result.
 
     Raises:
-        OptionError: the interrupted run was another one.
+        OtherRunError: the interrupted run was another one.
         OutputError: it cannot be written.
     """
     path = work.path / _KEY
@@ -212,7 +225,7 @@ def check_key(work: WorkFolder, key: Mapping[str, Any]) -> None:
         held = {}
     other = list(_differences(held, json.loads(text)))
     if other:
-        raise OptionError(
+        raise OtherRunError(
             f"--resume wants what the interrupted run had; other are: "
             f"{', '.join(other)}; give the same or begin anew with --overwrite instead "
             "of --resume"

@@ -22,6 +22,11 @@ DEFAULT_TILE = 256
 MIN_TILE = 32
 """Two cells of the network's coarsest features; smaller tiles have no embedding."""
 
+BENCH_SIZE = 2048
+"""Side in pixels of the pair that `geosim bench` draws."""
+BENCH_RESOLUTION = 10.0
+"""Size of its pixels in metres, that of Sentinel-2."""
+
 _CREATION_OPTIONS = {
     "BIGTIFF": "YES|NO|IF_NEEDED|IF_SAFER",
     "BLOCKSIZE": "128|256|512|1024|2048|4096",
@@ -40,7 +45,7 @@ GDAL itself ignores a wrong value or, with BLOCKSIZE, aborts the process."""
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 
 
-def _is_date(text: str) -> bool:
+def is_date(text: str) -> bool:
     """True for a year, month or day that there is, in ISO 8601."""
     if not _DATE.fullmatch(text):
         return False
@@ -154,7 +159,7 @@ class ChangeOptions:
         self._check_sizes()
         for name in ("date_before", "date_after"):
             text = getattr(self, name)
-            if text is not None and not _is_date(text):
+            if text is not None and not is_date(text):
                 raise OptionError(
                     f"--{name.replace('_', '-')} wants a date like 2020, 2020-07 or "
                     f"2020-07-14; found '{text}'"
@@ -246,6 +251,40 @@ class ChangeOptions:
         values["min_area"] = str(self.min_area)
         values["creation_options"] = dict(self.creation_options)
         return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """Where `detect_changes` computes: on this machine or on a Dask cluster."""
+
+    scheduler: str | None = None
+    """Address of a running Dask scheduler ("tcp://host:8786"), or "local"; None as
+    "local": workers on this machine, which end with the work."""
+    workers: int | None = None
+    """Processes on this machine; None: as many as cores and `memory` allow."""
+    retries: int = 2
+    """How often what failed or was lost is tried again."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            OptionError: the first value that cannot be used.
+        """
+        if self.workers is not None and self.workers < 1:
+            raise OptionError(f"--workers wants at least 1; found {self.workers}")
+        if self.retries < 0:
+            raise OptionError(f"--retries wants 0 or more; found {self.retries}")
+        if self.workers is not None and not self.local:
+            raise OptionError(
+                "--workers is for this machine; the workers of the scheduler at "
+                f"'{self.scheduler}' are there already; leave it out"
+            )
+
+    @property
+    def local(self) -> bool:
+        """True where the workers are started on this machine."""
+        return self.scheduler in (None, "local")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from geosim.errors import NoDataError, OptionError
 from geosim.gathering import sums_bytes
 from geosim.identity import run_key
 from geosim.journal import Journal, check_key, check_leftover
-from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
+from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, ClusterOptions
 from geosim.progress import Clock, Progress
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
 from geosim.raster.grid import blocks
@@ -32,19 +33,18 @@ from geosim.raster.staging import (
     publish_folder,
     work_folder,
 )
-from geosim.raster.writer import Layout, WorkRaster
+from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
 from geosim.reporting import write_report
 from geosim.result import ChangeResult
 from geosim.sampling import take_sample
 from geosim.scanning import block_sides, scan
 from geosim.scoring import METHODS, Scorer, block_size
+from geosim.spreading import ScanSetup, spreading, whole_name
 
 if TYPE_CHECKING:
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid
-
-_GDAL_CACHE_MB = 64
-"""GDAL's block cache: blocks are read once, a large one only costs memory."""
+    from geosim.sampling import Sample
 
 _BYTES_ON_DISK = 18
 """Working rasters and results per pixel at most: 2 of scores, 5 of layers, 1 of the
@@ -58,6 +58,7 @@ def detect_change(
     out: str | Path | None = None,
     options: ChangeOptions | None = None,
     *,
+    cluster: ClusterOptions | None = None,
     progress: Progress | None = None,
 ) -> ChangeResult:
     """Find what changed between two rasters of one place.
@@ -67,6 +68,8 @@ def detect_change(
         after: date 2.
         out: folder of the result; None: `change_<before>_<after>` here.
         options: how; the defaults where None.
+        cluster: whose workers score the blocks, each with `memory` and `threads` of the
+            options; None: this process does.
         progress: called as the work goes on.
 
     Returns:
@@ -86,7 +89,7 @@ def detect_change(
     with ExitStack() as stack:
         stack.enter_context(
             rasterio.Env(
-                GDAL_CACHEMAX=_GDAL_CACHE_MB, GDAL_NUM_THREADS=options.thread_count
+                GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_NUM_THREADS=options.thread_count
             )
         )
         scene = stack.enter_context(
@@ -105,7 +108,9 @@ def detect_change(
         pixels = scene.grid.width * scene.grid.height
         check_space(work, pixels * _BYTES_ON_DISK + sums_bytes(scene.grid, tile_size))
         with ExitStack() as closing:
-            found, rasters = _analyse(scene, options, tile_size, work, clock, closing)
+            found, rasters = _analyse(
+                scene, options, tile_size, work, clock, closing, cluster
+            )
             record = _deliver(found, rasters, work, folder, clock)
             publish_folder(work.result, folder)
     return ChangeResult(folder=folder, record=record)
@@ -148,6 +153,7 @@ def _analyse(
     work: WorkFolder,
     clock: Clock,
     closing: ExitStack,
+    cluster: ClusterOptions | None,
 ) -> tuple[Found, dict[str, WorkRaster]]:
     """Fit, score, decide."""
     grid = scene.grid
@@ -161,12 +167,15 @@ def _analyse(
     rasters = _work_rasters(work.path, grid, scorer, options)
     for raster in rasters.values():
         closing.callback(raster.close)
-    journal = Journal(
-        work,
-        (rasters["scores"], rasters["difference"]),
-        sum(1 for _ in blocks(grid, *sides)),
-    )
+    count = sum(1 for _ in blocks(grid, *sides))
+    journal = Journal(work, (rasters["scores"], rasters["difference"]), count)
     closing.callback(journal.close)
+    spread = None
+    if cluster is not None and journal.finished < count:
+        setup = _setup(scene, options, sample, sides, tile_size, rasters)
+        to = rasters["scores"], rasters["difference"]
+        left = count - journal.finished
+        spread = closing.enter_context(spreading(cluster, setup, left, *to))
     total = grid.width * grid.height
     tiles = math.ceil(grid.width / tile_size) * math.ceil(grid.height / tile_size)
     with clock.stage("scoring", tiles) as tick:
@@ -180,6 +189,7 @@ def _analyse(
             layers=rasters["difference"],
             journal=journal,
             progress=lambda pixels: tick(pixels * tiles / total),
+            spread=spread,
         )
     with clock.stage("deciding", 2) as tick:
         decision = decide(
@@ -204,6 +214,30 @@ def _analyse(
         tile_size=tile_size,
     )
     return found, rasters
+
+
+def _setup(
+    scene: Scene,
+    options: ChangeOptions,
+    sample: Sample,
+    sides: tuple[int, int],
+    tile_size: int,
+    rasters: dict[str, WorkRaster],
+) -> ScanSetup:
+    """What workers must know, with names as every process sees them."""
+    own = replace(
+        options, grid=whole_name(options.grid), weights=whole_name(options.weights)
+    )
+    return ScanSetup(
+        before=whole_name(scene.before.path),
+        after=whole_name(scene.after.path),
+        options=own,
+        sample=sample,
+        sides=sides,
+        tile_size=tile_size,
+        scores=rasters["scores"].layout,
+        layers=rasters["difference"].layout,
+    )
 
 
 def _work_rasters(

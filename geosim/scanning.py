@@ -18,16 +18,20 @@ from geosim.raster.grid import Grid, Window, blocks, even_size
 from geosim.siamese.architecture import STRIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from geosim.change.cells import CellSums
+    from geosim.gathering import BlockSums
     from geosim.journal import Journal
     from geosim.raster.radiometry import Radiometry
     from geosim.raster.scene import Pair, Scene
     from geosim.raster.writer import WorkRaster
     from geosim.scoring import BlockScores, Scorer
+
+    Scored = tuple[Window, "Block | None", BlockScores | None]
+    Spread = Callable[[Iterable[Window]], Iterator[tuple[Window, BlockSums]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,7 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
     layers: WorkRaster,
     journal: Journal,
     progress: Callable[[int], None],
+    spread: Spread | None = None,
 ) -> Scan:
     """Run the first pass, or go on with it.
 
@@ -98,35 +103,25 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
         layers: takes the method's bands and `ssim`; its first band is left alone.
         journal: knows the blocks that are finished, takes the others.
         progress: called with the number of pixels done since the last call.
+        spread: has blocks scored elsewhere and their pixels written; yields window and
+            sums in the order of the windows. None: all is done here.
     """
     gather = Gatherer.of(scene.grid, tile_size, scorer, scores, layers)
-    width, height = sides
-
-    def read(window: Window) -> tuple[Window, Block | None]:
-        # one shape for all: the engine keeps its buffers and plans for each it sees
-        whole = Window(window.col_off, window.row_off, width, height)
-        outer = whole.grown(scorer.margin, STRIDE)
-        pair = scene.read_around(window, outer)
-        return window, block_of(pair, radiometry, window, outer) if pair else None
-
-    def compare(
-        item: tuple[Window, Block | None],
-    ) -> tuple[Window, Block | None, BlockScores | None]:
-        window, block = item
-        if block is None:
-            return window, None, None
-        return window, block, scorer.score(block.before, block.after, block.valid)
-
-    windows = blocks(scene.grid, width, height)
+    windows = blocks(scene.grid, *sides)
     # `windows` comes second: zip takes from it only what the journal holds
     for sums, window in zip(journal.entries(), windows, strict=False):
         gather.add(window, sums)
         progress(window.width * window.height)
-    for window, block, found in ahead(compare, ahead(read, windows)):
-        if block is None or found is None:
-            sums = gather.write_nothing(window)
-        else:
-            sums = gather.write(block, found)
+    done: Iterator[tuple[Window, BlockSums]]
+    if spread is None:
+        read, compare = block_steps(scene, radiometry, scorer, sides)
+        done = (
+            (scored[0], write_block(gather, scored))
+            for scored in ahead(compare, ahead(read, windows))
+        )
+    else:
+        done = spread(windows)
+    for window, sums in done:
         gather.add(window, sums)
         journal.add(sums)
         progress(window.width * window.height)
@@ -137,6 +132,48 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
         similarity=gather.embeddings.finish() if gather.embeddings else None,
         preview=gather.preview,
     )
+
+
+def block_steps(
+    scene: Scene, radiometry: Radiometry, scorer: Scorer, sides: tuple[int, int]
+) -> tuple[
+    Callable[[Window], tuple[Window, Block | None]],
+    Callable[[tuple[Window, Block | None]], Scored],
+]:
+    """The two steps of a block: reading it, comparing its dates.
+
+    None stands for a block in which nothing is valid.
+
+    Args:
+        scene: the open pair.
+        radiometry: its fitted normalisation.
+        scorer: the method.
+        sides: width and height of a block in pixels.
+    """
+    width, height = sides
+
+    def read(window: Window) -> tuple[Window, Block | None]:
+        # one shape for all: the engine keeps its buffers and plans for each it sees
+        whole = Window(window.col_off, window.row_off, width, height)
+        outer = whole.grown(scorer.margin, STRIDE)
+        pair = scene.read_around(window, outer)
+        return window, block_of(pair, radiometry, window, outer) if pair else None
+
+    def compare(item: tuple[Window, Block | None]) -> Scored:
+        window, block = item
+        if block is None:
+            return window, None, None
+        return window, block, scorer.score(block.before, block.after, block.valid)
+
+    return read, compare
+
+
+def write_block(gather: Gatherer, scored: Scored) -> BlockSums:
+    """Write what `block_steps` made of a block; what it adds comes back."""
+    window, block, found = scored
+    if block is None or found is None:
+        return gather.write_nothing(window)
+    return gather.write(block, found)
 
 
 def read_block(

@@ -21,7 +21,10 @@ from geosim.cli import app
 from geosim.options import DEFAULT_TILE
 
 CVA = ("--method", "cva")
-HEAVY = ("torch", "openvino", "rasterio", "geopandas", "scipy", "skimage")
+HEAVY = (
+    *("torch", "openvino", "rasterio", "geopandas", "scipy", "skimage"),
+    *("dask", "distributed", "pyarrow"),
+)
 
 
 def call(root, *arguments, folder=None):
@@ -81,6 +84,21 @@ def test_help_imports_nothing_heavy(root):
 def test_version(root):
     done = call(root, "--version")
     assert done.stdout == f"geosim {geosim.__version__}\n"
+
+
+def test_other_commands_take_the_options_of_change():
+    commands = typer.main.get_command(app).commands
+    names = {
+        name: {parameter.name for parameter in command.params}
+        for name, command in commands.items()
+    }
+    shared = {field.name for field in fields(ChangeOptions)} - {"creation_options"}
+    assert shared | {"co"} <= names["change"] & names["batch"]
+    assert names["batch"] - names["change"] == {"pairs", "retries"}
+    assert {"method", "device", "memory"} <= names["bench"] & names["change"]
+    assert "bounds" not in names["bench"]
+    (threads,) = (p for p in commands["batch"].params if p.name == "threads")
+    assert set(threads.opts) == {"--threads-per-worker", "--threads"}
 
 
 def test_no_command_shows_the_help():

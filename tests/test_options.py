@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from geosim import cli
+from geosim import cli, cli_options
 from geosim.errors import GeosimError, OptionError
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, Method, MinArea
 
@@ -129,9 +129,9 @@ def test_to_dict_is_plain():
 
 
 PARSED = {
-    "threshold": cli.parse_threshold,
+    "threshold": cli_options.parse_threshold,
     "min_area": MinArea.parse,
-    "threads": cli.parse_threads,
+    "threads": cli_options.parse_threads,
 }
 
 
@@ -151,8 +151,9 @@ def test_command_line_has_the_same_defaults():
 def test_command_line_has_no_options_of_its_own_but_the_talking():
     names = set(inspect.signature(cli.change).parameters)
     fields = {field.name for field in dataclasses.fields(ChangeOptions)}
+    cluster = {"workers", "scheduler"}
     talking = {"before", "after", "out", "co", "as_json", "quiet", "verbose", "debug"}
-    assert names - fields == talking
+    assert names - fields == talking | cluster
     assert fields - names == {"creation_options"}
 
 

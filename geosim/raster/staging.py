@@ -83,6 +83,25 @@ def check_folder(folder: Path, known: Sequence[str], *, overwrite: bool) -> None
         )
 
 
+def check_parent(folder: Path) -> None:
+    """Refuse a folder that is not there and cannot be made.
+
+    Raises:
+        OutputError: what is above it is a file, or cannot be written.
+    """
+    whole = folder.absolute()
+    nearest = next(path for path in (whole, *whole.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise OutputError(
+            f"cannot write into '{nearest}'; choose another folder with -o"
+        )
+
+
+def work_path(folder: Path) -> Path:
+    """The hidden working folder of an output folder."""
+    return folder.absolute().parent / f".{folder.name}.partial"
+
+
 @contextmanager
 def work_folder(folder: Path) -> Iterator[WorkFolder]:
     """The hidden working folder of `folder`, removed at the end.
@@ -93,8 +112,8 @@ def work_folder(folder: Path) -> Iterator[WorkFolder]:
     Raises:
         OutputError: it cannot be made, or another run is using it.
     """
-    parent = folder.absolute().parent
-    path = parent / f".{folder.name}.partial"
+    path = work_path(folder)
+    parent = path.parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
         if folder.exists() and not os.access(folder, os.W_OK):

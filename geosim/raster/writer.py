@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from geosim.raster.grid import Grid, Window
 
+GDAL_CACHE_MB = 64
+"""GDAL's block cache: blocks are read once, a large one only costs memory."""
+
 COG_BLOCK = 512
 """Side of a COG's internal tiles."""
 

@@ -1,0 +1,299 @@
+"""Many pairs: each on a worker of a Dask cluster, all results in one table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
+from geosim.cluster import local_workers, need, open_cluster
+from geosim.delivery import FILES
+from geosim.errors import (
+    GeosimError,
+    OtherRunError,
+    OutputError,
+    PairListError,
+    ResultExistsError,
+)
+from geosim.finished import open_result, same_run
+from geosim.journal import finished_blocks, remove_unfinished
+from geosim.options import ChangeOptions, ClusterOptions
+from geosim.pairs import ImagePair, read_pair_list
+from geosim.pipeline import default_folder, detect_change
+from geosim.raster.staging import check_folder, check_parent
+from geosim.siamese.weights import load_weights
+from geosim.spreading import whole_name
+from geosim.tasks import Here, error_line, run_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from geosim.progress import Progress
+    from geosim.result import ChangeResult
+    from geosim.tasks import Ended
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """A pair with all that a worker must know of it."""
+
+    pair: ImagePair
+    folder: Path
+    options: ChangeOptions
+
+
+def detect_changes(
+    pairs: str | Path | Iterable[ImagePair],
+    out: str | Path | None = None,
+    options: ChangeOptions | None = None,
+    cluster: ClusterOptions | None = None,
+    *,
+    progress: Progress | None = None,
+    ended: Callable[[PairOutcome], None] = lambda _: None,
+) -> list[PairOutcome]:
+    """Find what changed in each of many pairs.
+
+    A pair that fails, or whose worker is lost, is tried again and in the end reported;
+    the others go on. `summary.csv` and `summary.parquet` in `out` tell of all.
+
+    Args:
+        pairs: a CSV file (see `read_pair_list`) or the pairs themselves.
+        out: folder of the summary and of the results of pairs that name none; None:
+            `batch_<name of the CSV file>` here.
+        options: of `detect_change`, for every pair; `memory` and `threads` are per
+            worker. Dates of a pair's own come first. With `resume` results stay that
+            a run with these options and inputs would give again; all others are made,
+            in place of what is there.
+        cluster: where to compute; on this machine where None.
+        progress: called as the work goes on, with the stage "pairs".
+        ended: called with each pair that is done, skipped or given up.
+
+    Returns:
+        What became of each pair, in the order of the list.
+
+    Raises:
+        PairListError: the list is not in order; nothing was begun.
+        ResultExistsError: a result is there already; nothing was begun.
+        MissingDependencyError: the extra `batch` is not installed.
+        ClusterError: the cluster cannot be used.
+        GeosimError: an option cannot be used.
+    """
+    need("distributed", "pyarrow")
+    options, cluster = options or ChangeOptions(), cluster or ClusterOptions()
+    home = Path(out) if out is not None else _default_home(pairs)
+    listed = _listed(pairs)
+    jobs = [
+        _job(pair, folder, options)
+        for pair, folder in zip(listed, _folders(listed, home), strict=True)
+    ]
+    weights = _checksum(options)
+    check_parent(home)
+    outcomes = _kept(jobs, weights) if options.resume else {}
+    if not options.resume:
+        check_folder(home, SUMMARY_FILES, overwrite=options.overwrite)
+        for job in jobs:
+            _check_free(job)
+    for outcome in outcomes.values():
+        ended(outcome)
+    left = [number for number in range(len(jobs)) if number not in outcomes]
+    tell = progress or (lambda *_: None)
+    tell("pairs", len(outcomes), len(jobs))
+    for found in _ended(
+        [jobs[number] for number in left],
+        options,
+        cluster,
+        tick=lambda share: tell("pairs", len(outcomes) + share, len(jobs)),
+    ):
+        number = left[found.number]
+        outcomes[number] = _outcome(jobs[number], found)
+        ended(outcomes[number])
+        tell("pairs", len(outcomes), len(jobs))
+    ordered = [outcomes[number] for number in range(len(jobs))]
+    write_summary(home, ordered)
+    return ordered
+
+
+def _listed(pairs: str | Path | Iterable[ImagePair]) -> list[ImagePair]:
+    """The pairs, read where a file is named."""
+    if isinstance(pairs, str | Path):
+        return read_pair_list(pairs)
+    listed = list(pairs)
+    if not listed:
+        raise PairListError("at least one pair is wanted; found none")
+    return listed
+
+
+def _default_home(pairs: str | Path | Iterable[ImagePair]) -> Path:
+    name = PurePath(pairs).stem if isinstance(pairs, str | Path) else "pairs"
+    return Path(f"batch_{name}")
+
+
+def _folders(pairs: Sequence[ImagePair], home: Path) -> list[Path]:
+    """Folder of each pair's result.
+
+    Where names alone would bring two pairs into one folder (`a/1990.tif`,
+    `b/1990.tif`), the folders of date 1 tell them apart.
+
+    Raises:
+        PairListError: two pairs name one folder.
+    """
+    short = [default_folder(pair.before, pair.after).name for pair in pairs]
+    count = Counter(
+        name for pair, name in zip(pairs, short, strict=True) if pair.out is None
+    )
+    names = [
+        _longer(pair, name) if count[name] > 1 else name
+        for pair, name in zip(pairs, short, strict=True)
+    ]
+    folders = [
+        (home / name if pair.out is None else Path(pair.out)).absolute()
+        for pair, name in zip(pairs, names, strict=True)
+    ]
+    first: dict[Path, int] = {}
+    for number, (pair, folder) in enumerate(zip(pairs, folders, strict=True)):
+        other = first.setdefault(folder, number)
+        if other != number:
+            raise PairListError(
+                f"{pair.place}: its result would lie in '{folder}' as that of "
+                f"{pairs[other].place}; give each a folder of its own in the column "
+                "'out'"
+            )
+    return folders
+
+
+def _longer(pair: ImagePair, name: str) -> str:
+    parent = PurePath(pair.before).parent.name
+    return name.replace("change_", f"change_{parent}_", 1)
+
+
+def _job(pair: ImagePair, folder: Path, options: ChangeOptions) -> _Job:
+    """The pair with its options, names as every process sees them."""
+    own = replace(
+        options,
+        date_before=pair.date_before or options.date_before,
+        date_after=pair.date_after or options.date_after,
+        grid=whole_name(options.grid),
+        weights=whole_name(options.weights),
+        overwrite=options.overwrite or options.resume,
+    )
+    pair = replace(pair, before=whole_name(pair.before), after=whole_name(pair.after))
+    return _Job(pair=pair, folder=folder, options=own)
+
+
+def _check_free(job: _Job) -> None:
+    try:
+        check_folder(job.folder, FILES, overwrite=job.options.overwrite)
+    except ResultExistsError as error:
+        raise ResultExistsError(
+            f"{job.pair.place}: '{job.folder}' holds a result already; keep what is "
+            "done with --resume or replace all with --overwrite"
+        ) from error
+    finished = finished_blocks(job.folder)
+    if finished and not job.options.overwrite:
+        raise ResultExistsError(
+            f"{job.pair.place}: {finished} blocks of an interrupted run to "
+            f"'{job.folder}' are kept; go on with --resume or begin anew with "
+            "--overwrite"
+        )
+
+
+def _checksum(options: ChangeOptions) -> str | None:
+    """Checksum of the weights; None for a method without.
+
+    Raises:
+        WeightsError: they cannot be used.
+    """
+    if options.method != "siamese":
+        return None
+    return load_weights(options.weights).record.sha256
+
+
+def _kept(jobs: Sequence[_Job], weights: str | None) -> dict[int, PairOutcome]:
+    """Pairs that are done already, by their place.
+
+    Args:
+        jobs: all pairs.
+        weights: checksum of the weights that they want.
+    """
+    kept = {}
+    for number, job in enumerate(jobs):
+        try:
+            result = open_result(job.folder)
+        except OutputError:
+            continue
+        pair = job.pair
+        if same_run(result.record, pair.before, pair.after, job.options, weights):
+            kept[number] = PairOutcome(
+                pair=pair, folder=job.folder, status="skipped", result=result
+            )
+    return kept
+
+
+def _ended(
+    jobs: Sequence[_Job],
+    options: ChangeOptions,
+    cluster: ClusterOptions,
+    tick: Callable[[float], None],
+) -> Iterable[Ended]:
+    """Run the jobs; each comes back once."""
+    if not jobs:
+        return
+    workers, threads = local_workers(cluster, options, len(jobs))
+    try:
+        with open_cluster(cluster, workers=workers, threads=threads) as client:
+            yield from run_tasks(
+                client,
+                compare,
+                jobs,
+                retries=cluster.retries,
+                hopeless=_hopeless,
+                tick=tick,
+            )
+    finally:
+        if cluster.local:  # workers of others may still be cleaning up
+            for job in jobs:
+                remove_unfinished(job.folder)
+
+
+def compare(job: _Job, here: Here) -> ChangeResult:
+    """What a worker does with a pair."""
+
+    def tell(stage: str, done: float, total: float) -> None:
+        here.tell(done / total if stage == "scoring" else float(stage != "sampling"))
+
+    pair, options = job.pair, job.options
+    options = replace(options, threads=options.threads or here.threads)
+    if here.attempt > 1:  # go on from what the attempt before finished
+        options = replace(options, resume=True, overwrite=True)
+    run = partial(detect_change, pair.before, pair.after, job.folder, progress=tell)
+    try:
+        return run(options)
+    except OtherRunError:
+        return run(replace(options, resume=False, overwrite=True))
+
+
+def _hopeless(error: Exception) -> bool:
+    """Whether an error would come again: a refusal that no file system can cause."""
+    refused = isinstance(error, GeosimError) and not isinstance(error, OSError)
+    return refused or isinstance(error, ResultExistsError)
+
+
+def _outcome(job: _Job, found: Ended) -> PairOutcome:
+    if found.error is None:
+        return PairOutcome(
+            pair=job.pair,
+            folder=job.folder,
+            status="done",
+            result=found.value,
+            attempts=found.attempts,
+        )
+    return PairOutcome(
+        pair=job.pair,
+        folder=job.folder,
+        status="failed",
+        error=error_line(found.error),
+        attempts=found.attempts,
+    )

@@ -1,0 +1,197 @@
+"""The options of `geosim change`, which other commands take too: defined once."""
+
+import functools
+import inspect
+from collections.abc import Callable, Collection
+from typing import Annotated, Any
+
+import typer
+
+from geosim.errors import OptionError
+from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
+from geosim.raster.radiometry import Normalization
+from geosim.siamese.engine import Device, Precision
+
+DEFAULTS = ChangeOptions()
+
+
+def change_options(  # noqa: PLR0913 - the options are the command
+    *,
+    method: Annotated[
+        Method,
+        typer.Option(help="The network, or a reference: SSIM, CVA, IR-MAD."),
+    ] = DEFAULTS.method,
+    bands: Annotated[
+        str | None,
+        typer.Option(
+            "--bands",
+            "-b",
+            help="Numbers or names joined by commas, or 'all'.",
+            show_default="red, green, blue where named, else the first three",
+        ),
+    ] = DEFAULTS.bands,
+    tile_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of a scoring tile in pixels.", show_default=str(DEFAULT_TILE)
+        ),
+    ] = DEFAULTS.tile_size,
+    threshold: Annotated[
+        str, typer.Option(help="auto, otsu, kapur or a probability 0..1.")
+    ] = str(DEFAULTS.threshold),
+    min_area: Annotated[
+        str,
+        typer.Option(help="Smallest object kept: '500' or '500m2' (m2), '50px'."),
+    ] = str(DEFAULTS.min_area),
+    normalize: Annotated[
+        Normalization, typer.Option(help="How date 2's light is matched to date 1's.")
+    ] = DEFAULTS.normalize,
+    coregister: Annotated[
+        bool, typer.Option("--coregister", help="Take out the shift that is found.")
+    ] = DEFAULTS.coregister,
+    grid: Annotated[
+        str, typer.Option(help="Whose pixels: before, after or a third raster.")
+    ] = DEFAULTS.grid,
+    resolution: Annotated[
+        float | None, typer.Option(help="Another pixel size, in the CRS's units.")
+    ] = DEFAULTS.resolution,
+    bounds: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(
+            help="Cut to LEFT BOTTOM RIGHT TOP, in the grid's CRS.",
+            metavar="LEFT BOTTOM RIGHT TOP",
+        ),
+    ] = DEFAULTS.bounds,
+    date_before: Annotated[
+        str | None,
+        typer.Option(
+            help="ISO date of date 1.", show_default="from its name or its tags"
+        ),
+    ] = DEFAULTS.date_before,
+    date_after: Annotated[
+        str | None,
+        typer.Option(
+            help="ISO date of date 2.", show_default="from its name or its tags"
+        ),
+    ] = DEFAULTS.date_after,
+    weights: Annotated[
+        str, typer.Option(help="Name or path of the network's weights.")
+    ] = DEFAULTS.weights,
+    device: Annotated[
+        Device, typer.Option(help="cuda and torch need the extra 'torch'.")
+    ] = DEFAULTS.device,
+    precision: Annotated[
+        Precision, typer.Option(help="Of the network; auto: int8 where it can.")
+    ] = DEFAULTS.precision,
+    threads: Annotated[
+        str, typer.Option(help="A number, or 'all'.", metavar="N|all")
+    ] = "all",
+    memory: Annotated[int, typer.Option(help="MB to work with.")] = DEFAULTS.memory,
+    block_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of a block in pixels.", show_default="as memory allows"
+        ),
+    ] = DEFAULTS.block_size,
+    co: Annotated[
+        list[str] | None,
+        typer.Option("--co", help="GDAL creation option, repeatable.", metavar="K=V"),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier result.")
+    ] = DEFAULTS.overwrite,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = DEFAULTS.resume,
+) -> ChangeOptions:
+    """Read the options as they come from the command line.
+
+    Raises:
+        OptionError: a value that cannot be used.
+    """
+    return ChangeOptions(
+        method=method,
+        bands=bands,
+        tile_size=tile_size,
+        threshold=parse_threshold(threshold),
+        min_area=MinArea.parse(min_area),
+        normalize=normalize,
+        coregister=coregister,
+        grid=grid,
+        resolution=resolution,
+        bounds=bounds,
+        date_before=date_before,
+        date_after=date_after,
+        weights=weights,
+        device=device,
+        precision=precision,
+        threads=parse_threads(threads),
+        memory=memory,
+        block_size=block_size,
+        creation_options=parse_creation_options(co or []),
+        overwrite=overwrite,
+        resume=resume,
+    )
+
+
+def parse_threshold(text: str) -> Any:  # noqa: ANN401 - a rule's name or a number
+    """A rule's name as it is, anything else as a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def parse_creation_options(items: list[str]) -> tuple[tuple[str, str], ...]:
+    """KEY=VALUE texts as pairs.
+
+    Raises:
+        OptionError: one without "=".
+    """
+    for item in items:
+        if "=" not in item:
+            raise OptionError(f"--co wants KEY=VALUE; found '{item}'")
+    pairs = (item.split("=", 1) for item in items)
+    return tuple((key.upper(), value) for key, value in pairs)
+
+
+def with_change_options(
+    only: Collection[str] | None = None,
+    **reworded: Any,  # noqa: ANN401 - annotations
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the parameters of `change_options` in place of its `options`.
+
+    The command is called with `options`, a function that reads them: what is wrong with
+    them is told where the command tells its errors.
+
+    Args:
+        only: names of the parameters to take; None: all.
+        reworded: another annotation of a shared parameter, by its name.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        shared = {
+            name: one
+            for name, one in inspect.signature(change_options).parameters.items()
+            if only is None or name in only
+        }
+        parameters: list[inspect.Parameter] = []
+        for own in inspect.signature(command).parameters.values():
+            if own.name != "options":
+                parameters.append(own)
+                continue
+            for name, one in shared.items():
+                meaning = reworded.get(name, one.annotation)
+                parameters.append(one.replace(annotation=meaning))
+
+        @functools.wraps(command)
+        def called(**values: Any) -> None:  # noqa: ANN401
+            given = {name: values.pop(name) for name in shared}
+            command(**values, options=functools.partial(change_options, **given))
+
+        # what typer reads
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {one.name: one.annotation for one in parameters}
+        return called
+
+    return decorate

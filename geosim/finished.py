@@ -1,0 +1,104 @@
+"""Results that are there already: opened again, and compared with what is wanted."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import geosim
+from geosim.errors import OutputError
+from geosim.options import DEFAULT_TILE, ChangeOptions
+from geosim.publish.reading import record_of
+from geosim.result import ChangeResult
+
+if TYPE_CHECKING:
+    from geosim.publish.record import RunRecord
+
+_OF_THE_CUT = ("threads", "memory", "block_size", "overwrite", "resume")
+"""Options that say how to work and leave the result as it is."""
+
+
+def open_result(folder: str | Path) -> ChangeResult:
+    """Open the result of an earlier run.
+
+    Args:
+        folder: where its files are.
+
+    Raises:
+        OutputError: no complete result is there.
+    """
+    folder = Path(folder)
+    try:
+        item = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        record = record_of(item, folder.name)
+        sizes = {
+            folder / unquote(asset["href"]): asset["file:size"]
+            for asset in item["assets"].values()
+        }
+        found = {path: path.stat().st_size for path in sizes}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        cause = re.sub(r"^\[Errno \d+\] ", "", str(error)).splitlines() or [""]
+        raise OutputError(
+            f"'{folder}' must hold a result with its run.json; {cause[0]}; run it with "
+            f"-o {folder}"
+        ) from error
+    for path, size in sizes.items():
+        if found[path] != size:
+            raise OutputError(
+                f"'{path}' has {found[path]:,} bytes where run.json tells {size:,}; "
+                "run it again with --overwrite"
+            )
+    return ChangeResult(folder=folder, record=record)
+
+
+def same_run(
+    record: RunRecord,
+    before: str,
+    after: str,
+    options: ChangeOptions,
+    weights_sha256: str | None,
+) -> bool:
+    """Whether a run with these inputs and options would give the result again.
+
+    Inputs are the same where their names are and, for files, where they were not
+    changed since the result was made.
+
+    Args:
+        record: of the result that is there.
+        before: name of date 1.
+        after: name of date 2.
+        options: all options of the run that is wanted.
+        weights_sha256: checksum of the weights file that the options name.
+    """
+    return (
+        record.version == geosim.__version__
+        and (record.before.path, record.after.path) == (before, after)
+        and _told(options, record) == _recorded(record)
+        and (record.weights is None or record.weights.sha256 == weights_sha256)
+        and not any(_newer(name, record) for name in (before, after, options.grid))
+    )
+
+
+def _told(options: ChangeOptions, record: RunRecord) -> dict[str, Any]:
+    """The options as `run.json` would tell them."""
+    values: dict[str, Any] = json.loads(json.dumps(options.to_dict()))
+    if values["tile_size"] is None:
+        side = min(record.grid.width, record.grid.height)
+        values["tile_size"] = min(DEFAULT_TILE, side)
+    return {key: value for key, value in values.items() if key not in _OF_THE_CUT}
+
+
+def _recorded(record: RunRecord) -> dict[str, Any]:
+    values = json.loads(json.dumps(record.options, default=list))
+    return {key: value for key, value in values.items() if key not in _OF_THE_CUT}
+
+
+def _newer(name: str, record: RunRecord) -> bool:
+    """Whether a file was changed since; False for what is no file here."""
+    try:
+        return Path(name).stat().st_mtime > record.created.timestamp() + 1
+    except (OSError, ValueError):
+        return False

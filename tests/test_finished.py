@@ -1,0 +1,125 @@
+"""Finished results, opened again and compared with what is wanted."""
+
+import dataclasses
+import json
+import os
+import shutil
+import time
+
+import pytest
+from rasters import drawn_pair, write_pair
+
+from geosim import ChangeOptions, MinArea, detect_change, open_result
+from geosim.errors import OutputError
+from geosim.finished import same_run
+from geosim.siamese.weights import load_weights
+
+CVA = ChangeOptions(method="cva")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Inputs and result of a run."""
+    folder = tmp_path_factory.mktemp("finished")
+    pair = write_pair(folder, *drawn_pair())
+    return *map(str, pair), detect_change(*pair, folder / "out", CVA)
+
+
+def test_the_record_comes_back_as_it_was(run):
+    *_, result = run
+    again = open_result(result.folder)
+    made = dataclasses.replace(result.record, created=again.record.created)
+    assert again.record.to_dict() == made.to_dict()
+    assert abs(result.record.created - again.record.created).total_seconds() < 1
+    assert again.record.grid.transform == result.record.grid.transform
+    assert isinstance(again.record.before.bands, tuple)
+    assert len(again.changes) == result.record.polygons
+
+
+def test_the_record_of_the_network_too(sample_result):
+    again = open_result(sample_result.folder).record
+    assert again.weights == sample_result.record.weights
+    assert again.shift == sample_result.record.shift
+
+
+def test_same(run):
+    before, after, result = run
+    assert same_run(open_result(result.folder).record, before, after, CVA, None)
+
+
+@pytest.mark.parametrize("other", [{"threads": 1}, {"memory": 700}, {"block_size": 64}])
+def test_how_the_work_is_cut_makes_no_other_result(run, other):
+    before, after, result = run
+    options = dataclasses.replace(CVA, overwrite=True, **other)
+    assert same_run(result.record, before, after, options, None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"method": "irmad"},
+        {"threshold": 0.5},
+        {"tile_size": 64},
+        {"min_area": MinArea(value=51, unit="px")},
+        {"bands": "1,2"},
+        {"date_before": "1990-05"},
+        {"creation_options": (("COMPRESS", "ZSTD"),)},
+        {"bounds": (500_000.0, 5_399_900.0, 500_100.0, 5_400_000.0)},
+    ],
+)
+def test_another_option_makes_another_result(run, other):
+    before, after, result = run
+    options = dataclasses.replace(CVA, **other)
+    assert not same_run(result.record, before, after, options, None)
+
+
+def test_options_that_come_back_from_json_as_lists(tmp_path, run):
+    before, after, _ = run
+    options = dataclasses.replace(
+        CVA,
+        bounds=(500_000.0, 5_399_900.0, 500_100.0, 5_400_000.0),
+        creation_options=(("COMPRESS", "ZSTD"),),
+        min_area=MinArea(value=2.5, unit="m2"),
+    )
+    detect_change(before, after, tmp_path / "out", options)
+    record = open_result(tmp_path / "out").record
+    assert same_run(record, before, after, options, None)
+
+
+def test_other_inputs(run):
+    before, after, result = run
+    assert not same_run(result.record, after, before, CVA, None)
+
+
+def test_an_input_that_was_changed_since(tmp_path):
+    before, after = map(str, write_pair(tmp_path, *drawn_pair()))
+    record = detect_change(before, after, tmp_path / "out", CVA).record
+    assert same_run(record, before, after, CVA, None)
+    later = time.time() + 10
+    os.utime(after, (later, later))
+    assert not same_run(record, before, after, CVA, None)
+
+
+def test_other_weights(sample_pair, sample_result):
+    record, options = sample_result.record, ChangeOptions()
+    names = tuple(map(str, sample_pair))
+    checksum = load_weights(options.weights).record.sha256
+    assert same_run(record, *names, options, checksum)
+    assert not same_run(record, *names, options, "0" * 64)
+
+
+def test_what_is_no_result(run, tmp_path):
+    *_, result = run
+    with pytest.raises(OutputError, match="must hold a result"):
+        open_result(tmp_path / "nowhere")
+    folder = shutil.copytree(result.folder, tmp_path / "result")
+    (folder / "report.html").write_text("cut", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"report.html' has 3 bytes where run.json"):
+        open_result(folder)
+    (folder / "report.html").unlink()
+    with pytest.raises(OutputError, match="No such file"):
+        open_result(folder)
+    for text in ("{", "[]", json.dumps({"properties": {}})):
+        (folder / "run.json").write_text(text, encoding="utf-8")
+        with pytest.raises(OutputError, match="must hold a result"):
+            open_result(folder)
