@@ -69,7 +69,7 @@ def main() -> None:
     """Print the table row by row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with labelled pairs")
-    parser.add_argument("--sets", default="szada,tiszadob,levir,oscd,OSCD,LEVIR")
+    parser.add_argument("--sets", default="szada,tiszadob,levir,oscd")
     parser.add_argument("--threads", type=int, help="of the network")
     asked = parser.parse_args()
     parts = asked.sets.split(",")
