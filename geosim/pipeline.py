@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+import numpy as np
 import rasterio
 
 import geosim
@@ -336,6 +337,14 @@ def _notes(found: Found) -> tuple[str, ...]:
     if grid.crs is None:
         notes.append(
             "The images have no coordinate reference system: areas are in pixels."
+        )
+    decision = found.decision
+    if decision.changed_px == 0 and found.options.threshold == "auto":
+        largest = float(np.flatnonzero(decision.histogram).max()) / UNIT_LEVELS
+        notes.append(
+            f"Nothing was decided to have changed: the probability is at most "
+            f"{largest:.2f}, the threshold {decision.threshold.value:.2f}; a number or "
+            "otsu as --threshold shows the most different places all the same."
         )
     if shift is None:
         notes.append("The shift between the dates could not be measured.")

@@ -46,7 +46,7 @@ def test_saturated_terms_do_not_count():
     assert (found[1:3] > 0).all()
 
 
-@pytest.mark.parametrize(("bands", "factor"), [(1, 1), (3, 1), (4, 16 / 9), (6, 4)])
+@pytest.mark.parametrize(("bands", "factor"), [(1, 1), (3, 1), (4, 64 / 27), (6, 8)])
 def test_bands_beyond_the_network_are_in_the_colour(bands, factor):
     found = scene_weights((0.25, 0.25, 0.25, 0.25), CALM, bands=bands)
     assert found[COLOUR] / found[LOW] == pytest.approx(factor)

@@ -61,14 +61,14 @@ def scene_weights(
         medians: of each damped term over the scene's valid pixels, as it enters the
             score (`log_distance`), by name.
         bands: bands that are compared. Those that the network does not see are in the
-            colour alone, whose weight grows with the square of their number.
+            colour alone, whose weight grows with the cube of their number.
 
     Returns:
         (4,) float32: each damped term times (1 - median / SATURATION) ** DAMPING, all
         scaled to the common contrast.
     """
     found = np.array(weights, np.float64)
-    found[TERMS.index("colour")] *= (max(bands, RGB_BANDS) / RGB_BANDS) ** 2
+    found[TERMS.index("colour")] *= (max(bands, RGB_BANDS) / RGB_BANDS) ** 3
     for name in DAMPED_TERMS:
         free = 1.0 - min(max(medians[name] / SATURATION, 0.0), 1.0)
         found[TERMS.index(name)] *= free**DAMPING
