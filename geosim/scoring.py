@@ -35,8 +35,9 @@ from geosim.siamese.architecture import (
     smoothing_sigma,
     term_row,
 )
-from geosim.siamese.decoder import DECODER_MARGIN, has_decoder
-from geosim.siamese.engine import Engine, open_engine
+from geosim.siamese.blending import blended
+from geosim.siamese.decoder import BLEND, DECODER_MARGIN, has_decoder
+from geosim.siamese.engine import Differences, Engine, open_engine
 from geosim.siamese.weights import LoadedWeights, load_weights
 
 if TYPE_CHECKING:
@@ -176,19 +177,8 @@ class _Siamese:
         valid: NDArray[np.bool_],
     ) -> BlockScores:
         found = self.engine.differences(_as_rgb(before), _as_rgb(after))
-        weight = self.weights.arrays["head.term_weights"][term_row(self.metres)]
-        colour = np.float32(math.sqrt(3.0)) * cva_magnitude(before, after)
-        of_colour = np.log1p(colour / np.float32(NOISE_FLOOR))
-        score = found.score + weight[TERMS.index("colour")] * of_colour
-        score = smooth_along_edges(
-            smooth(score, valid, smoothing_sigma(self.metres)),
-            (before.mean(axis=0), after.mean(axis=0)),
-            valid,
-            radius=guide_radius(self.metres),
-            epsilon=GUIDE_EPSILON,
-        )
         return BlockScores(
-            score=score,
+            score=_smoothed(found, self.weights, self.metres, (before, after), valid),
             bands={"low": found.low, "mid": found.mid, "high": found.high},
             features=found.features,
         )
@@ -204,15 +194,20 @@ class _Siamese:
 
 @dataclass(frozen=True, kw_only=True)
 class _Decoded:
-    """Weights trained on labels: their decoder gives the probability itself."""
+    """Weights trained on labels: their decoder and the score give the probability."""
 
     engine: Engine
     weights: LoadedWeights
     scale: ScoreScale
-    margin: int = -(-max(block_margin(None), DECODER_MARGIN) // STRIDE) * STRIDE
+    metres: float | None
+    """Size of a pixel on the ground; None where unknown."""
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_DECODER
     base_megabytes: int = _BASE_NETWORK
+
+    @property
+    def margin(self) -> int:
+        return max(block_margin(self.metres), DECODER_MARGIN)
 
     @property
     def description(self) -> str:
@@ -235,11 +230,11 @@ class _Decoded:
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
     ) -> BlockScores:
-        del valid
         found = self.engine.differences(_as_rgb(before), _as_rgb(after))
-        assert found.probability is not None  # noqa: S101 - the weights have a decoder
+        assert found.odds is not None  # noqa: S101 - the weights have a decoder
+        score = _smoothed(found, self.weights, self.metres, (before, after), valid)
         return BlockScores(
-            score=found.probability,
+            score=blended(found.odds, score, self.weights.arrays[BLEND]),
             bands={"low": found.low, "mid": found.mid, "high": found.high},
             features=found.features,
         )
@@ -247,6 +242,27 @@ class _Decoded:
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         del counts
         return self.scale.values()
+
+
+def _smoothed(
+    found: Differences,
+    weights: LoadedWeights,
+    metres: float | None,
+    dates: tuple[NDArray[np.float32], NDArray[np.float32]],
+    valid: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """The score with its colour term, smoothed along the edges of both dates."""
+    weight = weights.arrays["head.term_weights"][term_row(metres)]
+    colour = np.float32(math.sqrt(3.0)) * cva_magnitude(*dates)
+    of_colour = np.log1p(colour / np.float32(NOISE_FLOOR))
+    score = found.score + weight[TERMS.index("colour")] * of_colour
+    return smooth_along_edges(
+        smooth(score, valid, smoothing_sigma(metres)),
+        (dates[0].mean(axis=0), dates[1].mean(axis=0)),
+        valid,
+        radius=guide_radius(metres),
+        epsilon=GUIDE_EPSILON,
+    )
 
 
 def _as_rgb(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -301,7 +317,12 @@ def _siamese(
         row=term_row(resolution),
     )
     if has_decoder(weights.arrays):
-        return _Decoded(engine=engine, weights=weights, scale=ScoreScale(largest=1.0))
+        return _Decoded(
+            engine=engine,
+            weights=weights,
+            scale=ScoreScale(largest=1.0),
+            metres=resolution,
+        )
     weight = weights.arrays["head.term_weights"][term_row(resolution)]
     largest = float(weight.sum()) * math.log1p(1.0 / NOISE_FLOOR)
     return _Siamese(

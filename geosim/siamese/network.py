@@ -25,7 +25,7 @@ from geosim.siamese.architecture import (
     term_row,
 )
 from geosim.siamese.backend import functional, nn, torch
-from geosim.siamese.decoder import has_decoder
+from geosim.siamese.decoder import ODDS_LIMIT, has_decoder
 from geosim.siamese.decoder_network import Decoder
 from geosim.siamese.fusion import cosine_distance, enlarge, fuse, smooth, terms
 from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
@@ -166,10 +166,11 @@ class SiameseVGG16(nn.Module):
         return smooth(fused, guide, valid, metres=metres)
 
     def decode(self, activations: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-        """Probability of change (B, H, W) by the decoder; None where there is none."""
+        """The decoder's log odds (B, H, W), held in; None where there is none."""
         if self.decoder is None:
             return None
-        return torch.sigmoid(self.decoder(activations))
+        odds: torch.Tensor = self.decoder(activations)
+        return odds.clamp(-ODDS_LIMIT, ODDS_LIMIT)
 
     def forward(
         self,
@@ -198,12 +199,14 @@ class SiameseVGG16(nn.Module):
             enlarge(cosine_distance(activations[level.relu]), size)[:, :height, :width]
             for level in LEVELS
         ]
-        decoded = self.decode(activations)
-        if decoded is None:
-            score = self.score(images, activations, metres=metres)
-            probability = self.head(score[:, :height, :width], term_row(metres))
+        score = self.score(images, activations, metres=metres)[:, :height, :width]
+        odds = self.decode(activations)
+        if self.decoder is None or odds is None:
+            probability = self.head(score, term_row(metres))
         else:
-            probability = decoded[:, :height, :width]
+            of_odds, of_score, offset = self.decoder.blend
+            odds = of_odds * odds[:, :height, :width] + of_score * score + offset
+            probability = torch.sigmoid(odds)
         first, second = self.embed(activations[EMBEDDING_RELU]).chunk(2)
         return SiameseOutput(
             similarity=(first * second).sum(dim=1).clamp(0, 1),
