@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from geosim.siamese.blending import Answers, Blend, blended, fit_blend
+from geosim.siamese.blending import RATIOS, Answers, Blend, blended, fit_blend
 
 
 def logistic(values):
@@ -48,7 +48,8 @@ def test_odds_alone_are_calibrated():
     odds = rng.normal(0, 2, 100_000).astype(np.float32)
     changed = rng.random(odds.size) < logistic(0.5 * odds - 2)
     found = fit_blend([place(odds, 0 * odds, changed)])
-    np.testing.assert_allclose(found.weights, (0.5, 0.0, -2.0), atol=0.06)
+    # the score is 0: whatever its weight, it adds nothing
+    assert (found.weights[0], found.weights[2]) == pytest.approx((0.5, -2), abs=0.06)
 
 
 def test_each_is_heeded_where_it_alone_tells():
@@ -61,13 +62,22 @@ def test_each_is_heeded_where_it_alone_tells():
     assert blend.average_precision > alone.average_precision + 0.1
 
 
+def test_of_ratios_as_good_the_largest_is_taken():
+    rng = np.random.default_rng(5)
+    same = drawn(rng, 20_000, score=2)
+    ordered = place(same.score - 1, same.score, same.changed)
+    weights = fit_blend([ordered]).weights
+    assert weights[1] / weights[0] == pytest.approx(max(RATIOS))
+
+
 def test_every_place_counts_alike():
     """A large place where only the odds tell does not drown three small ones."""
     rng = np.random.default_rng(2)
-    large = drawn(rng, 200_000, odds=2, share=0.3)
-    small = [drawn(rng, 2_000, score=2) for _ in range(3)]
-    few = fit_blend([large, *small]).weights
-    assert few[1] / few[0] > 4 * max(fit_blend([large]).weights[1], 0.1)
+    places = [drawn(rng, 200_000, odds=2, share=0.3)]
+    places += [drawn(rng, 2_000, score=2) for _ in range(3)]
+    joined = [np.concatenate([getattr(p, n) for p in places]) for n in vars(places[0])]
+    apart, pooled = fit_blend(places).weights, fit_blend([place(*joined)]).weights
+    assert apart[1] / apart[0] > 1.5 * pooled[1] / pooled[0]
 
 
 def test_threshold_has_the_best_mean_f1():

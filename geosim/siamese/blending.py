@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-RATIOS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Weights of the score per weight of the log odds that are tried."""
+RATIOS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
+"""Weights of the score per weight of the log odds that are tried, rising."""
+
+AS_GOOD = 0.98
+"""Of all ratios with this share of the best precision the largest is taken: the ends
+of pairs that were learned from flatter the log odds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +87,10 @@ def blended(
 def fit_blend(places: Sequence[Answers]) -> Blend:
     """Weights and threshold from held-out places.
 
-    The ratio of both weights is the one of `RATIOS` with the largest average
-    precision, mean over the places that hold change; slope and offset calibrate all
-    pixels (Platt 1999); the threshold has the largest F1, again as a mean over these
-    places.
+    The ratio of both weights is the largest of `RATIOS` whose average precision, mean
+    over the places that hold change, is about that of the best; slope and offset
+    calibrate all pixels (Platt 1999); the threshold has the largest F1, again as a
+    mean over these places.
 
     Args:
         places: at least one with a changed pixel; else the log odds stay as they are.
@@ -95,24 +99,15 @@ def fit_blend(places: Sequence[Answers]) -> Blend:
     telling = [bool(place.changed.any()) for place in places]
     if not any(telling):
         return Blend()
-    best: tuple[float, float, float, float, list[NDArray[np.int64]]] | None = None
+    precision = []
     for ratio in RATIOS:
-        middle, factor = _into_bins(places, ratio)
-        counts = [
-            odds_histogram(
-                ((place.odds + ratio * place.score - middle) * factor).astype(
-                    np.float32
-                ),
-                place.changed,
-            )
-            for place in places
-        ]
-        found = [judge(count) for count in counts]
-        mean = float(_mean_where([one.average_precision for one in found], telling))
-        if best is None or mean > best[0]:
-            best = (mean, ratio, middle, factor, counts)
-    assert best is not None  # noqa: S101 - there are ratios
-    _, ratio, middle, factor, counts = best
+        found = [judge(count) for count in _counts(places, ratio)]
+        each = [one.average_precision for one in found]
+        precision.append(float(_mean_where(each, telling)))
+    enough = AS_GOOD * max(precision)
+    ratio = max(r for r, p in zip(RATIOS, precision, strict=True) if p >= enough)
+    middle, factor = _into_bins(places, ratio)
+    counts = _counts(places, ratio)
     total = np.sum(counts, axis=0)
     slope, offset = calibration(total)
     curves = [rates(count)[2] for count in counts]
@@ -127,6 +122,18 @@ def fit_blend(places: Sequence[Answers]) -> Blend:
         average_precision=whole.average_precision,
         f1=float(rates(total)[2][place]),
     )
+
+
+def _counts(places: Sequence[Answers], ratio: float) -> list[NDArray[np.int64]]:
+    """Histograms of each place's sums, brought into range."""
+    middle, factor = _into_bins(places, ratio)
+    return [
+        odds_histogram(
+            ((place.odds + ratio * place.score - middle) * factor).astype(np.float32),
+            place.changed,
+        )
+        for place in places
+    ]
 
 
 def _into_bins(places: Sequence[Answers], ratio: float) -> tuple[float, float]:
