@@ -102,6 +102,7 @@ def _read_pair(name: str, before: Path, after: Path, label: Path) -> LabelledPai
         with open_scene(str(before), str(after)) as scene:
             images, valid = _normalised(scene)
             values, answered = _read_label(label, scene)
+            metres = scene.grid.ground_resolution()
     except GeosimError as error:
         raise type(error)(f"pair '{name}': {error}") from error
     return LabelledPair(
@@ -110,6 +111,7 @@ def _read_pair(name: str, before: Path, after: Path, label: Path) -> LabelledPai
         after=images[1].astype(np.float16),
         changed=values,
         valid=valid & answered,
+        metres=metres,
     )
 
 

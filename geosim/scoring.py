@@ -34,9 +34,16 @@ from geosim.siamese.architecture import (
     smoothing_sigma,
     term_row,
 )
-from geosim.siamese.decoder import DECODER_MARGIN, has_decoder
-from geosim.siamese.engine import Engine, level_distances, open_engine
-from geosim.siamese.weighting import SATURATION, SHALLOW, log_distance, scene_weights
+from geosim.siamese.blending import blended
+from geosim.siamese.decoder import BLEND, DECODER_MARGIN, has_decoder
+from geosim.siamese.engine import Differences, Engine, level_distances, open_engine
+from geosim.siamese.weighting import (
+    FIXED_TERM_WEIGHTS,
+    SATURATION,
+    SHALLOW,
+    log_distance,
+    scene_weights,
+)
 from geosim.siamese.weights import LoadedWeights, load_weights
 
 if TYPE_CHECKING:
@@ -182,17 +189,9 @@ class _Siamese:
         valid: NDArray[np.bool_],
     ) -> BlockScores:
         found = self.engine.differences(_as_rgb(before), _as_rgb(after))
-        colour = log_distance(_colour_distance(before, after))
-        score = found.score + self.term_weights[TERMS.index("colour")] * colour
-        score = smooth_along_edges(
-            smooth(score, valid, smoothing_sigma(self.metres)),
-            (before.mean(axis=0), after.mean(axis=0)),
-            valid,
-            radius=guide_radius(self.metres),
-            epsilon=GUIDE_EPSILON,
-        )
+        dates = (before, after)
         return BlockScores(
-            score=score,
+            score=_smoothed(found, self.term_weights, self.metres, dates, valid),
             bands={"low": found.low, "mid": found.mid, "high": found.high},
             features=found.features,
         )
@@ -208,15 +207,20 @@ class _Siamese:
 
 @dataclass(frozen=True, kw_only=True)
 class _Decoded:
-    """Weights trained on labels: their decoder gives the probability itself."""
+    """Weights trained on labels: their decoder and the score give the probability."""
 
     engine: Engine
     weights: LoadedWeights
     scale: ScoreScale
-    margin: int = -(-max(block_margin(None), DECODER_MARGIN) // STRIDE) * STRIDE
+    metres: float | None
+    """Size of a pixel on the ground; None where unknown."""
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_DECODER
     base_megabytes: int = _BASE_NETWORK
+
+    @property
+    def margin(self) -> int:
+        return max(block_margin(self.metres), DECODER_MARGIN)
 
     @property
     def description(self) -> str:
@@ -239,11 +243,12 @@ class _Decoded:
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
     ) -> BlockScores:
-        del valid
         found = self.engine.differences(_as_rgb(before), _as_rgb(after))
-        assert found.probability is not None  # noqa: S101 - the weights have a decoder
+        assert found.odds is not None  # noqa: S101 - the weights have a decoder
+        dates, weights = (before, after), _fixed_weights(self.metres)
+        score = _smoothed(found, weights, self.metres, dates, valid)
         return BlockScores(
-            score=found.probability,
+            score=blended(found.odds, score, self.weights.arrays[BLEND]),
             bands={"low": found.low, "mid": found.mid, "high": found.high},
             features=found.features,
         )
@@ -251,6 +256,30 @@ class _Decoded:
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         del counts
         return self.scale.values()
+
+
+def _smoothed(
+    found: Differences,
+    term_weights: NDArray[np.float32],
+    metres: float | None,
+    dates: tuple[NDArray[np.float32], NDArray[np.float32]],
+    valid: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """The score with its colour term, smoothed along the edges of both dates."""
+    colour = log_distance(_colour_distance(*dates))
+    score = found.score + term_weights[TERMS.index("colour")] * colour
+    return smooth_along_edges(
+        smooth(score, valid, smoothing_sigma(metres)),
+        (dates[0].mean(axis=0), dates[1].mean(axis=0)),
+        valid,
+        radius=guide_radius(metres),
+        epsilon=GUIDE_EPSILON,
+    )
+
+
+def _fixed_weights(metres: float | None) -> NDArray[np.float32]:
+    """Weights of the terms in the score that a decoder's log odds are blended with."""
+    return np.array(FIXED_TERM_WEIGHTS[term_row(metres)], np.float32)
 
 
 def _as_rgb(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -298,7 +327,12 @@ def _siamese(
             "choose with --bands, or use --method irmad for any number of bands"
         )
     weights = load_weights(options.weights)
-    term_weights = _term_weights(sample, weights, options, term_row(resolution))
+    decodes = has_decoder(weights.arrays)
+    term_weights = (
+        _fixed_weights(resolution)
+        if decodes
+        else _term_weights(sample, weights, options, term_row(resolution))
+    )
     engine = open_engine(
         weights,
         device=options.device,
@@ -306,8 +340,13 @@ def _siamese(
         threads=options.thread_count,
         term_weights=term_weights,
     )
-    if has_decoder(weights.arrays):
-        return _Decoded(engine=engine, weights=weights, scale=ScoreScale(largest=1.0))
+    if decodes:
+        return _Decoded(
+            engine=engine,
+            weights=weights,
+            scale=ScoreScale(largest=1.0),
+            metres=resolution,
+        )
     return _Siamese(
         engine=engine,
         weights=weights,

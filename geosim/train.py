@@ -80,7 +80,8 @@ def train_model(
         augmentation=Augmentation(swap_dates=options.swap_dates),
     )
     held_out, final = _fit_twice(start, recipe, pairs, options, places, clock, say)
-    tensors = finished(final.best, held_out)
+    assert held_out.blend is not None  # noqa: S101 - the first fit has ended
+    tensors = finished(final.best, held_out.blend)
     known = training_record(start, pairs, options, tensors, (held_out, final))
     known["device"] = describe_device(options.device)
     known["seconds"] = round(time.perf_counter() - began, 1)
@@ -140,6 +141,7 @@ def _fit_twice(
                 keep=lambda at: write_checkpoint(places.checkpoint, at.content(), key),
                 say=_teller(tick, say),
             )
+        first.blend = trainer.blend(first.best, pairs.held_out)
         if not (options.refit and pairs.whole):
             return first, first
         best = {name: value.cpu().numpy() for name, value in first.best.items()}

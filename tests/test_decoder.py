@@ -8,9 +8,11 @@ from safetensors.numpy import save_file
 from geosim import ChangeOptions, MinArea, detect_change
 from geosim.errors import WeightsError
 from geosim.siamese.architecture import STRIDE
+from geosim.siamese.blending import blended
 from geosim.siamese.decoder import (
     DECODER_MARGIN,
     DECODER_REACH,
+    ODDS_LIMIT,
     decoder_shapes,
     has_decoder,
 )
@@ -24,6 +26,7 @@ from geosim.siamese.decoder_network import Decoder, compared, enlarged  # noqa: 
 from geosim.siamese.network import SiameseVGG16, create_siamese_model  # noqa: E402
 
 THRESHOLD = 0.4
+BLEND = (1.2, 0.6, -0.5)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,7 @@ def tensors():
     torch.manual_seed(3)
     decoder = {f"decoder.{n}": v.numpy() for n, v in Decoder().state_dict().items()}
     decoder["decoder.out.weight"] = 8 * decoder["decoder.out.weight"]
+    decoder["decoder.blend"] = np.array(BLEND, np.float32)
     decoder["decoder.threshold"] = np.array([THRESHOLD], np.float32)
     return {**load_weights().arrays, **decoder}
 
@@ -62,24 +66,33 @@ def test_openvino_and_torch_agree(file, images):
         open_engine(loaded, device=device, threads=2).differences(*images)
         for device in ("cpu", "torch")
     )
-    assert np.ptp(fast.probability) > 0.2
-    np.testing.assert_allclose(fast.probability, reference.probability, atol=1e-4)
+    assert np.ptp(fast.odds) > 0.8
+    np.testing.assert_allclose(fast.odds, reference.odds, atol=1e-3)
     np.testing.assert_allclose(fast.score, reference.score, atol=1e-3)
 
 
 def test_model_for_ones_own_program_says_the_same(file, images):
     model = create_siamese_model(weights=file)
     with torch.inference_mode():
-        found = model(*(torch.from_numpy(image)[None] for image in images))
-    engine = open_engine(load_weights(file), threads=2)
-    wanted = engine.differences(*images).probability
-    np.testing.assert_allclose(found.probability[0].numpy(), wanted, atol=1e-4)
+        dates = [torch.from_numpy(image)[None] for image in images]
+        found = model(*dates).probability[0].numpy()
+        activations = model.activations(torch.cat(dates))
+        score = model.score(torch.cat(dates), activations, fixed=True)[0].numpy()
+    odds = open_engine(load_weights(file), threads=2).differences(*images).odds
+    wanted = blended(odds, score, np.array(BLEND, np.float32))
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
 
 
-def test_weights_without_a_decoder_give_no_probability(images):
-    assert (
-        open_engine(load_weights(), threads=2).differences(*images).probability is None
-    )
+def test_weights_without_a_decoder_give_no_odds(images):
+    assert open_engine(load_weights(), threads=2).differences(*images).odds is None
+
+
+@pytest.mark.parametrize("device", ["cpu", "torch"])
+def test_odds_are_held_in(tensors, images, tmp_path, device):
+    steep = {**tensors, "decoder.out.weight": 1e3 * tensors["decoder.out.weight"]}
+    save_file(steep, tmp_path / "steep.safetensors")
+    engine = open_engine(load_weights(tmp_path / "steep.safetensors"), device=device)
+    assert np.abs(engine.differences(*images).odds).max() == ODDS_LIMIT
 
 
 def test_compared_by_hand():
@@ -104,9 +117,12 @@ def test_decoder_sees_no_further_than_its_reach(file):
     other = before.clone()
     other[..., :edge] = torch.rand(1, 3, 32, edge)
     with torch.inference_mode():
-        one, two = (model(date, after).probability for date in (before, other))
+        one, two = (
+            model.decode(model.activations(torch.cat([date, after])))
+            for date in (before, other)
+        )
     beyond = edge + DECODER_REACH
-    torch.testing.assert_close(one[..., beyond:], two[..., beyond:], atol=2e-6, rtol=0)
+    torch.testing.assert_close(one[..., beyond:], two[..., beyond:], atol=1e-5, rtol=0)
     assert (one[..., :edge] - two[..., :edge]).abs().max() > 0.01
     assert DECODER_MARGIN % STRIDE == 0
     assert DECODER_MARGIN >= DECODER_REACH
@@ -139,7 +155,7 @@ def run(pair, folder, file, **options):
     return detect_change(*pair, folder, ChangeOptions(weights=str(file), **options))
 
 
-def test_change_map_is_the_decoders(file, tmp_path):
+def test_change_map_is_that_of_odds_and_score(file, tmp_path):
     """Probability as the reference gives it, cut at the file's own threshold."""
     pair = write_pair(tmp_path, *drawn_pair(height=208, width=240))
     result = run(pair, tmp_path / "out", file, normalize="none")
@@ -148,14 +164,23 @@ def test_change_map_is_the_decoders(file, tmp_path):
     assert "held out" in result.record.threshold.reason
     assert result.record.weights.name == "labelled"
     levels = read(result.paths["difference"], 1).astype(int)
-    engine = open_engine(load_weights(file), device="torch", threads=2)
+    model = create_siamese_model(weights=file)
     pad = ((0, 0), (DECODER_MARGIN,) * 2, (DECODER_MARGIN,) * 2)
+    inner = (slice(DECODER_MARGIN, -DECODER_MARGIN),) * 2
     dates = [
         np.pad((read(path) / 255).astype(np.float32), pad, mode="symmetric")
         for path in pair
     ]
-    inner = slice(DECODER_MARGIN, -DECODER_MARGIN)
-    wanted = engine.differences(*dates).probability[inner, inner]
+    images = torch.from_numpy(np.stack(dates))
+    valid = np.pad(np.ones(dates[0].shape[1:], bool)[inner], pad[1:])
+    with torch.inference_mode():
+        activations = model.activations(images)
+        odds = model.decode(activations)[0].numpy()
+        score = model.score(
+            images, activations, torch.from_numpy(valid)[None], fixed=True
+        )
+    weights = np.array(BLEND, np.float32)
+    wanted = blended(odds, score[0].numpy(), weights)[inner]
     assert np.abs(levels - np.rint(254 * wanted)).max() <= 1
     decided = read(result.paths["change"], 1) == 1
     np.testing.assert_array_equal(decided, levels >= np.ceil(254 * THRESHOLD))

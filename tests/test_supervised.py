@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geosim.errors import OptionError
-from geosim.siamese.judging import odds_histogram
+from geosim.siamese.blending import Blend
 from geosim.siamese.labelled import Augmentation, LabelledPair
 from geosim.siamese.weights import check_tensors, load_weights
 
@@ -129,7 +129,8 @@ def test_training_stops_when_it_gets_no_better(arrays):
     assert fit(Trainer(arrays, still, "cpu"), steps=9).step == 3
 
 
-def test_judged_square_by_square_as_at_once(arrays, monkeypatch):
+@pytest.mark.parametrize("exact", [False, True])
+def test_judged_square_by_square_as_at_once(arrays, monkeypatch, exact):
     trainer = Trainer(arrays, RECIPE, "cpu")
     rng = np.random.default_rng(0)
     shape = (3, 40, 352)
@@ -140,31 +141,49 @@ def test_judged_square_by_square_as_at_once(arrays, monkeypatch):
     )
     trainer.model.eval()
     with torch.inference_mode():
-        whole = trainer._odds_of(pair)
-        monkeypatch.setattr("geosim.siamese.supervised._TILE", 96)
-        parts = trainer._odds_of(pair)
-    np.testing.assert_allclose(parts, whole, atol=0.02 * np.ptp(whole) + 1e-3)
+        whole = trainer._told(pair, exact=exact)
+        for side in ("_TILE", "_EXACT_TILE"):
+            monkeypatch.setattr(f"geosim.siamese.supervised.{side}", 96)
+        parts = trainer._told(pair, exact=exact)
+    share = 1e-4 if exact else 0.02
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, atol=share * np.ptp(one) + 1e-3)
+    assert (np.ptp(whole[1]) > 0.1) == exact
 
 
-def test_what_is_kept_is_calibrated(arrays):
-    """Log odds of the saved decoder are `slope * odds + offset` of the trained one."""
+def test_blend_leaves_the_parameters_alone(arrays):
+    trainer = Trainer(arrays, RECIPE, "cpu")
+    found = fit(trainer)
+    held = {n: v.clone() for n, v in trainer.model.state_dict().items()}
+    blend = trainer.blend(found.best, [made(2)])
+    for name, value in trainer.model.state_dict().items():
+        torch.testing.assert_close(value, held[name], rtol=0, atol=0)
+    # where date 2 is date 1 inverted, the score alone tells a good part
+    assert blend.average_precision > 0.6
+    assert blend.weights[1] > 0
+
+
+def test_what_is_kept_holds_the_blend(arrays):
     trainer = Trainer(arrays, RECIPE, "cpu")
     state = {n: v.clone() for n, v in trainer.mean.items()}
-    rng = np.random.default_rng(0)
-    odds = rng.normal(0, 2, 50_000).astype(np.float32)
-    chance = 1 / (1 + np.exp(-(0.5 * odds - 2)))
-    counts = odds_histogram(odds, rng.random(odds.size) < chance)
-    judged = Judgement(average_precision=0.5, f1=0.5, threshold=1.0)
-    held_out = Fit(looks=[Look(step=1, judgement=judged)], counts=counts)
-    kept = finished(state, held_out)
-    before = state["decoder.out.weight"].numpy()
-    slope = (kept["decoder.out.weight"] / before).mean()
-    assert slope == pytest.approx(0.5, abs=0.03)
-    offset = kept["decoder.out.bias"] - slope * state["decoder.out.bias"].numpy()
-    assert offset[0] == pytest.approx(-2, abs=0.1)
-    threshold = 1 / (1 + np.exp(-(slope + offset[0])))
-    assert kept["decoder.threshold"][0] == pytest.approx(threshold, abs=1e-3)
+    kept = finished(state, Blend(weights=(0.5, 2.0, -3.0), threshold=0.3))
+    assert kept["decoder.blend"].tolist() == [0.5, 2.0, -3.0]
+    assert kept["decoder.threshold"] == pytest.approx(0.3)
+    np.testing.assert_array_equal(
+        kept["decoder.out.weight"], state["decoder.out.weight"].numpy()
+    )
     check_tensors(kept, source="what is kept")
+
+
+def test_fits_survive_a_checkpoint():
+    judged = Judgement(average_precision=0.5, f1=0.5, threshold=1.0)
+    fit = Fit(
+        step=3,
+        losses=[1.0, 0.5, 0.25],
+        looks=[Look(step=1, judgement=judged)],
+        blend=Blend(weights=(0.5, 2.0, -3.0), threshold=0.3),
+    )
+    assert Fit.of(fit.content()) == fit
 
 
 def test_missing_gpu_is_named(monkeypatch):

@@ -1,9 +1,10 @@
 """The decoder in numbers: what labels teach on top of the trunk.
 
 A weights file may hold a decoder beside the tensors of `architecture.state_shapes()`.
-It reads the activations of both dates at four depths and gives the probability of
-change straight away, without the score and the scene's quantiles: labels say what
-counts as change, which no distance knows.
+It reads the activations of both dates at four depths and gives log odds of change:
+labels say what counts as change, which no distance knows. They are held within
+`ODDS_LIMIT` and joined with the score by the three numbers of the blend, see
+`geosim.siamese.blending`.
 
 At each depth the channel vectors of both dates are brought to one length (root mean
 square 1); their absolute difference, date 1 and date 2 are projected onto 64 channels
@@ -37,6 +38,12 @@ LENGTH_EPSILON = 1e-6
 PREFIX = "decoder."
 """What the names of the decoder's tensors begin with."""
 
+ODDS_LIMIT = 8.0
+"""Log odds are held within this: where labels were few, more would be pretence."""
+
+BLEND = "decoder.blend"
+"""Name of the tensor with the weights of log odds, score and 1 in the answer."""
+
 THRESHOLD = "decoder.threshold"
 """Name of the tensor with the probability from which a pixel counts as changed."""
 
@@ -56,6 +63,7 @@ def decoder_shapes() -> dict[str, tuple[int, ...]]:
         shapes[f"{PREFIX}merge.{relu}.bias"] = (width,)
     shapes[f"{PREFIX}out.weight"] = (1, width, 1, 1)
     shapes[f"{PREFIX}out.bias"] = (1,)
+    shapes[BLEND] = (3,)
     shapes[THRESHOLD] = (1,)
     return shapes
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from openvino import opset13 as ops
 
-from geosim.siamese.decoder import DECODER_RELUS, LENGTH_EPSILON
+from geosim.siamese.decoder import DECODER_RELUS, LENGTH_EPSILON, ODDS_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ def decoded(
     arrays: Mapping[str, NDArray[np.float32]],
     enlarge: Callable[[Any, int], Any],
 ) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types
-    """Probability of change.
+    """Log odds of change, held within `ODDS_LIMIT`.
 
     Args:
         activations: nodes of both dates by name, (2, C, h, w).
@@ -44,7 +44,7 @@ def decoded(
         side = convolve(_compared(activations[relu]), f"lateral.{relu}", 0)
         joined = side if flow is None else ops.add(side, enlarge(flow, 2))
         flow = ops.relu(convolve(ops.relu(joined), f"merge.{relu}", 1))
-    return ops.sigmoid(enlarge(convolve(flow, "out", 0), 2))
+    return ops.clamp(enlarge(convolve(flow, "out", 0), 2), -ODDS_LIMIT, ODDS_LIMIT)
 
 
 def _compared(features: Any) -> Any:  # noqa: ANN401

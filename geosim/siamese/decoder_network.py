@@ -20,6 +20,7 @@ class Decoder(nn.Module):
     """Activations of both dates to log odds of change; see `geosim.siamese.decoder`."""
 
     threshold: torch.Tensor
+    blend: torch.Tensor
 
     def __init__(self, *, dropout: float = 0.1) -> None:
         """Start with random numbers.
@@ -38,6 +39,7 @@ class Decoder(nn.Module):
         )
         self.out = nn.Conv2d(width, 1, 1)
         self.dropout = nn.Dropout2d(dropout)
+        self.register_buffer("blend", torch.tensor([1.0, 0.0, 0.0]))
         self.register_buffer("threshold", torch.tensor([0.5]))
 
     def forward(self, activations: Mapping[str, torch.Tensor]) -> torch.Tensor:

@@ -48,8 +48,8 @@ class Differences:
     """(height, width) 0..1: at relu4_3."""
     features: NDArray[np.float32]
     """(2, 512, height / 16, width / 16): relu5_3 of both dates."""
-    probability: NDArray[np.float32] | None = None
-    """(height, width) 0..1: what a decoder says; None where the weights have none."""
+    odds: NDArray[np.float32] | None = None
+    """(height, width): a decoder's log odds; None where the weights have none."""
 
 
 class Engine(Protocol):
@@ -196,7 +196,7 @@ class _OpenVinoEngine:
             mid=maps[2],
             high=maps[3],
             features=np.array(results[4]),
-            probability=np.array(results[5][0, 0]) if self._decodes else None,
+            odds=np.array(results[5][0, 0]) if self._decodes else None,
         )
 
 
@@ -254,7 +254,7 @@ class _TorchEngine:
             distances = fusion.terms(pair, found)
             del distances["colour"]  # of all bands: added where they are at hand
             score = fusion.fuse(distances, self._term_weights)
-            chance = self._model.decode(found)
+            odds = self._model.decode(found)
         low1, low2, mid, high = (part[0].cpu().numpy() for part in maps)
         return Differences(
             score=score[0].cpu().numpy(),
@@ -262,7 +262,7 @@ class _TorchEngine:
             mid=mid,
             high=high,
             features=found[EMBEDDING_RELU].float().cpu().numpy(),
-            probability=None if chance is None else chance[0].float().cpu().numpy(),
+            odds=None if odds is None else odds[0].float().cpu().numpy(),
         )
 
 

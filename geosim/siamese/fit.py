@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from geosim.siamese.backend import torch
+from geosim.siamese.blending import Blend
 from geosim.siamese.judging import Judgement
 from geosim.siamese.labelled import Augmentation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
 
 State = dict[str, torch.Tensor]
 """Tensor by name, as torch's `state_dict` has them."""
@@ -79,8 +78,9 @@ class Fit:
     """All looks, in order."""
     best: State = field(default_factory=dict)
     """Mean parameters that were judged best; of the second fit the last ones."""
-    counts: NDArray[np.int64] | None = None
-    """Histograms of the held-out log odds at the best look."""
+    blend: Blend | None = None
+    """Of the first fit, once it has ended: how the held-out places want log odds and
+    score to be joined."""
 
     def content(self) -> dict[str, Any]:
         """Plain values and tensors."""
@@ -88,8 +88,8 @@ class Fit:
             {"step": look.step, "judgement": asdict(look.judgement)}
             for look in self.looks
         ]
-        counts = None if self.counts is None else torch.from_numpy(self.counts)
-        return vars(self) | {"looks": looks, "counts": counts}
+        blend = None if self.blend is None else asdict(self.blend)
+        return vars(self) | {"looks": looks, "blend": blend}
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Fit:
@@ -98,8 +98,8 @@ class Fit:
             Look(step=look["step"], judgement=Judgement(**look["judgement"]))
             for look in content["looks"]
         ]
-        counts = None if content["counts"] is None else content["counts"].numpy()
-        return cls(**{**content, "looks": looks, "counts": counts})
+        blend = None if content["blend"] is None else Blend(**content["blend"])
+        return cls(**{**content, "looks": looks, "blend": blend})
 
     @property
     def best_look(self) -> Look | None:

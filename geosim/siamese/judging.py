@@ -14,12 +14,12 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LIMIT = 16.0
+LARGEST_ODDS = 16.0
 """Log odds beyond this are counted as this."""
 
 _BINS = 2048
 
-CENTRES = (np.arange(_BINS) + 0.5) * (2 * _LIMIT / _BINS) - _LIMIT
+CENTRES = (np.arange(_BINS) + 0.5) * (2 * LARGEST_ODDS / _BINS) - LARGEST_ODDS
 """Log odds in the middle of each bin."""
 
 
@@ -27,7 +27,7 @@ def odds_histogram(
     odds: NDArray[np.float32], changed: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Counts (2, bins) of the log odds of unchanged and of changed pixels."""
-    place = ((odds + _LIMIT) * (_BINS / (2 * _LIMIT))).astype(np.int64)
+    place = ((odds + LARGEST_ODDS) * (_BINS / (2 * LARGEST_ODDS))).astype(np.int64)
     place = np.clip(place, 0, _BINS - 1)
     counts = [
         np.bincount(place[changed == kind], minlength=_BINS) for kind in (False, True)
@@ -49,21 +49,34 @@ class Judgement:
 
 def judge(counts: NDArray[np.int64]) -> Judgement:
     """Average precision and best F1 of histograms (2, bins); 0 without changes."""
-    flagged = counts[:, ::-1].cumsum(axis=1)
-    true, total = flagged[1].astype(float), flagged.sum(axis=0)
-    positives = float(true[-1])
-    if positives == 0:
+    if not counts[1].any():
         return Judgement(average_precision=0.0, f1=0.0, threshold=0.0)
-    precision = true / np.maximum(total, 1)
-    recall = true / positives
-    f1 = 2 * true / (total + positives)
+    precision, recall, f1 = rates(counts)
     best = int(f1.argmax())
     return Judgement(
         average_precision=float(np.sum(np.diff(recall, prepend=0.0) * precision)),
         f1=float(f1[best]),
         # the lower edge of the last bin that is flagged
-        threshold=float(CENTRES[::-1][best] - _LIMIT / _BINS),
+        threshold=float(CENTRES[::-1][best] - LARGEST_ODDS / _BINS),
     )
+
+
+def rates(
+    counts: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Precision, recall and F1 (bins,) of flagging a bin and all above it.
+
+    Args:
+        counts: Histograms (2, bins).
+
+    Returns:
+        Three arrays, the strictest threshold first; all 0 without changes.
+    """
+    flagged = counts[:, ::-1].cumsum(axis=1)
+    true, total = flagged[1].astype(float), flagged.sum(axis=0)
+    positives = max(float(true[-1]), 1.0)
+    f1: NDArray[np.float64] = 2 * true / (total + positives)
+    return true / np.maximum(total, 1), true / positives, f1
 
 
 def calibration(counts: NDArray[np.int64], *, steps: int = 50) -> tuple[float, float]:

@@ -36,6 +36,8 @@ class LabelledPair:
     """(H, W): True where the label says changed."""
     valid: NDArray[np.bool_]
     """(H, W): True where both dates have data and the label an answer."""
+    metres: float | None = None
+    """Size of a pixel on the ground; None where unknown."""
     places: NDArray[np.int64] = field(init=False, repr=False)
     """Positions of the changed valid pixels in the flattened image."""
 
@@ -149,6 +151,7 @@ def _part(pair: LabelledPair, cut: tuple[slice, slice], name: str) -> LabelledPa
         after=pair.after[:, *cut],
         changed=pair.changed[cut],
         valid=pair.valid[cut],
+        metres=pair.metres,
     )
 
 

@@ -27,7 +27,7 @@ from geosim.siamese.architecture import (
     term_row,
 )
 from geosim.siamese.backend import functional, nn, torch
-from geosim.siamese.decoder import has_decoder
+from geosim.siamese.decoder import ODDS_LIMIT, has_decoder
 from geosim.siamese.decoder_network import Decoder
 from geosim.siamese.fusion import (
     cosine_distance,
@@ -37,7 +37,7 @@ from geosim.siamese.fusion import (
     smooth,
     terms,
 )
-from geosim.siamese.weighting import scene_weights
+from geosim.siamese.weighting import FIXED_TERM_WEIGHTS, scene_weights
 from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ class SiameseVGG16(nn.Module):
         valid: torch.Tensor | None = None,
         *,
         metres: float | None = None,
+        fixed: bool = False,
     ) -> torch.Tensor:
         """Smoothed score (B, H, W) of images (2B, 3, H, W), first dates in front.
 
@@ -169,21 +170,28 @@ class SiameseVGG16(nn.Module):
             activations: Of these images.
             valid: (B, H, W) bool; None: everywhere.
             metres: Size of a pixel on the ground; None where unknown.
+            fixed: Whether the weights of the terms leave the scene aside, as in the
+                score that a decoder is blended with.
         """
         distances = terms(images, activations)
         row = self.head.term_weights[term_row(metres)].tolist()
-        weights = np.stack(
-            [scene_weights(row, scene) for scene in scene_medians(distances, valid)]
+        weights = (
+            np.array(FIXED_TERM_WEIGHTS[term_row(metres)], np.float32)
+            if fixed
+            else np.stack(
+                [scene_weights(row, scene) for scene in scene_medians(distances, valid)]
+            )
         )
         fused = fuse(distances, torch.from_numpy(weights).to(images.device))
         guide = torch.stack([date.mean(dim=1) for date in images.chunk(2)], dim=1)
         return smooth(fused, guide, valid, metres=metres)
 
     def decode(self, activations: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-        """Probability of change (B, H, W) by the decoder; None where there is none."""
+        """The decoder's log odds (B, H, W), held in; None where there is none."""
         if self.decoder is None:
             return None
-        return torch.sigmoid(self.decoder(activations))
+        odds: torch.Tensor = self.decoder(activations)
+        return odds.clamp(-ODDS_LIMIT, ODDS_LIMIT)
 
     def forward(
         self,
@@ -212,12 +220,16 @@ class SiameseVGG16(nn.Module):
             enlarge(cosine_distance(activations[level.relu]), size)[:, :height, :width]
             for level in LEVELS
         ]
-        decoded = self.decode(activations)
-        if decoded is None:
-            score = self.score(images, activations, metres=metres)
-            probability = self.head(score[:, :height, :width], term_row(metres))
+        odds = self.decode(activations)
+        score = self.score(images, activations, metres=metres, fixed=odds is not None)[
+            :, :height, :width
+        ]
+        if self.decoder is None or odds is None:
+            probability = self.head(score, term_row(metres))
         else:
-            probability = decoded[:, :height, :width]
+            of_odds, of_score, offset = self.decoder.blend
+            odds = of_odds * odds[:, :height, :width] + of_score * score + offset
+            probability = torch.sigmoid(odds)
         first, second = self.embed(activations[EMBEDDING_RELU]).chunk(2)
         return SiameseOutput(
             similarity=(first * second).sum(dim=1).clamp(0, 1),

@@ -1,7 +1,7 @@
 """Train a decoder, and the deep layers of the trunk with it, on labelled pairs.
 
 Two fits. The first learns from a part of the pairs and is judged on the rest: it tells
-when to stop, where the threshold lies and how log odds become probabilities. The second
+when to stop, how log odds and score are joined and where the threshold lies. The second
 goes on from there with all pairs for a third as many steps. Chance comes from the
 seed, the fit and the step's number alone, so a run that is resumed ends as one that was
 never interrupted.
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.siamese.architecture import CONVOLUTIONS
+from geosim.siamese.architecture import CONVOLUTIONS, STRIDE, block_margin
 from geosim.siamese.backend import nn, torch
-from geosim.siamese.decoder import DECODER_MARGIN
+from geosim.siamese.blending import Answers, Blend, fit_blend
+from geosim.siamese.decoder import BLEND, DECODER_MARGIN, THRESHOLD
 from geosim.siamese.decoder_network import Decoder
 from geosim.siamese.devices import has_bfloat16
 from geosim.siamese.fit import Fit, Look, Recipe, State
-from geosim.siamese.judging import calibration, judge, odds_histogram
+from geosim.siamese.judging import judge, odds_histogram
 from geosim.siamese.labelled import LabelledPair, draw_crop
 from geosim.siamese.losses import change_loss
 from geosim.siamese.network import SiameseVGG16, load_arrays
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 _TILE = 1024
 """Side in pixels of the squares that held-out places are judged by."""
+
+_EXACT_TILE = 512
+"""The same in float32, which takes twice the memory."""
 
 
 class Trainer:
@@ -120,7 +124,7 @@ class Trainer:
         look = Look(step=fit.step, judgement=judge(counts))
         fit.looks.append(look)
         if best is None or look.precision > best.precision:
-            fit.best, fit.counts = _copied(self.mean), counts
+            fit.best = _copied(self.mean)
         return look
 
     def counts(self, pairs: Iterable[LabelledPair]) -> NDArray[np.int64]:
@@ -129,33 +133,86 @@ class Trainer:
         total = np.zeros((2, 1), np.int64)
         with torch.inference_mode():
             for pair in pairs:
-                odds = self._odds_of(pair)
+                odds, _ = self._told(pair)
                 total = total + odds_histogram(
                     odds[pair.valid], pair.changed[pair.valid]
                 )
         return total
 
-    def _odds_of(self, pair: LabelledPair) -> NDArray[np.float32]:
-        """Log odds (H, W) of a whole pair, square by square with a margin."""
+    def blend(self, state: State, pairs: Iterable[LabelledPair]) -> Blend:
+        """Join log odds and score by what they say of held-out places, in float32.
+
+        Args:
+            state: parameters to judge; those in training stay as they are.
+            pairs: the held-out places.
+        """
+        current = _copied(self.model.state_dict())
+        self.model.load_state_dict(state)
+        self.model.eval()
+        places = []
+        with torch.inference_mode():
+            for pair in pairs:
+                odds, score = self._told(pair, exact=True)
+                places.append(
+                    Answers(
+                        odds=odds[pair.valid],
+                        score=score[pair.valid],
+                        changed=pair.changed[pair.valid],
+                    )
+                )
+        self.model.load_state_dict(current)
+        return fit_blend(places)
+
+    def _told(
+        self, pair: LabelledPair, *, exact: bool = False
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Log odds and, where exact, score (H, W) of a pair, square by square."""
+        side = _EXACT_TILE if exact else _TILE
+        margin = max(DECODER_MARGIN, block_margin(pair.metres))
         height, width = pair.valid.shape
         odds = np.empty((height, width), np.float32)
-        for row in range(0, height, _TILE):
-            for col in range(0, width, _TILE):
-                top, left = max(row - DECODER_MARGIN, 0), max(col - DECODER_MARGIN, 0)
-                cut = (
-                    slice(None),
-                    slice(top, row + _TILE + DECODER_MARGIN),
-                    slice(left, col + _TILE + DECODER_MARGIN),
-                )
-                images = np.stack([pair.before[cut], pair.after[cut]])
-                pad = [(0, 0), (0, 0), *((0, -n % 16) for n in images.shape[2:])]
-                padded = np.pad(images.astype(np.float32), pad, mode="edge")
-                found = self._log_odds(torch.from_numpy(padded).to(self.device))[0]
-                place = odds[row : row + _TILE, col : col + _TILE]
-                rows, cols = place.shape
-                inner = found[row - top :, col - left :][:rows, :cols]
-                place[:] = inner.cpu().numpy()
-        return odds
+        score = np.zeros_like(odds)
+        for row in range(0, height, side):
+            for col in range(0, width, side):
+                top, left = max(row - margin, 0), max(col - margin, 0)
+                rows = slice(top, row + side + margin)
+                cols = slice(left, col + side + margin)
+                images, valid = self._cut(pair, rows, cols)
+                inner = (slice(row - top, None), slice(col - left, None))
+                place = (slice(row, row + side), slice(col, col + side))
+                size = odds[place].shape
+                if exact:
+                    found, told = self._exact(images, valid, pair.metres)
+                    score[place] = told[inner][: size[0], : size[1]].cpu().numpy()
+                else:
+                    found = self._log_odds(images)[0]
+                odds[place] = found[inner][: size[0], : size[1]].cpu().numpy()
+        return odds, score
+
+    def _exact(
+        self, images: torch.Tensor, valid: torch.Tensor, metres: float | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log odds, held in, and score (H, W) in float32."""
+        activations = self.model.activations(images)
+        odds = self.model.decode(activations)
+        assert odds is not None  # noqa: S101 - made in __init__
+        score = self.model.score(images, activations, valid, metres=metres, fixed=True)
+        return odds[0], score[0]
+
+    def _cut(
+        self, pair: LabelledPair, rows: slice, cols: slice
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A part of a pair, its sides made multiples of 16: images and validity."""
+        images = np.stack([pair.before[:, rows, cols], pair.after[:, rows, cols]])
+        pad = [(0, -n % STRIDE) for n in images.shape[2:]]
+        padded = np.pad(
+            images.astype(np.float32), [(0, 0), (0, 0), *pad], mode="symmetric"
+        )
+        valid = np.pad(pair.valid[rows, cols], pad)
+        return (
+            torch.from_numpy(padded).to(self.device),
+            torch.from_numpy(valid[None]).to(self.device),
+        )
 
     def is_exhausted(self) -> bool:
         """Whether no look of the last ones was a gain."""
@@ -214,24 +271,16 @@ def run_fit(
     return fit
 
 
-def finished(fit: State, held_out: Fit) -> dict[str, NDArray[np.float32]]:
-    """Tensors to save: calibrated log odds, the threshold of the held-out places.
+def finished(fit: State, blend: Blend) -> dict[str, NDArray[np.float32]]:
+    """Tensors to save: parameters, and what the held-out places told.
 
     Args:
         fit: Parameters to ship.
-        held_out: The first fit, judged on held-out places.
+        blend: Of the first fit.
     """
     arrays = {name: value.float().cpu().numpy() for name, value in fit.items()}
-    look = held_out.best_look
-    if look is None or held_out.counts is None:
-        return arrays
-    slope, offset = calibration(held_out.counts)
-    arrays["decoder.out.weight"] = arrays["decoder.out.weight"] * np.float32(slope)
-    bias = arrays["decoder.out.bias"] * np.float32(slope) + np.float32(offset)
-    arrays["decoder.out.bias"] = bias
-    odds = slope * look.judgement.threshold + offset
-    threshold = float(np.clip(1 / (1 + np.exp(-odds)), 0.01, 0.99))
-    arrays["decoder.threshold"] = np.array([threshold], np.float32)
+    arrays[BLEND] = np.array(blend.weights, np.float32)
+    arrays[THRESHOLD] = np.array([blend.threshold], np.float32)
     return arrays
 
 

@@ -37,6 +37,10 @@ TERM_CONTRAST = (0.71, 0.55, 0.29, 0.66)
 pasted changes. Weights are scaled by it, so that the score spreads as widely whichever
 terms make it and one slope of the head serves all scenes."""
 
+FIXED_TERM_WEIGHTS = ((0.50, 0.15, 0.25, 0.10), (0.30, 0.05, 0.60, 0.05))
+"""Weights that no scene changes, usual and coarse pixels: of the score that a decoder
+is blended with, which is fitted on pieces of scenes."""
+
 RGB_BANDS = 3
 """Bands that the network sees."""
 

@@ -1,0 +1,151 @@
+"""The decoder's log odds and the score become one probability.
+
+Labels of a few places teach the kinds of change that they show; the score, which never
+saw a label, orders the pixels of other places better. Both say something of held-out
+places, and from these follows how much each counts (stacking, Wolpert 1992,
+doi:10.1016/S0893-6080(05)80023-1): `weight * odds + weight * score + offset` are the
+log odds of the answer. Every held-out place counts alike, as a new scene would: pooled,
+the place with most change would decide alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geosim.siamese.judging import (
+    CENTRES,
+    LARGEST_ODDS,
+    Judgement,
+    calibration,
+    judge,
+    odds_histogram,
+    rates,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+RATIOS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
+"""Weights of the score per weight of the log odds that are tried, rising."""
+
+AS_GOOD = 0.98
+"""Of all ratios with this share of the best precision the largest is taken: the ends
+of pairs that were learned from flatter the log odds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What is said of the valid pixels of one held-out place, and the truth."""
+
+    odds: NDArray[np.float32]
+    """(N,): the decoder's log odds, held within `decoder.ODDS_LIMIT`."""
+    score: NDArray[np.float32]
+    """(N,): the smoothed score, 0 upwards."""
+    changed: NDArray[np.bool_]
+    """(N,): what the label says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blend:
+    """How log odds and score are joined, and where the answer becomes change."""
+
+    weights: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    """Of the log odds, of the score and of 1."""
+    threshold: float = 0.5
+    """Probability from which a pixel counts as changed."""
+    average_precision: float = 0.0
+    """Of all held-out pixels together."""
+    f1: float = 0.0
+    """The same at the threshold."""
+
+
+def blended(
+    odds: NDArray[np.float32],
+    score: NDArray[np.float32],
+    weights: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Probability of change.
+
+    Args:
+        odds: log odds of the decoder, any shape.
+        score: smoothed score, the same shape.
+        weights: (3,), of the log odds, of the score and of 1.
+
+    Returns:
+        float32 in 0..1, the same shape.
+    """
+    joined = weights[0] * odds + weights[1] * score + weights[2]
+    chance: NDArray[np.float32] = 0.5 + 0.5 * np.tanh(0.5 * joined)
+    return chance
+
+
+def fit_blend(places: Sequence[Answers]) -> Blend:
+    """Weights and threshold from held-out places.
+
+    The ratio of both weights is the largest of `RATIOS` whose average precision, mean
+    over the places that hold change, is about that of the best; slope and offset
+    calibrate all pixels (Platt 1999); the threshold has the largest F1, again as a
+    mean over these places.
+
+    Args:
+        places: at least one with a changed pixel; else the log odds stay as they are.
+    """
+    places = [place for place in places if len(place.odds)]
+    telling = [bool(place.changed.any()) for place in places]
+    if not any(telling):
+        return Blend()
+    precision = []
+    for ratio in RATIOS:
+        found = [judge(count) for count in _counts(places, ratio)]
+        each = [one.average_precision for one in found]
+        precision.append(float(_mean_where(each, telling)))
+    enough = AS_GOOD * max(precision)
+    ratio = max(r for r, p in zip(RATIOS, precision, strict=True) if p >= enough)
+    middle, factor = _into_bins(places, ratio)
+    counts = _counts(places, ratio)
+    total = np.sum(counts, axis=0)
+    slope, offset = calibration(total)
+    curves = [rates(count)[2] for count in counts]
+    place = int(_mean_where(curves, telling).argmax())
+    at = CENTRES[::-1][place] - LARGEST_ODDS / len(CENTRES)
+    threshold = 0.5 + 0.5 * np.tanh(0.5 * (slope * at + offset))
+    weight = slope * factor
+    whole: Judgement = judge(total)
+    return Blend(
+        weights=(weight, ratio * weight, offset - weight * middle),
+        threshold=float(np.clip(threshold, 0.01, 0.99)),
+        average_precision=whole.average_precision,
+        f1=float(rates(total)[2][place]),
+    )
+
+
+def _counts(places: Sequence[Answers], ratio: float) -> list[NDArray[np.int64]]:
+    """Histograms of each place's sums, brought into range."""
+    middle, factor = _into_bins(places, ratio)
+    return [
+        odds_histogram(
+            ((place.odds + ratio * place.score - middle) * factor).astype(np.float32),
+            place.changed,
+        )
+        for place in places
+    ]
+
+
+def _into_bins(places: Sequence[Answers], ratio: float) -> tuple[float, float]:
+    """Middle and factor that bring the sums into the range of the histograms."""
+    joined = [place.odds + ratio * place.score for place in places]
+    least = min(float(values.min()) for values in joined)
+    most = max(float(values.max()) for values in joined)
+    return (least + most) / 2, 2 * LARGEST_ODDS / max(most - least, 1e-3)
+
+
+def _mean_where(values: Sequence[object], where: Sequence[bool]) -> NDArray[np.float64]:
+    """Mean over the places that hold change."""
+    chosen = [value for value, telling in zip(values, where, strict=True) if telling]
+    mean: NDArray[np.float64] = np.mean(np.array(chosen, np.float64), axis=0)
+    return mean
