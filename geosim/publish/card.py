@@ -84,8 +84,8 @@ trained by {record.software} on labelled pairs.
 | threshold (`--threshold auto`) | {record.threshold:.3f} |
 | took | {record.seconds / 60:.0f} min on {record.device} |
 
-What was held out chose the number of steps and the threshold, so the figures on it are
-a little too good. {again}
+What was held out chose the number of steps, the blend and the threshold, so the figures
+on it are a little too good. {again}
 Measure the model on pairs that took no part at all.
 
 It finds what its labels called change, on imagery like that of its pairs: same sensor,
