@@ -27,6 +27,7 @@ from geosim.progress import Clock, Progress
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
 from geosim.raster.grid import blocks
 from geosim.raster.scene import Scene, open_scene
+from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
     WorkFolder,
     check_folder,
@@ -88,6 +89,7 @@ def detect_change(
     check_folder(folder, FILES, overwrite=options.overwrite)
     clock = Clock(progress)
     with ExitStack() as stack:
+        stack.enter_context(plain_images_welcome())
         stack.enter_context(
             rasterio.Env(
                 GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_NUM_THREADS=options.thread_count

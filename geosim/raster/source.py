@@ -52,9 +52,14 @@ class Source:
 
 @contextmanager
 def plain_images_welcome() -> Iterator[None]:
-    """No warning for rasters without a geotransform: a run's notes tell of them."""
+    """No warning for rasters without a geotransform: a run's notes tell of them.
+
+    Filters belong to the process: a whole run keeps this one, so that threads that
+    enter and leave it of their own do not take it from each other.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        warnings.filterwarnings("ignore", message="'crs' was not provided")
         yield
 
 
