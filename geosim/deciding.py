@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from geosim.options import ChangeOptions
     from geosim.raster.writer import WorkRaster
-    from geosim.scoring import Scorer
+    from geosim.scorer import Scorer
 
 STRIP_ROWS = 256
 """Rows of a strip. Fixed, so that nothing depends on the blocks of the first pass."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from geosim.raster.source import Source
     from geosim.sampling import Sample
     from geosim.scanning import Scan
-    from geosim.scoring import Scorer
+    from geosim.scorer import Scorer
 
 FILES = (
     "tiles.tif",

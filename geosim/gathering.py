@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from geosim.raster.grid import Grid, Window
     from geosim.raster.writer import Layout
     from geosim.scanning import Block
-    from geosim.scoring import BlockScores, Scorer
+    from geosim.scorer import BlockScores, Scorer
     from geosim.siamese.weights import LoadedWeights
 
 PREVIEW_SIDE = 1400

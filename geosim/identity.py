@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from geosim.raster.scene import Scene
     from geosim.raster.source import Source
     from geosim.sampling import Sample
-    from geosim.scoring import Scorer
+    from geosim.scorer import Scorer
 
 _LEAVE_THE_RESULT = ("overwrite", "threads")
 """Options that the result does not depend on."""

@@ -40,13 +40,14 @@ from geosim.reporting import write_report
 from geosim.result import ChangeResult
 from geosim.sampling import take_sample
 from geosim.scanning import block_sides, scan
-from geosim.scoring import METHODS, Scorer, block_size
+from geosim.scoring import METHODS, block_size
 from geosim.spreading import ScanSetup, spreading, whole_name
 
 if TYPE_CHECKING:
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid
     from geosim.sampling import Sample
+    from geosim.scorer import Scorer
 
 _BYTES_ON_DISK = 18
 """Working rasters and results per pixel at most: 2 of scores, 5 of layers, 1 of the

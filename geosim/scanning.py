@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from geosim.raster.radiometry import Radiometry
     from geosim.raster.scene import Pair, Scene
     from geosim.raster.writer import WorkRaster
-    from geosim.scoring import BlockScores, Scorer
+    from geosim.scorer import BlockScores, Scorer
 
     Scored = tuple[Window, "Block | None", BlockScores | None]
     Spread = Callable[[Iterable[Window]], Iterator[tuple[Window, BlockSums]]]

@@ -1,7 +1,7 @@
 """The score in torch: four distances become one, smoothed along edges.
 
-The main job does the same by `graph` (the network's terms), `geosim.scoring` (the
-colour) and `geosim.change.scores` (the smoothing); tests hold them together.
+The main job does the same by `graph` (the network's terms), `geosim.scoring_network`
+(the colour) and `geosim.change.scores` (the smoothing); tests hold them together.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,79 @@
+"""What every method offers: a block of two dates becomes a score per pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from geosim.change.scores import ScoreScale
+    from geosim.change.threshold import Threshold
+    from geosim.siamese.weights import LoadedWeights
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockScores:
+    """A method's answer for one block, margin included."""
+
+    score: NDArray[np.float32]
+    """(height, width), 0 upwards."""
+    bands: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Further layers in 0..1 for `difference.tif`, by band name."""
+    features: NDArray[np.float32] | None = None
+    """(2, 512, height / 16, width / 16) for the embeddings; None without a network."""
+
+
+class Scorer(Protocol):
+    """A method, fitted to a scene."""
+
+    @property
+    def margin(self) -> int:
+        """Pixels around a block that its scores depend on."""
+
+    @property
+    def scale(self) -> ScoreScale:
+        """Range of the score."""
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of `BlockScores.bands`."""
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory that a pixel of a block takes."""
+
+    @property
+    def base_megabytes(self) -> int:
+        """Memory that a run takes beside its blocks."""
+
+    @property
+    def description(self) -> str:
+        """What it runs on."""
+
+    @property
+    def weights(self) -> LoadedWeights | None:
+        """The network's weights, None without a network."""
+
+    @property
+    def threshold(self) -> Threshold | None:
+        """Where "auto" decides; None: as for all methods."""
+
+    def score(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+    ) -> BlockScores:
+        """Score a block: (bands, height, width) in 0..1, sides multiples of 16."""
+
+    def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probability of change at each of the 65,535 score levels, rising.
+
+        Args:
+            counts: the whole scene's histogram of scores.
+        """

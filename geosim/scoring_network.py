@@ -1,0 +1,283 @@
+"""Scoring by the network: its own score, or that of a decoder trained on labels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geosim.change.classical import cva_magnitude
+from geosim.change.scores import ScoreScale, smooth, smooth_along_edges
+from geosim.change.threshold import (
+    Threshold,
+    histogram_quantiles,
+    logistic_probability,
+)
+from geosim.errors import OptionError
+from geosim.scorer import BlockScores
+from geosim.siamese.architecture import (
+    AUTO_THRESHOLDS,
+    GUIDE_EPSILON,
+    HEAD_QUANTILES,
+    TERMS,
+    block_margin,
+    guide_radius,
+    smoothing_sigma,
+    term_row,
+)
+from geosim.siamese.blending import blended
+from geosim.siamese.decoder import BLEND, DECODER_MARGIN, has_decoder
+from geosim.siamese.engine import Differences, Engine, level_distances, open_engine
+from geosim.siamese.weighting import (
+    FIXED_TERM_WEIGHTS,
+    SATURATION,
+    SHALLOW,
+    log_distance,
+    scene_weights,
+)
+from geosim.siamese.weights import LoadedWeights, load_weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geosim.options import ChangeOptions
+    from geosim.sampling import Sample
+    from geosim.scorer import Scorer
+
+_BYTES_NETWORK: dict[str, int] = {"int8": 800, "float32": 2200, "float16": 2200}
+"""Measured memory per pixel of a block, by the network's precision. In float32 four
+buffers of 64 channels for two dates; in int8 these are bytes, but the products behind
+a distance are not."""
+
+_BYTES_DECODER = 3000
+"""The same with a decoder, which keeps the activations of four depths; reckoned from
+their sizes, not yet measured."""
+
+_BASE_NETWORK = 750
+"""MB that a run takes beside its blocks: libraries, GDAL's cache, the sample, and the
+weights, as they came and as the engine packs them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Siamese:
+    """The network: a weighted geometric mean of distances and of the colour change."""
+
+    engine: Engine
+    weights: LoadedWeights
+    scale: ScoreScale
+    metres: float | None
+    """Size of a pixel on the ground; None where unknown."""
+    term_weights: NDArray[np.float32]
+    """(4,) of the scene, in the order of `TERMS`."""
+    band_names: tuple[str, ...] = ("low", "mid", "high")
+    base_megabytes: int = _BASE_NETWORK
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        return _BYTES_NETWORK[self.engine.precision]
+
+    @property
+    def threshold(self) -> Threshold:
+        return Threshold(
+            value=AUTO_THRESHOLDS[term_row(self.metres)],
+            rule="auto",
+            reason="balances missed changes and false alarms on held-out imagery",
+        )
+
+    @property
+    def margin(self) -> int:
+        return block_margin(self.metres)
+
+    @property
+    def description(self) -> str:
+        return self.engine.description
+
+    def score(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+    ) -> BlockScores:
+        found = self.engine.differences(_as_rgb(before), _as_rgb(after))
+        dates = (before, after)
+        return BlockScores(
+            score=_smoothed(found, self.term_weights, self.metres, dates, valid),
+            bands={"low": found.low, "mid": found.mid, "high": found.high},
+            features=found.features,
+        )
+
+    def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        arrays, row = self.weights.arrays, term_row(self.metres)
+        scene = histogram_quantiles(counts, self.scale.bin_centres(), HEAD_QUANTILES)
+        shares = arrays["head.quantiles"][row]
+        middle = float(arrays["head.offset"][row] + shares @ scene)
+        slope = float(arrays["head.slope"][row])
+        return logistic_probability(self.scale.values(), slope=slope, middle=middle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decoded:
+    """Weights trained on labels: their decoder and the score give the probability."""
+
+    engine: Engine
+    weights: LoadedWeights
+    scale: ScoreScale
+    metres: float | None
+    """Size of a pixel on the ground; None where unknown."""
+    band_names: tuple[str, ...] = ("low", "mid", "high")
+    bytes_per_pixel: int = _BYTES_DECODER
+    base_megabytes: int = _BASE_NETWORK
+
+    @property
+    def margin(self) -> int:
+        return max(block_margin(self.metres), DECODER_MARGIN)
+
+    @property
+    def description(self) -> str:
+        return self.engine.description
+
+    @property
+    def threshold(self) -> Threshold | None:
+        if self.weights.threshold is None:
+            return None
+        return Threshold(
+            value=self.weights.threshold,
+            rule="auto",
+            reason="balances missed changes and false alarms on the labelled places "
+            "that were held out when these weights were trained",
+        )
+
+    def score(
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+    ) -> BlockScores:
+        found = self.engine.differences(_as_rgb(before), _as_rgb(after))
+        assert found.odds is not None  # noqa: S101 - the weights have a decoder
+        dates, weights = (before, after), _fixed_weights(self.metres)
+        score = _smoothed(found, weights, self.metres, dates, valid)
+        return BlockScores(
+            score=blended(found.odds, score, self.weights.arrays[BLEND]),
+            bands={"low": found.low, "mid": found.mid, "high": found.high},
+            features=found.features,
+        )
+
+    def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        del counts
+        return self.scale.values()
+
+
+def _smoothed(
+    found: Differences,
+    term_weights: NDArray[np.float32],
+    metres: float | None,
+    dates: tuple[NDArray[np.float32], NDArray[np.float32]],
+    valid: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """The score with its colour term, smoothed along the edges of both dates."""
+    colour = log_distance(_colour_distance(*dates))
+    score = found.score + term_weights[TERMS.index("colour")] * colour
+    return smooth_along_edges(
+        smooth(score, valid, smoothing_sigma(metres)),
+        (dates[0].mean(axis=0), dates[1].mean(axis=0)),
+        valid,
+        radius=guide_radius(metres),
+        epsilon=GUIDE_EPSILON,
+    )
+
+
+def _fixed_weights(metres: float | None) -> NDArray[np.float32]:
+    """Weights of the terms in the score that a decoder's log odds are blended with."""
+    return np.array(FIXED_TERM_WEIGHTS[term_row(metres)], np.float32)
+
+
+def _as_rgb(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The first three bands; a single one is repeated."""
+    return image[:3] if len(image) >= 3 else np.repeat(image, 3, axis=0)  # noqa: PLR2004
+
+
+def network_scorer(
+    sample: Sample, options: ChangeOptions, resolution: float | None
+) -> Scorer:
+    """The network with its weights, fitted to a scene.
+
+    Args:
+        sample: of the scene; at least three bands, or one.
+        options: weights, device, precision, threads.
+        resolution: size of a pixel in metres; None where unknown.
+
+    Raises:
+        OptionError: two bands, or a device or precision that is not there.
+        WeightsError: the weights cannot be used.
+    """
+    bands = len(sample.before)
+    if bands == 2:  # noqa: PLR2004
+        raise OptionError(
+            f"--method siamese reads three bands or more (or one); found {bands}; "
+            "choose with --bands, or use --method irmad for any number of bands"
+        )
+    weights = load_weights(options.weights)
+    decodes = has_decoder(weights.arrays)
+    term_weights = (
+        _fixed_weights(resolution)
+        if decodes
+        else _term_weights(sample, weights, options, term_row(resolution))
+    )
+    engine = open_engine(
+        weights,
+        device=options.device,
+        precision=options.precision,
+        threads=options.thread_count,
+        term_weights=term_weights,
+    )
+    if decodes:
+        return _Decoded(
+            engine=engine,
+            weights=weights,
+            scale=ScoreScale(largest=1.0),
+            metres=resolution,
+        )
+    return _Siamese(
+        engine=engine,
+        weights=weights,
+        scale=ScoreScale(largest=float(term_weights.sum()) * SATURATION),
+        metres=resolution,
+        term_weights=term_weights,
+    )
+
+
+def _term_weights(
+    sample: Sample, weights: LoadedWeights, options: ChangeOptions, row: int
+) -> NDArray[np.float32]:
+    """Weights of the terms in this scene, from the sample's pieces."""
+    pieces = [
+        sample.radiometry.apply(p.before, p.after, p.valid) for p in sample.pieces
+    ]
+    valid = np.concatenate([p.valid.ravel() for p in sample.pieces])
+    colour = [_colour_distance(*piece) for piece in pieces]
+    shallow = level_distances(
+        weights,
+        [(_as_rgb(before), _as_rgb(after)) for before, after in pieces],
+        SHALLOW,
+        threads=options.thread_count,
+    )
+    found = {"colour": colour, SHALLOW: list(shallow)}
+    medians = {
+        name: float(
+            np.median(log_distance(np.concatenate([p.ravel() for p in parts])[valid]))
+        )
+        for name, parts in found.items()
+    }
+    return scene_weights(
+        weights.arrays["head.term_weights"][row], medians, bands=len(sample.before)
+    )
+
+
+def _colour_distance(
+    before: NDArray[np.float32], after: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Length of the colour change over all bands, 0..sqrt(3) as of three bands."""
+    return np.float32(math.sqrt(3.0)) * cva_magnitude(before, after)
