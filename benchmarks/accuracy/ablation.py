@@ -21,6 +21,12 @@ from geosim.siamese.architecture import (
     smoothing_sigma,
     term_row,
 )
+from geosim.siamese.weighting import (
+    DAMPED_TERMS,
+    FIXED_TERM_WEIGHTS,
+    log_distance,
+    scene_weights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,12 +41,13 @@ SCALES = (0.1, 0.2, 0.3, 0.4)
 
 PARTS = {
     "whole": "the default's score",
+    "fixed": "the same with weights of the terms that no scene changes",
     "sum": "sum of the four distances over 0.1, 0.2, 0.3, 0.4, Gaussian of 5 px",
-    "no_spread": "relu4_3 as it is, not averaged over its surroundings",
-    "no_colour": "without the colour change",
-    "no_relu4_3": "without the spread relu4_3",
-    "no_guide": "Gaussian alone, sigma 5 px",
-    "no_training": "the whole score on the ImageNet trunk",
+    "no_spread": "fixed, with relu4_3 not averaged over its surroundings",
+    "no_colour": "fixed, without the colour change",
+    "no_relu4_3": "fixed, without the spread relu4_3",
+    "no_guide": "fixed, with a Gaussian alone, sigma 5 px",
+    "no_training": "fixed, on the ImageNet trunk",
 }
 """The score without a part, by name."""
 
@@ -78,8 +85,13 @@ def parts(
             level.relu: _whole(found[level.relu], size)[:height, :width]
             for level in LEVELS
         }
-        weights = model.head.term_weights[term_row(metres)].tolist()
-    by_name = dict(zip(TERMS, weights, strict=True))
+        row = model.head.term_weights[term_row(metres)].tolist()
+    medians = {
+        name: float(np.median(log_distance(every[name][valid])))
+        for name in DAMPED_TERMS
+    }
+    of_scene = dict(zip(TERMS, scene_weights(row, medians).tolist(), strict=True))
+    by_name = dict(zip(TERMS, FIXED_TERM_WEIGHTS[term_row(metres)], strict=True))
     total = sum(
         levels[level.relu] / scale for level, scale in zip(LEVELS, SCALES, strict=True)
     )
@@ -91,7 +103,8 @@ def parts(
     fused = _fused(every, by_name)
     plain = every | {"spread": levels[SPREAD_RELU]}
     return {
-        "whole": along(fused),
+        "whole": along(_fused(every, of_scene)),
+        "fixed": along(fused),
         "sum": _blurred(np.asarray(total, np.float32), valid),
         "no_spread": along(_fused(plain, by_name)),
         "no_colour": along(_fused(every, by_name | {"colour": 0.0})),
@@ -110,12 +123,12 @@ def _whole(features: torch.Tensor, size: tuple[int, int]) -> NDArray[np.float32]
 def _fused(
     distances: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]
 ) -> NDArray[np.float32]:
-    """Weighted mean of the logarithms."""
+    """Weighted sum of the logarithms."""
     logarithms = [
         weight * np.log1p(np.maximum(distances[name], 0) / NOISE_FLOOR)
         for name, weight in weights.items()
     ]
-    return np.asarray(np.sum(logarithms, axis=0) / sum(weights.values()), np.float32)
+    return np.asarray(np.sum(logarithms, axis=0), np.float32)
 
 
 def _smoothed(

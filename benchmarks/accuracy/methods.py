@@ -58,7 +58,7 @@ _MARGIN = 32
 _LARGEST_SUM = 21.0
 """Largest sum of distances over their scales that is told apart."""
 
-_LARGEST_MEAN = 3.0
+_LARGEST_MEAN = 5.0
 """The same of a mean of logarithms."""
 
 _LARGEST_CHI = 100.0
@@ -250,7 +250,7 @@ def without(case: Case) -> dict[str, Answer]:
     scores = parts(_trained(case.weights), dates, seen.valid, seen.metres)
     if case.imagenet is not None:
         untaught = parts(_imagenet(case.imagenet), dates, seen.valid, seen.metres)
-        scores["no_training"] = untaught["whole"]
+        scores["no_training"] = untaught["fixed"]
     return {
         name: _by_otsu(
             score, seen.valid, _LARGEST_SUM if name == "sum" else _LARGEST_MEAN
