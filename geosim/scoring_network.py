@@ -272,7 +272,10 @@ def _term_weights(
         for name, parts in found.items()
     }
     return scene_weights(
-        weights.arrays["head.term_weights"][row], medians, bands=len(sample.before)
+        weights.arrays["head.term_weights"][row],
+        medians,
+        row=row,
+        bands=len(sample.before),
     )
 
 

@@ -94,8 +94,9 @@ def test_term_weights_are_those_of_the_torch_reference(metres):
         }
     valid = torch.from_numpy(piece.valid)[None]
     (medians,) = fusion.scene_medians(distances, valid)
-    row = model.head.term_weights[int(metres is not None)].tolist()
-    assert scorer.term_weights == pytest.approx(scene_weights(row, medians), rel=0.02)
+    row = int(metres is not None)
+    wanted = scene_weights(model.head.term_weights[row].tolist(), medians, row=row)
+    assert scorer.term_weights == pytest.approx(wanted, rel=0.02)
 
 
 def test_every_band_counts_in_the_colour_and_three_in_the_network(pair):

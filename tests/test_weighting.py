@@ -35,9 +35,15 @@ def test_calm_scene_keeps_the_row():
 def test_half_a_range_leaves_a_64th():
     noisy = CALM | {"relu1_2": SATURATION / 2}
     found, calm = (scene_weights((0.4, 0.2, 0.2, 0.2), m) for m in (noisy, CALM))
-    assert found[LOW] / found[1] == pytest.approx(2 / 2**DAMPING)
+    assert found[LOW] / found[1] == pytest.approx(2 / 2 ** DAMPING[0])
     assert calm[LOW] / calm[1] == pytest.approx(2)
     assert found[COLOUR] / found[1] == pytest.approx(1)
+
+
+def test_coarse_pixels_keep_their_weights():
+    noisy = dict.fromkeys(DAMPED_TERMS, SATURATION / 2)
+    found = scene_weights(TERM_WEIGHTS[1], noisy, row=1)
+    assert found / found.sum() == pytest.approx(np.array(TERM_WEIGHTS[1]), abs=1e-6)
 
 
 def test_saturated_terms_do_not_count():

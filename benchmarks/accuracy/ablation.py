@@ -74,6 +74,7 @@ def parts(
     height, width = valid.shape
     pad = ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE))
     images = torch.from_numpy(np.stack([np.pad(d, pad, mode="edge") for d in dates]))
+    which = term_row(metres)
     with torch.inference_mode():
         found = model.activations(images, deepest=LEVELS[-1].relu)
         every = {
@@ -85,13 +86,15 @@ def parts(
             level.relu: _whole(found[level.relu], size)[:height, :width]
             for level in LEVELS
         }
-        row = model.head.term_weights[term_row(metres)].tolist()
+        row = model.head.term_weights[which].tolist()
     medians = {
         name: float(np.median(log_distance(every[name][valid])))
         for name in DAMPED_TERMS
     }
-    of_scene = dict(zip(TERMS, scene_weights(row, medians).tolist(), strict=True))
-    by_name = dict(zip(TERMS, FIXED_TERM_WEIGHTS[term_row(metres)], strict=True))
+    of_scene = dict(
+        zip(TERMS, scene_weights(row, medians, row=which).tolist(), strict=True)
+    )
+    by_name = dict(zip(TERMS, FIXED_TERM_WEIGHTS[which], strict=True))
     total = sum(
         levels[level.relu] / scale for level, scale in zip(LEVELS, SCALES, strict=True)
     )

@@ -202,11 +202,12 @@ def smoothing_sigma(metres: float | None) -> float:
 
     What changes is of some size on the ground, so small pixels are smoothed over more
     of them: `3 / sqrt(metres)`, at most 8 and at least 2; at least 1 from 20 m on,
-    where a field is a few pixels wide; 3 where the pixel's size is unknown.
+    where a field is a few pixels wide, but for coarse pixels, which flicker; 3 where
+    the pixel's size is unknown.
     """
     if metres is None:
         return 3.0
-    least = 2.0 if metres < 20.0 else 1.0  # noqa: PLR2004
+    least = 1.0 if 20.0 <= metres < COARSE_FROM_METRES else 2.0  # noqa: PLR2004
     return float(min(max(3.0 / math.sqrt(metres), least), 8.0))
 
 

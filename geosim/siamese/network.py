@@ -174,12 +174,16 @@ class SiameseVGG16(nn.Module):
                 score that a decoder is blended with.
         """
         distances = terms(images, activations)
-        row = self.head.term_weights[term_row(metres)].tolist()
+        row = term_row(metres)
+        shipped = self.head.term_weights[row].tolist()
         weights = (
-            np.array(FIXED_TERM_WEIGHTS[term_row(metres)], np.float32)
+            np.array(FIXED_TERM_WEIGHTS[row], np.float32)
             if fixed
             else np.stack(
-                [scene_weights(row, scene) for scene in scene_medians(distances, valid)]
+                [
+                    scene_weights(shipped, scene, row=row)
+                    for scene in scene_medians(distances, valid)
+                ]
             )
         )
         fused = fuse(distances, torch.from_numpy(weights).to(images.device))

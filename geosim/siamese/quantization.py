@@ -55,9 +55,9 @@ class Quantization:
 QUANTIZATIONS: tuple[QuantizationRecord, ...] = (
     QuantizationRecord(
         file="geosim-vgg16-1.int8.safetensors",
-        sha256="61764e5b800aca1a92dcee1c31cd419f5de1b43f919515dbf2c843e670a809db",
+        sha256="f0b54d75743ba4a55863a06a733a4082065a59beafff81aacd2211e6158360dd",
         weights_sha256=(
-            "b707018b2ec5cd07fb05b789e27139a89d724113a241bffa839ec78985c54523"
+            "81b095d204ca19bf1587e1d20421cbff30195997b50392adbbcbe88f5652ab84"
         ),
         licence="CC-BY-4.0",
         calibrated_on="UC Merced, NAIP, NEON, Sentinel-2, Landsat",

@@ -29,8 +29,9 @@ SHALLOW = "relu1_2"
 DAMPED_TERMS = (SHALLOW, "colour")
 """Terms that light, season and sensor reach."""
 
-DAMPING = 6
-"""Exponent of what the median of a damped term leaves free of its range."""
+DAMPING = (6, 0)
+"""Exponent of what the median of a damped term leaves free of its range, by the row of
+the head. Coarse pixels keep their weights: content rules there in any case."""
 
 TERM_CONTRAST = (0.71, 0.55, 0.29, 0.66)
 """Interquartile range of each term over a scene, mean of the held-out pairs with
@@ -56,6 +57,7 @@ def scene_weights(
     weights: Sequence[float] | NDArray[np.float32],
     medians: Mapping[str, float],
     *,
+    row: int = 0,
     bands: int = RGB_BANDS,
 ) -> NDArray[np.float32]:
     """Weights of the terms in one scene.
@@ -64,18 +66,19 @@ def scene_weights(
         weights: (4,) a row of the head, in the order of `TERMS`.
         medians: of each damped term over the scene's valid pixels, as it enters the
             score (`log_distance`), by name.
+        row: which row it is, see `architecture.term_row`.
         bands: bands that are compared. Those that the network does not see are in the
             colour alone, whose weight grows with the cube of their number.
 
     Returns:
-        (4,) float32: each damped term times (1 - median / SATURATION) ** DAMPING, all
-        scaled to the common contrast.
+        (4,) float32: each damped term times (1 - median / SATURATION) ** DAMPING[row],
+        all scaled to the common contrast.
     """
     found = np.array(weights, np.float64)
     found[TERMS.index("colour")] *= (max(bands, RGB_BANDS) / RGB_BANDS) ** 3
     for name in DAMPED_TERMS:
         free = 1.0 - min(max(medians[name] / SATURATION, 0.0), 1.0)
-        found[TERMS.index(name)] *= free**DAMPING
+        found[TERMS.index(name)] *= free ** DAMPING[row]
     contrast = np.asarray(TERM_CONTRAST) / np.mean(TERM_CONTRAST)
     scaled: NDArray[np.float32] = (found / (found @ contrast)).astype(np.float32)
     return scaled

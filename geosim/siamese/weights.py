@@ -78,7 +78,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="b707018b2ec5cd07fb05b789e27139a89d724113a241bffa839ec78985c54523",
+        sha256="81b095d204ca19bf1587e1d20421cbff30195997b50392adbbcbe88f5652ab84",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
