@@ -7,6 +7,7 @@ needed: only after the first is it known which objects are large enough.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from geosim.overlapping import ahead
 from geosim.raster.grid import Grid, Window, strips
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     import shapely
     from numpy.typing import NDArray
@@ -119,14 +120,15 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     tiles = CellSums(grid.width, grid.height, tile_size, 1)
     preview = CellSums(grid.width, grid.height, preview_cell, 3)
     outlines = Outlines()
-    for window, levels, kept in _kept(grid, rasters, objects, threshold):
-        valid, changed = levels != UNIT_NODATA, kept > 0
-        decision = np.where(valid, changed * np.uint8(CHANGED), np.uint8(NODATA))
-        change.write(decision, window, 1)
-        outlines.add(kept, window.row_off)
-        tiles.add(window.row_off, 0, changed[None])
-        preview.add(window.row_off, 0, (valid, levels * valid, changed))
-        progress(window.width * window.height)
+    with closing(_kept(grid, rasters, objects, threshold)) as strips_kept:
+        for window, levels, kept in strips_kept:
+            valid, changed = levels != UNIT_NODATA, kept > 0
+            decision = np.where(valid, changed * np.uint8(CHANGED), np.uint8(NODATA))
+            change.write(decision, window, 1)
+            outlines.add(kept, window.row_off)
+            tiles.add(window.row_off, 0, changed[None])
+            preview.add(window.row_off, 0, (valid, levels * valid, changed))
+            progress(window.width * window.height)
     return Decision(
         threshold=threshold,
         histogram=histogram,
@@ -158,18 +160,19 @@ def _find(
         rasters.layers.write(levels, window, 1)
         return window, levels, np.bincount(levels.ravel(), minlength=UNIT_NODATA + 1)
 
-    for window, levels, counts in ahead(read, strips(grid, STRIP_ROWS)):
-        histogram += counts
-        areas = row_areas[window.row_off : window.row_end]
-        valid_m2 += float(((levels != UNIT_NODATA).sum(axis=1) * areas).sum())
-        finder.add(_changed(levels, threshold), levels, areas)
-        progress(window.width * window.height)
+    with closing(ahead(read, strips(grid, STRIP_ROWS))) as found:
+        for window, levels, counts in found:
+            histogram += counts
+            areas = row_areas[window.row_off : window.row_end]
+            valid_m2 += float(((levels != UNIT_NODATA).sum(axis=1) * areas).sum())
+            finder.add(_changed(levels, threshold), levels, areas)
+            progress(window.width * window.height)
     return histogram[:UNIT_NODATA], valid_m2
 
 
 def _kept(
     grid: Grid, rasters: _Rasters, objects: Objects, threshold: Threshold
-) -> Iterator[tuple[Window, NDArray[np.uint8], NDArray[np.int32]]]:
+) -> Generator[tuple[Window, NDArray[np.uint8], NDArray[np.int32]], None, None]:
     """The second run: each strip's probability levels and numbers of kept objects."""
 
     def read(

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -15,8 +15,12 @@ _Out = TypeVar("_Out")
 
 def ahead(
     function: Callable[[_In], _Out], items: Iterable[_In], depth: int = 1
-) -> Iterator[_Out]:
-    """`map` that works up to `depth` items ahead in a thread of its own, in order."""
+) -> Generator[_Out, None, None]:
+    """`map` that works up to `depth` items ahead in a thread of its own, in order.
+
+    To be closed (`contextlib.closing`): where the loop over it is left early, that
+    waits for the thread, which reads what would be closed under it.
+    """
     with ThreadPoolExecutor(max_workers=1) as pool:
         waiting: deque[Future[_Out]] = deque()
         try:

@@ -7,6 +7,7 @@ sums per tile, the scene's histogram of scores and a small picture of both dates
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,18 +114,18 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
         gather.add(window, sums)
         progress(window.width * window.height)
     done: Iterator[tuple[Window, BlockSums]]
-    if spread is None:
-        read, compare = block_steps(scene, radiometry, scorer, sides)
-        done = (
-            (scored[0], write_block(gather, scored))
-            for scored in ahead(compare, ahead(read, windows))
-        )
-    else:
-        done = spread(windows)
-    for window, sums in done:
-        gather.add(window, sums)
-        journal.add(sums)
-        progress(window.width * window.height)
+    with ExitStack() as stack:
+        if spread is None:
+            read, compare = block_steps(scene, radiometry, scorer, sides)
+            found = stack.enter_context(closing(ahead(read, windows)))
+            compared = stack.enter_context(closing(ahead(compare, found)))
+            done = ((scored[0], write_block(gather, scored)) for scored in compared)
+        else:
+            done = spread(windows)
+        for window, sums in done:
+            gather.add(window, sums)
+            journal.add(sums)
+            progress(window.width * window.height)
     journal.sync()
     return Scan(
         histogram=gather.histogram,
