@@ -63,14 +63,14 @@ GUIDE_EPSILON = 0.01
 """Regularisation of the guided filter (He, Sun & Tang 2013): edges of the images are
 kept where their variance in a window, of brightness in 0..1, is larger than this."""
 
-AUTO_THRESHOLDS = (0.22, 0.23)
+AUTO_THRESHOLDS = (0.20, 0.23)
 """Probability from which `auto` calls a pixel changed, usual and coarse pixels.
 
 A map that weighs misses and false alarms alike draws its line at half of the F1 it can
 reach, not at 0.5 (Lipton et al. 2014). On held-out open pairs with pasted changes the
 best F1 lies at 0.15 and, of coarse pixels, at 0.23 (`scripts/train_weights.py` prints
-it), on the sample landscape at 0.2. For usual pixels the line is higher than that on
-held-out pairs, so that at most 2 % are flagged on pairs of dates without change."""
+it). For usual pixels the line is higher than that, so that at most 2 % are flagged on
+pairs of dates without change."""
 
 HEAD_QUANTILES = (0.10, 0.25, 0.50)
 """Quantiles of the scene's smoothed score that place the head's threshold."""
