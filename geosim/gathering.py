@@ -236,7 +236,7 @@ class TileEmbeddings:
         rows = slice((window.row_off - outer.row_off) // STRIDE, None)
         cols = slice((window.col_off - outer.col_off) // STRIDE, None)
         inside = features[:, :, rows, cols][:, :, : share.shape[0], : share.shape[1]]
-        powers = inside**GEM_POWER  # as in `gem_cells`
+        powers = inside**GEM_POWER
         powers *= share.astype(np.float32)
         _, row_starts = self._tiles_of(window.row_off, share.shape[0], axis=0)
         _, col_starts = self._tiles_of(window.col_off, share.shape[1], axis=1)

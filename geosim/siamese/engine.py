@@ -266,11 +266,6 @@ class _TorchEngine:
         )
 
 
-def gem_cells(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Features to the power whose mean is pooled; sums of cells add up over blocks."""
-    return np.power(features, GEM_POWER, dtype=np.float64)
-
-
 def tile_similarity(
     sums: NDArray[np.float64],
     weight: NDArray[np.float64],
@@ -279,7 +274,7 @@ def tile_similarity(
     """Cosine similarity of both dates' tile embeddings.
 
     Args:
-        sums: (2, 512, tiles) weighted sums of `gem_cells` over each tile's cells.
+        sums: (2, 512, tiles) weighted sums of the cells' features ** GEM_POWER.
         weight: (tiles,) sum of the weights (valid share of each cell).
         weights: the network's weights.
 
