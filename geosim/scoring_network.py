@@ -51,6 +51,12 @@ _BYTES_NETWORK: dict[str, int] = {"int8": 800, "float32": 2200, "float16": 2200}
 buffers of 64 channels for two dates; in int8 these are bytes, but the products behind
 a distance are not."""
 
+_REASONS = (
+    "keeps false alarms below 2 % on pairs of dates without change",
+    "balances missed changes and false alarms on held-out imagery",
+)
+"""Why `AUTO_THRESHOLDS` are where they are, usual and coarse pixels."""
+
 _BYTES_DECODER = 3000
 """The same with a decoder, which keeps the activations of four depths; reckoned from
 their sizes, not yet measured."""
@@ -83,7 +89,7 @@ class _Siamese:
         return Threshold(
             value=AUTO_THRESHOLDS[term_row(self.metres)],
             rule="auto",
-            reason="balances missed changes and false alarms on held-out imagery",
+            reason=_REASONS[term_row(self.metres)],
         )
 
     @property
