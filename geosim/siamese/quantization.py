@@ -55,9 +55,9 @@ class Quantization:
 QUANTIZATIONS: tuple[QuantizationRecord, ...] = (
     QuantizationRecord(
         file="geosim-vgg16-1.int8.safetensors",
-        sha256="f0b54d75743ba4a55863a06a733a4082065a59beafff81aacd2211e6158360dd",
+        sha256="6a9474fd099cb167ce0fa7c71fdd10087a7d6b778ddddf4132c2879227f8b084",
         weights_sha256=(
-            "81b095d204ca19bf1587e1d20421cbff30195997b50392adbbcbe88f5652ab84"
+            "d303dc0b73333368d93686b16cb2279f156e540787883b9c5f406d913d2660a0"
         ),
         licence="CC-BY-4.0",
         calibrated_on="UC Merced, NAIP, NEON, Sentinel-2, Landsat",

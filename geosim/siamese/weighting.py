@@ -29,7 +29,7 @@ SHALLOW = "relu1_2"
 DAMPED_TERMS = (SHALLOW, "colour")
 """Terms that light, season and sensor reach."""
 
-DAMPING = (6, 0)
+DAMPING = (4, 0)
 """Exponent of what the median of a damped term leaves free of its range, by the row of
 the head. Coarse pixels keep their weights: content rules there in any case."""
 

@@ -78,7 +78,7 @@ WEIGHTS: dict[str, Weights] = {
     DEFAULT_WEIGHTS: Weights(
         name=DEFAULT_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
-        sha256="81b095d204ca19bf1587e1d20421cbff30195997b50392adbbcbe88f5652ab84",
+        sha256="d303dc0b73333368d93686b16cb2279f156e540787883b9c5f406d913d2660a0",
         licence="CC-BY-4.0",
         attribution=(
             "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
