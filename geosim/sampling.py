@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,9 @@ _ENOUGH = 1_000_000
 """Valid pixels after which such a search ends."""
 
 
-_PIECE = 96
-"""Side of the pieces of the sample windows that are kept as pictures."""
+_KEPT = 400_000
+"""Pixels of the sample windows that are kept as pictures, in one piece of each; of a
+raster that is not larger, all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,8 @@ class Sample:
     after: NDArray[np.float32]
     """(bands, n) of date 2."""
     pieces: tuple[Pair, ...]
-    """Pieces of the scene of at most 96 x 96 px with any valid pixel; file values."""
+    """Pieces of the scene with any valid pixel, about 400,000 px together; file
+    values."""
     radiometry: radiometry.Radiometry
     """The fitted normalisation."""
     shift: Shift | None
@@ -73,24 +76,31 @@ def take_sample(scene: Scene, options: ChangeOptions) -> Sample:
         known = _sample_pairs(scene) or _search(scene)
         before, after = _valid_pixels(known)
         fitted = _fit(before, after, scene, options)
+    side = _piece_side(known)
     return Sample(
         before=before,
         after=after,
-        pieces=tuple(_piece(pair) for pair in known),
+        pieces=tuple(_piece(pair, side) for pair in known),
         radiometry=fitted,
         shift=shift,
         corrected=corrected,
     )
 
 
-def _piece(pair: Pair) -> Pair:
+def _piece_side(pairs: list[Pair]) -> int:
+    """Side in pixels of the piece that is kept of each sample window."""
+    if sum(pair.valid.size for pair in pairs) <= _KEPT:
+        return max(side for pair in pairs for side in pair.valid.shape)
+    return math.ceil(math.sqrt(_KEPT / len(pairs)))
+
+
+def _piece(pair: Pair, side: int) -> Pair:
     """A square around the middle of what is valid, within the window."""
-    rows, cols = np.nonzero(pair.valid)
     top, left = (
-        int(np.clip(np.median(places) - _PIECE // 2, 0, max(side - _PIECE, 0)))
-        for places, side in zip((rows, cols), pair.valid.shape, strict=True)
+        int(np.clip(np.median(places) - side // 2, 0, max(size - side, 0)))
+        for places, size in zip(np.nonzero(pair.valid), pair.valid.shape, strict=True)
     )
-    window = (slice(top, top + _PIECE), slice(left, left + _PIECE))
+    window = (slice(top, top + side), slice(left, left + side))
     return replace(
         pair,
         before=pair.before[:, *window].copy(),
@@ -99,8 +109,8 @@ def _piece(pair: Pair) -> Pair:
         window=Window(
             pair.window.col_off + left,
             pair.window.row_off + top,
-            min(_PIECE, pair.window.width),
-            min(_PIECE, pair.window.height),
+            min(side, pair.window.width),
+            min(side, pair.window.height),
         ),
     )
 

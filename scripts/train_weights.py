@@ -53,9 +53,9 @@ TILE = 192
 SCENE = 384
 """Largest size in pixels of the scenes that the head is fitted on."""
 SHARES = (0.70, 0.0, 0.0)
-"""Shares of the scene's 10, 25 and 50 % quantiles in the head. Left to the fit, the first
-is 0.57 with the same calibration error: pasted changes hardly tell it, since they come in
-every scene alike. Labelled pairs of other places do (docs/accuracy.md)."""
+"""Shares of the scene's 10, 25 and 50 % quantiles in the head. Left to the fit, the
+first is 0.57 with the same calibration error: pasted changes hardly tell it, since they
+come in every scene alike. Labelled pairs of other places do (docs/accuracy.md)."""
 DROPPED = 0.05
 """Fraction of the unpasted pixels, the most different, left out of a second look at
 the calibration: real dates hold real changes that nobody marked."""
