@@ -90,7 +90,7 @@ def take_sample(scene: Scene, options: ChangeOptions) -> Sample:
 def _piece_side(pairs: list[Pair]) -> int:
     """Side in pixels of the piece that is kept of each sample window."""
     if sum(pair.valid.size for pair in pairs) <= _KEPT:
-        return max(side for pair in pairs for side in pair.valid.shape)
+        return max(max(p.window.width, p.window.height) for p in pairs)
     return math.ceil(math.sqrt(_KEPT / len(pairs)))
 
 
