@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
 from geosim.cluster import local_workers, need, open_cluster
-from geosim.delivery import FILES
 from geosim.errors import (
     GeosimError,
     OtherRunError,
@@ -24,6 +23,7 @@ from geosim.options import ChangeOptions, ClusterOptions
 from geosim.pairs import ImagePair, read_pair_list
 from geosim.pipeline import default_folder, detect_change
 from geosim.raster.staging import check_folder, check_parent
+from geosim.result import FILES
 from geosim.siamese.weights import load_weights
 from geosim.spreading import whole_name
 from geosim.tasks import Here, error_line, run_tasks

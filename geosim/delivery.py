@@ -22,6 +22,7 @@ from geosim.publish.stac import change_item, read_asset
 from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
+from geosim.result import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,19 +38,6 @@ if TYPE_CHECKING:
     from geosim.sampling import Sample
     from geosim.scanning import Scan
     from geosim.scorer import Scorer
-
-FILES = (
-    "tiles.tif",
-    "difference.tif",
-    "change.tif",
-    "changes.gpkg",
-    "tiles.qml",
-    "difference.qml",
-    "change.qml",
-    "report.html",
-    "run.json",
-)
-"""Names of all files of a result."""
 
 CHANGE_CLASS = "changed"
 """Value of a polygon's attribute `class`."""
