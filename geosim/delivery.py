@@ -22,7 +22,7 @@ from geosim.publish.stac import change_item, read_asset
 from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
-from geosim.result import FILES
+from geosim.result import FILES, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,10 +157,10 @@ def write_run(
             pixels=record.options["tile_size"] if name == "tiles.tif" else 1,
         )
         for name in FILES
-        if name != "run.json"
+        if name != RECORD
     ]
     item = change_item(record, assets, folder=final)
-    path = staging / "run.json"
+    path = staging / RECORD
     with writing(path):
         path.write_text(json.dumps(item, indent=2) + "\n", encoding="utf-8")
 

@@ -35,7 +35,7 @@ from geosim.raster.staging import (
     work_folder,
 )
 from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
-from geosim.result import FILES, ChangeResult
+from geosim.result import FILES, RECORD, ChangeResult
 from geosim.sampling import take_sample
 from geosim.scanning import block_sides, scan
 from geosim.scoring import METHODS, block_size
@@ -116,7 +116,7 @@ def detect_change(
                 scene, options, tile_size, work, clock, closing, cluster
             )
             record = _deliver(found, rasters, work, folder, clock)
-            publish_folder(work.result, folder)
+            publish_folder(work.result, folder, RECORD)
     return ChangeResult(folder=folder, record=record)
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _RASTERS = ("tiles", "difference", "change")
 
+RECORD = "run.json"
+"""The STAC Item, which tells of the other files."""
+
 FILES = (
     "tiles.tif",
     "difference.tif",
@@ -31,7 +34,7 @@ FILES = (
     "difference.qml",
     "change.qml",
     "report.html",
-    "run.json",
+    RECORD,
 )
 """Names of all files of a result."""
 
