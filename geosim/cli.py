@@ -7,6 +7,7 @@ import gc
 import json
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,7 @@ from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing
+from geosim.siamese.weights import reading_weights
 
 if TYPE_CHECKING:
     from geosim.result import ChangeResult
@@ -118,11 +120,14 @@ def _run(
     quiet: bool,
 ) -> "ChangeResult":
     """Call the library with a progress bar on stderr."""
-    from geosim.pipeline import detect_change
+    with ExitStack() as stack:
+        if options.method == "siamese":
+            stack.enter_context(reading_weights(options.weights))
+        from geosim.pipeline import detect_change  # slow: the weights come meanwhile
 
-    if quiet or not sys.stderr.isatty():
-        return detect_change(before, after, out, options, cluster=cluster)
-    with progress_bar() as progress:
+        progress = None
+        if not quiet and sys.stderr.isatty():
+            progress = stack.enter_context(progress_bar())
         return detect_change(
             before, after, out, options, cluster=cluster, progress=progress
         )

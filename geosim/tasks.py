@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 120.0
 """How long to wait for a worker when there is none."""
 
-_LOOK_S = 0.25
-"""How often to look for what has ended."""
+_LOOK_S = 0.5
+"""How often to look for what has ended; tasks tell no more often how far they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
