@@ -3,9 +3,11 @@
 Nothing heavy is imported before a command runs: `geosim --help` answers at once.
 """
 
+import gc
 import json
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,9 +20,13 @@ from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing
+from geosim.siamese.weights import reading_weights
 
 if TYPE_CHECKING:
     from geosim.result import ChangeResult
+
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""Python's own choice is 700 to 10,000, by version."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -114,11 +120,14 @@ def _run(
     quiet: bool,
 ) -> "ChangeResult":
     """Call the library with a progress bar on stderr."""
-    from geosim.pipeline import detect_change
+    with ExitStack() as stack:
+        if options.method == "siamese":
+            stack.enter_context(reading_weights(options.weights))
+        from geosim.pipeline import detect_change  # slow: the weights come meanwhile
 
-    if quiet or not sys.stderr.isatty():
-        return detect_change(before, after, out, options, cluster=cluster)
-    with progress_bar() as progress:
+        progress = None
+        if not quiet and sys.stderr.isatty():
+            progress = stack.enter_context(progress_bar())
         return detect_change(
             before, after, out, options, cluster=cluster, progress=progress
         )
@@ -152,4 +161,10 @@ app.command()(train)
 
 def main() -> None:
     """Entry point of the command `geosim`."""
-    app()
+    # imports make many objects and hardly any garbage: looking for it took a tenth of a
+    # small pair's time
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        app()
+    finally:
+        gc.freeze()  # nor is there any use in looking once more when the process ends

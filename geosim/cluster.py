@@ -1,6 +1,7 @@
 """Dask: workers on this machine or of a running scheduler.
 
-Beside `tasks` the only module that imports `distributed`, and only when work begins.
+Beside `tasks` and `worker` the only module that imports `distributed`, and only when
+work begins.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ _LOOK_S = 0.25
 
 CONNECT_S = 10.0
 """How long to wait for a scheduler's answer."""
+
+_AS_ALONE = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
+"""Memory is handed back as in a process of its own. Dask has every array's pages given
+back at once, and each array that follows pays for new ones."""
 
 _MEMORY_SHARE = 0.8
 """Part of the machine's memory that workers of this machine may take together."""
@@ -79,9 +84,10 @@ def need(*modules: str) -> None:
 @contextmanager
 def _local_client(workers: int, threads: int) -> Iterator[Any]:
     need("distributed")
+    import dask
     from distributed import Client, LocalCluster
 
-    with _script_not_run_again():
+    with _script_not_run_again(), dask.config.set(_AS_ALONE):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=threads,

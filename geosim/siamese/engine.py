@@ -16,6 +16,7 @@ from geosim.siamese.architecture import (
     LEVELS,
 )
 from geosim.siamese.decoder import has_decoder
+from geosim.siamese.keeping import kept
 from geosim.siamese.quantization import find_quantization
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class Engine(Protocol):
     """For the log: library, precision, device, threads."""
     precision: Literal["int8", "float32", "float16"]
     """In which the convolutions run."""
+
+    def prepare(self, height: int, width: int) -> None:
+        """Compile for blocks of one shape ahead of the first; may do nothing."""
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
@@ -136,13 +140,28 @@ def level_distances(
     Yields:
         (height / stride, width / stride) float32 for each piece.
     """
-    from geosim.siamese.graph import build_level_graph, compile_graph
-
-    graph = build_level_graph(weights.arrays, relu)
-    compiled = compile_graph(graph, threads or os.cpu_count() or 1)
+    compiled = _level_network(weights, relu, threads or os.cpu_count() or 1)
     request = compiled.create_infer_request()
     for pair in pairs:
         yield np.array(request.infer([np.stack(pair)])[0][0, 0])
+
+
+def prepare_level(
+    weights: LoadedWeights, relu: str, *, threads: int | None = None
+) -> None:
+    """Compile what `level_distances` runs, if it is not there yet."""
+    _level_network(weights, relu, threads or os.cpu_count() or 1)
+
+
+def _level_network(weights: LoadedWeights, relu: str, threads: int) -> Any:  # noqa: ANN401
+    """The trunk up to one level, compiled for pieces of any shape."""
+    from geosim.siamese.graph import build_level_graph, compile_graph
+
+    return kept(
+        "level",
+        (weights.record.sha256, relu, threads),
+        lambda: compile_graph(build_level_graph(weights.arrays, relu), threads),
+    )
 
 
 class _OpenVinoEngine:
@@ -168,27 +187,33 @@ class _OpenVinoEngine:
             f"OpenVINO {self.precision} on the CPU, {threads} threads{why}"
         )
 
-    def _compile(self, shape: tuple[int, ...]) -> None:
+    def prepare(self, height: int, width: int) -> None:
         """Build the graph for blocks of one shape: faster than one for any shape."""
         from geosim.siamese.graph import build_graph, compile_graph
 
+        if (height, width) == self._shape:
+            return
         self._request = None  # its buffers go before the next ones come
-        graph = build_graph(
-            self._weights.arrays,
-            self._term_weights,
-            quantization=self._quantization,
-            size=(shape[-2], shape[-1]),
+        compiled = kept(
+            "network",
+            (self._weights.record.sha256, self.precision, self._threads, height, width),
+            lambda: compile_graph(
+                build_graph(
+                    self._weights.arrays,
+                    quantization=self._quantization,
+                    size=(height, width),
+                ),
+                self._threads,
+            ),
         )
-        compiled = compile_graph(graph, self._threads)
         self._request = compiled.create_infer_request()
-        self._shape = shape
+        self._shape = height, width
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
     ) -> Differences:
-        if before.shape != self._shape:
-            self._compile(before.shape)
-        results = self._request.infer([np.stack([before, after])])
+        self.prepare(*before.shape[1:])
+        results = self._request.infer([np.stack([before, after]), self._term_weights])
         maps = [np.array(results[index][0, 0]) for index in range(4)]
         return Differences(
             score=maps[0],
@@ -237,6 +262,9 @@ class _TorchEngine:
         self.description = (
             f"torch {torch.__version__} {self.precision} on {self._place['device']}"
         )
+
+    def prepare(self, height: int, width: int) -> None:
+        """Nothing is compiled."""
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]

@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openvino
-from openvino import opset13 as ops
 
 from geosim.siamese.architecture import (
     CONVOLUTIONS,
@@ -28,6 +26,7 @@ from geosim.siamese.architecture import (
 )
 from geosim.siamese.decoder import DECODER_RELUS, has_decoder
 from geosim.siamese.decoder_graph import decoded
+from geosim.siamese.runtime import openvino, ops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +44,6 @@ _LARGEST_INT8 = np.float32(127)
 
 def build_graph(
     arrays: Mapping[str, NDArray[np.float32]],
-    term_weights: NDArray[np.float32],
     *,
     quantization: Quantization | None = None,
     size: tuple[int, int] = (-1, -1),
@@ -55,18 +53,20 @@ def build_graph(
     Args:
         arrays: tensors of `architecture.state_shapes()`, float32, and of
             `decoder.decoder_shapes()` where there is a decoder.
-        term_weights: (4,) of the scene, in the order of `TERMS`.
         quantization: ranges of these weights in int8; None: float32.
         size: height and width of the input; -1: any. A fixed size is faster.
 
     Returns:
-        A model of one input, (2, 3, height, width) float32 in 0..1, before first,
-        sides multiples of 16, and five outputs: the score without its colour term
-        and before smoothing, the distances low, mid and high, each (1, 1, height,
-        width), and the last features, (2, 512, height / 16, width / 16). With a
-        decoder a sixth: its log odds of change, (1, 1, height, width).
+        A model of two inputs: (2, 3, height, width) float32 in 0..1, before first,
+        sides multiples of 16, and (4,) float32, the scene's weights of the terms in
+        the order of `TERMS`. Five outputs: the score without its colour term and
+        before smoothing, the distances low, mid and high, each (1, 1, height, width),
+        and the last features, (2, 512, height / 16, width / 16). With a decoder a
+        sixth: its log odds of change, (1, 1, height, width).
     """
     image = ops.parameter([2, 3, *size], np.float32, name="pair")
+    # not constants: one compiled graph then serves every scene
+    term_weights = ops.parameter([len(TERMS)], np.float32, name="term_weights")
     strides = {level.relu: level.stride for level in LEVELS}
     wanted = (*strides, EMBEDDING_RELU, *DECODER_RELUS)
     kept = _trunk(image, arrays, quantization, wanted)
@@ -81,7 +81,7 @@ def build_graph(
     outputs.append(kept[EMBEDDING_RELU])
     if has_decoder(arrays):
         outputs.append(decoded(kept, arrays, _enlarged))
-    return openvino.Model(outputs, [image], "siamese_vgg16")
+    return openvino.Model(outputs, [image, term_weights], "siamese_vgg16")
 
 
 def build_level_graph(
@@ -108,6 +108,8 @@ def compile_graph(graph: openvino.Model, threads: int) -> openvino.CompiledModel
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
+        # pinned threads of several processes would all sit on the first cores
+        "ENABLE_CPU_PINNING": False,
     }
     return openvino.Core().compile_model(graph, "CPU", settings)
 
@@ -231,16 +233,16 @@ def _spread(features: Any) -> Any:  # noqa: ANN401
     return features
 
 
-def _fused(distances: Mapping[str, Any], weights: NDArray[np.float32]) -> Any:  # noqa: ANN401
+def _fused(distances: Mapping[str, Any], weights: Any) -> Any:  # noqa: ANN401
     """Weighted sum of log(1 + distance / floor) over the terms of the network."""
     total = None
-    for name, weight in zip(TERMS, weights, strict=True):
+    for name, weight in zip(
+        TERMS, ops.split(weights, 0, len(TERMS)).outputs(), strict=True
+    ):
         if name not in distances:
             continue  # colour is of all bands, which the network does not see
         ratio = ops.multiply(ops.relu(distances[name]), np.float32(1 / NOISE_FLOOR))
-        term = ops.multiply(
-            ops.log(ops.add(ratio, np.float32(1.0))), np.float32(weight)
-        )
+        term = ops.multiply(ops.log(ops.add(ratio, np.float32(1.0))), weight)
         total = term if total is None else ops.add(total, term)
     return total
 
