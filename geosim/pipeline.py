@@ -16,6 +16,7 @@ import rasterio
 import geosim
 from geosim import delivery
 from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
+from geosim.blocking import block_sides
 from geosim.deciding import decide
 from geosim.delivery import FILES, Found
 from geosim.errors import NoDataError, OptionError
@@ -39,8 +40,8 @@ from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
 from geosim.reporting import write_report
 from geosim.result import ChangeResult
 from geosim.sampling import take_sample
-from geosim.scanning import block_sides, scan
-from geosim.scoring import METHODS, block_size
+from geosim.scanning import scan
+from geosim.scoring import METHODS
 from geosim.spreading import ScanSetup, spreading, whole_name
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _analyse(
         sample = take_sample(scene, options)
         scorer = METHODS[options.method](sample, options, grid.ground_resolution())
         tick(1)
-    sides = block_sides(grid, block_size(scorer, options))
+    sides = block_sides(grid, scorer, options)
     sizes = {"tile": tile_size, "block columns": sides[0], "block rows": sides[1]}
     check_key(work, run_key(scene, sample, scorer, options, sizes))
     rasters = _work_rasters(work.path, grid, scorer, options)

@@ -15,7 +15,7 @@ import numpy as np
 
 from geosim.gathering import Gatherer
 from geosim.overlapping import ahead
-from geosim.raster.grid import Grid, Window, blocks, even_size
+from geosim.raster.grid import Window, blocks
 from geosim.siamese.architecture import STRIDE
 
 if TYPE_CHECKING:
@@ -69,14 +69,6 @@ class Scan:
     preview: CellSums
     """Per preview pixel: valid pixels, red, green, blue of date 1, of date 2, each
     pixel as 0..255."""
-
-
-def block_sides(grid: Grid, largest: int) -> tuple[int, int]:
-    """Width and height of the blocks that cut a grid into equal parts."""
-    width, height = (
-        even_size(side, largest, STRIDE) for side in (grid.width, grid.height)
-    )
-    return width, height
 
 
 def scan(  # noqa: PLR0913 - one call, all of it by name

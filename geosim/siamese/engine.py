@@ -159,7 +159,7 @@ class _OpenVinoEngine:
         self._weights, self._quantization = weights, quantization
         self._term_weights, self._threads = term_weights, threads
         self._shape: tuple[int, ...] | None = None
-        self._request: Any = None
+        self._run: Any = None
         self._decodes = has_decoder(weights.arrays)
         self.precision: Literal["int8", "float32", "float16"]
         self.precision = "int8" if quantization else "float32"
@@ -169,34 +169,34 @@ class _OpenVinoEngine:
         )
 
     def _compile(self, shape: tuple[int, ...]) -> None:
-        """Build the graph for blocks of one shape: faster than one for any shape."""
-        from geosim.siamese.graph import build_graph, compile_graph
+        """Build the graphs for blocks of one shape: faster than ones for any shape."""
+        from geosim.siamese.graph import open_network
+        from geosim.siamese.staged import StagedNetwork
 
-        self._request = None  # its buffers go before the next ones come
-        graph = build_graph(
+        self._run = None  # its buffers go before the next ones come
+        kind = open_network if self._decodes else StagedNetwork
+        self._run = kind(
             self._weights.arrays,
             self._term_weights,
-            quantization=self._quantization,
-            size=(shape[-2], shape[-1]),
+            self._quantization,
+            (shape[-2], shape[-1]),
+            self._threads,
         )
-        compiled = compile_graph(graph, self._threads)
-        self._request = compiled.create_infer_request()
         self._shape = shape
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
     ) -> Differences:
-        if before.shape != self._shape:
+        if self._run is None or before.shape != self._shape:
             self._compile(before.shape)
-        results = self._request.infer([np.stack([before, after])])
-        maps = [np.array(results[index][0, 0]) for index in range(4)]
+        score, low, mid, high, features, *odds = self._run(before, after)
         return Differences(
-            score=maps[0],
-            low=maps[1],
-            mid=maps[2],
-            high=maps[3],
-            features=np.array(results[4]),
-            odds=np.array(results[5][0, 0]) if self._decodes else None,
+            score=score,
+            low=low,
+            mid=mid,
+            high=high,
+            features=features,
+            odds=odds[0] if odds else None,
         )
 
 

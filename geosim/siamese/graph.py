@@ -30,13 +30,17 @@ from geosim.siamese.decoder import DECODER_RELUS, has_decoder
 from geosim.siamese.decoder_graph import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from geosim.siamese.architecture import Convolution
     from geosim.siamese.quantization import Quantization
 
-_BANDS = ("low", "mid", "high")
+BANDS = ("low", "mid", "high")
+"""Shown bands, in the order of the outputs."""
+
+_STRIDES = {level.relu: level.stride for level in LEVELS}
 
 _ACTIVATION_LEVELS = 256
 _LARGEST_INT8 = np.float32(127)
@@ -67,17 +71,11 @@ def build_graph(
         decoder a sixth: its log odds of change, (1, 1, height, width).
     """
     image = ops.parameter([2, 3, *size], np.float32, name="pair")
-    strides = {level.relu: level.stride for level in LEVELS}
-    wanted = (*strides, EMBEDDING_RELU, *DECODER_RELUS)
-    kept = _trunk(image, arrays, quantization, wanted)
-    distances = {
-        relu: _enlarged(_distance(kept[relu]), stride)
-        for relu, stride in strides.items()
-    }
-    spread = _distance(_spread(kept[SPREAD_RELU]))
-    distances["spread"] = _enlarged(spread, strides[SPREAD_RELU])
-    outputs = [_fused(distances, term_weights)]
-    outputs += [_mean_of_band(distances, band) for band in _BANDS]
+    wanted = (*_STRIDES, EMBEDDING_RELU, *DECODER_RELUS)
+    kept = trunk(centred(image), CONVOLUTIONS, arrays, quantization, wanted)
+    distances = level_maps(kept, _STRIDES) | spread_map(kept)
+    outputs = [fused(distances, term_weights)]
+    outputs += [mean_of_band(distances, band) for band in BANDS]
     outputs.append(kept[EMBEDDING_RELU])
     if has_decoder(arrays):
         outputs.append(decoded(kept, arrays, _enlarged))
@@ -98,8 +96,8 @@ def build_level_graph(
         width / stride).
     """
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
-    kept = _trunk(image, arrays, None, [relu])
-    return openvino.Model([_distance(kept[relu])], [image], relu)
+    kept = trunk(centred(image), CONVOLUTIONS, arrays, None, [relu])
+    return openvino.Model([_distance(*_dates(kept[relu]))], [image], relu)
 
 
 def compile_graph(graph: openvino.Model, threads: int) -> openvino.CompiledModel:
@@ -110,6 +108,39 @@ def compile_graph(graph: openvino.Model, threads: int) -> openvino.CompiledModel
         "PERFORMANCE_HINT": "LATENCY",
     }
     return openvino.Core().compile_model(graph, "CPU", settings)
+
+
+def open_network(
+    arrays: Mapping[str, NDArray[np.float32]],
+    term_weights: NDArray[np.float32],
+    quantization: Quantization | None,
+    size: tuple[int, int],
+    threads: int,
+) -> Callable[..., list[NDArray[np.float32]]]:
+    """The whole network, ready for blocks of one size.
+
+    Args:
+        arrays: as `build_graph` takes them.
+        term_weights: likewise.
+        quantization: likewise.
+        size: height and width of the blocks.
+        threads: inference threads.
+
+    Returns:
+        A function of two dates, each (3, height, width) in 0..1: score, low, mid, high,
+        each (height, width), the last features, and the log odds of a decoder.
+    """
+    graph = build_graph(arrays, term_weights, quantization=quantization, size=size)
+    request = compile_graph(graph, threads).create_infer_request()
+
+    def run(
+        before: NDArray[np.float32], after: NDArray[np.float32]
+    ) -> list[NDArray[np.float32]]:
+        found = request.infer([np.stack([before, after])])
+        parts = [np.array(found[number]) for number in range(len(found))]
+        return [part[0, 0] if part.shape[1] == 1 else part for part in parts]
+
+    return run
 
 
 def build_trunk(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
@@ -123,36 +154,54 @@ def build_trunk(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
         has the name of its kernel.
     """
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
-    kept = _trunk(image, arrays, None, [EMBEDDING_RELU])
+    kept = trunk(centred(image), CONVOLUTIONS, arrays, None, [EMBEDDING_RELU])
     return openvino.Model([kept[EMBEDDING_RELU]], [image], "vgg16")
 
 
-def _trunk(
-    image: Any,  # noqa: ANN401 - OpenVINO's nodes have no types
-    arrays: Mapping[str, NDArray[np.float32]],
-    quantization: Quantization | None,
-    wanted: Sequence[str],
-) -> dict[str, Any]:
-    """The 13 convolutions on both dates; the wanted activations by name."""
+def centred(image: Any) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types
+    """An image in 0..1 as the first convolution wants it."""
     shape = (1, 3, 1, 1)
     mean = np.array(IMAGENET_MEAN, np.float32).reshape(shape)
     scale = 1.0 / np.array(IMAGENET_STD, np.float32).reshape(shape)
-    flow = ops.multiply(ops.subtract(image, mean), scale)
+    return ops.multiply(ops.subtract(image, mean), scale)
+
+
+def trunk(
+    flow: Any,  # noqa: ANN401
+    layers: Sequence[Convolution],
+    arrays: Mapping[str, NDArray[np.float32]],
+    quantization: Quantization | None,
+    wanted: Iterable[str],
+) -> dict[str, Any]:
+    """Some of the convolutions on both dates; the wanted activations by name.
+
+    Args:
+        flow: what enters the first of them: rounded and pooled, where that is due.
+        layers: neighbours among `CONVOLUTIONS`.
+        arrays: as `build_graph` takes them.
+        quantization: as `build_graph` takes it.
+        wanted: names of activations; those of other layers are left out.
+    """
     kept: dict[str, Any] = {}
     above = ""
-    for layer in CONVOLUTIONS:
+    for layer in layers:
         bounds = quantization.ranges.get(layer.name) if quantization else None
-        if bounds is not None:
+        if above and bounds is not None:
             # in front of pooling and distances, so that these read 8 bits too
             flow = kept[above] = _rounded(flow, bounds)
-        if layer.pool_before:
-            flow = ops.max_pool(
-                flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor"
-            ).output(0)
+        if above and layer.pool_before:
+            flow = pooled(flow)
         flow = _convolved(flow, layer.name, arrays, quantized=bounds is not None)
         kept[layer.relu] = flow
         above = layer.relu
-    return {relu: kept[relu] for relu in wanted}
+    return {relu: kept[relu] for relu in wanted if relu in kept}
+
+
+def pooled(flow: Any) -> Any:  # noqa: ANN401
+    """The largest of 2 x 2 cells."""
+    return ops.max_pool(
+        flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor"
+    ).output(0)
 
 
 def _convolved(
@@ -187,9 +236,30 @@ def _rounded_kernel(kernel: NDArray[np.float32]) -> Any:  # noqa: ANN401
     return ops.multiply(ops.convert(levels, np.float32), ops.constant(step))
 
 
-def _distance(features: Any) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types
-    """1 - cosine of the two dates' channel vectors, (1, 1, h, w)."""
+def level_maps(
+    kept: Mapping[str, Any], strides: Mapping[str, int]
+) -> dict[str, Any]:
+    """Distance at each level that is there, (1, 1, height, width), by activation."""
+    return {
+        relu: _enlarged(_distance(*_dates(kept[relu])), stride)
+        for relu, stride in strides.items()
+    }
+
+
+def spread_map(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Distance of the features that were averaged over their surroundings."""
+    dates = [_spread(date) for date in _dates(kept[SPREAD_RELU])]
+    return {"spread": _enlarged(_distance(*dates), _STRIDES[SPREAD_RELU])}
+
+
+def _dates(features: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Features of date 1 and of date 2."""
     before, after = ops.split(features, 0, 2).outputs()
+    return before, after
+
+
+def _distance(before: Any, after: Any) -> Any:  # noqa: ANN401
+    """1 - cosine of the two dates' channel vectors, (1, 1, h, w)."""
 
     def dot(a: Any, b: Any) -> Any:  # noqa: ANN401
         return ops.reduce_sum(ops.multiply(a, b), np.array([1]), keep_dims=True)
@@ -231,7 +301,7 @@ def _spread(features: Any) -> Any:  # noqa: ANN401
     return features
 
 
-def _fused(distances: Mapping[str, Any], weights: NDArray[np.float32]) -> Any:  # noqa: ANN401
+def fused(distances: Mapping[str, Any], weights: NDArray[np.float32]) -> Any:  # noqa: ANN401
     """Weighted sum of log(1 + distance / floor) over the terms of the network."""
     total = None
     for name, weight in zip(TERMS, weights, strict=True):
@@ -245,7 +315,7 @@ def _fused(distances: Mapping[str, Any], weights: NDArray[np.float32]) -> Any:  
     return total
 
 
-def _mean_of_band(distances: Mapping[str, Any], band: str) -> Any:  # noqa: ANN401
+def mean_of_band(distances: Mapping[str, Any], band: str) -> Any:  # noqa: ANN401
     """Mean of the levels that a shown band stands for."""
     members = [distances[level.relu] for level in LEVELS if level.band == band]
     total = members[0]
