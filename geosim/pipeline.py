@@ -15,8 +15,8 @@ import rasterio
 
 import geosim
 from geosim import delivery
-from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
 from geosim.blocking import block_sides
+from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
 from geosim.deciding import decide
 from geosim.delivery import FILES, Found
 from geosim.errors import NoDataError, OptionError

@@ -41,7 +41,7 @@ def test_weights_against_scipy(radius):
 
 @given(st.integers(0, 50), st.integers(0, 300_000))
 def test_strips_cover_every_row_once(height, width):
-    rows = [row for part in strips_of(height, width) for row in range(height)[part]]
+    rows = [row for part in strips_of((height, width)) for row in range(height)[part]]
     assert rows == list(range(height))
 
 
@@ -66,6 +66,6 @@ def test_strips_change_nothing(monkeypatch):
 
     wanted = list(found())
     monkeypatch.setattr(windows, "STRIP_PIXELS", 1)
-    assert len(list(strips_of(70, 50))) > 1
+    assert len(list(strips_of((70, 50)))) > 1
     for part, whole in zip(found(), wanted, strict=True):
         assert np.array_equal(part, whole)

@@ -41,7 +41,7 @@ def cva_magnitude(
         (height, width) float32, root mean square over the bands, 0..1.
     """
     magnitude = np.zeros(before.shape[1:], np.float32)
-    for rows in strips_of(*magnitude.shape):
+    for rows in strips_of(magnitude.shape):
         total = magnitude[rows]  # a view
         for one, other in zip(before[:, rows], after[:, rows], strict=True):
             change = other - one

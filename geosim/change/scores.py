@@ -50,7 +50,7 @@ def smooth(
     reach = smoothing_reach(sigma)
     kernel = _gaussian(sigma, reach)
     out = np.empty(score.shape, np.float32)
-    for rows in strips_of(*score.shape):
+    for rows in strips_of(score.shape):
         weight = surrounded(valid, rows, reach)
         mean = weighted_sum(surrounded(score, rows, reach) * weight, kernel)
         mean /= np.maximum(weighted_sum(weight, kernel), np.float32(1e-6))
@@ -93,7 +93,7 @@ def smooth_along_edges(
         (height, width) float32; undefined where not valid.
     """
     out = np.empty(score.shape, np.float32)
-    for rows in strips_of(*score.shape):
+    for rows in strips_of(score.shape):
         parts = [surrounded(part, rows, 2 * radius) for part in (*guides, score, valid)]
         out[rows] = _guided(*parts, radius=radius, epsilon=epsilon)
     return out
@@ -113,7 +113,7 @@ def _guided(
     `weight` is 1 where a pixel counts and else 0.
     """
     count = box_sum(weight, radius)
-    share = np.float32(1.0) / np.maximum(count, np.float32(1e-6))
+    share = np.reciprocal(np.maximum(count, np.float32(1e-6)))
     w1, w2, wp = first * weight, second * weight, score * weight
     m1, m2, mp = (box_sum(part, radius) * share for part in (w1, w2, wp))
     v11 = box_sum(w1 * first, radius) * share - m1 * m1 + np.float32(epsilon)

@@ -42,7 +42,7 @@ def ssim_map(
     # around 0 less is lost where squares of close numbers are subtracted
     first, second = (_mirrored(date.mean(axis=0) - _MIDDLE) for date in (before, after))
     similarity = np.empty(before.shape[1:], np.float32)
-    for rows in strips_of(*similarity.shape):
+    for rows in strips_of(similarity.shape):
         # the rows' own windows reach as far on both sides
         around = slice(rows.start, rows.stop + 2 * REACH)
         similarity[rows] = _inside(first[around], second[around])

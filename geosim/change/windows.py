@@ -25,8 +25,9 @@ _LEAST_ROWS = 16
 """Rows of a strip at least: what is read around it is read twice."""
 
 
-def strips_of(height: int, width: int) -> Iterator[slice]:
-    """Rows of the strips of an image, from the top."""
+def strips_of(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of the strips of an image of (height, width), from the top."""
+    height, width = shape
     rows = max(STRIP_PIXELS // max(width, 1), _LEAST_ROWS)
     for row in range(0, height, rows):
         yield slice(row, min(row + rows, height))

@@ -83,17 +83,17 @@ class Radiometry:
         matched: bool,
     ) -> None:
         """Put one band of one date in 0..1 into `out`, rows by rows."""
-        by_table = self.whole is not None and matched and len(self.knots_after[band])
+        # date 1 is only scaled, which is quicker than to look it up
+        by_table = matched and len(self.knots_after[band]) > 0
         rows = max(_AT_ONCE // max(values.shape[-1], 1), 1)
         for row in range(0, len(values), rows):
-            some = values[row : row + rows]
-            if not by_table:
-                out[row : row + rows] = self._scale(some, band, matched=matched)
+            some, to = values[row : row + rows], out[row : row + rows]
+            if self.whole is None or not by_table:
+                to[:] = self._scale(some, band, matched=matched)
                 continue
-            places = (some - np.float32(self.whole[0])).astype(np.intp)
+            places = np.subtract(some, self.whole[0], dtype=np.float32).astype(np.intp)
             # without a check of its own, "take" would copy the output
-            table = self._tables[band]
-            np.take(table, places, out=out[row : row + rows], mode="clip")
+            np.take(self._tables[band], places, out=to, mode="clip")
 
     @cached_property
     def _tables(self) -> list[NDArray[np.float32]]:

@@ -199,9 +199,7 @@ def trunk(
 
 def pooled(flow: Any) -> Any:  # noqa: ANN401
     """The largest of 2 x 2 cells."""
-    return ops.max_pool(
-        flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor"
-    ).output(0)
+    return ops.max_pool(flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
 
 
 def _convolved(
@@ -236,9 +234,7 @@ def _rounded_kernel(kernel: NDArray[np.float32]) -> Any:  # noqa: ANN401
     return ops.multiply(ops.convert(levels, np.float32), ops.constant(step))
 
 
-def level_maps(
-    kept: Mapping[str, Any], strides: Mapping[str, int]
-) -> dict[str, Any]:
+def level_maps(kept: Mapping[str, Any], strides: Mapping[str, int]) -> dict[str, Any]:
     """Distance at each level that is there, (1, 1, height, width), by activation."""
     return {
         relu: _enlarged(_distance(*_dates(kept[relu])), stride)
