@@ -43,10 +43,8 @@ def operations(side: int) -> float:
 
 def large_convolution(*, int8: bool, threads: int) -> tuple[Callable[[], Any], float]:
     """One 3x3 convolution in OpenVINO and its multiply-adds."""
-    import openvino
-    from openvino import opset13 as ops
-
     from geosim.siamese.graph import compile_graph
+    from geosim.siamese.runtime import openvino, ops
 
     rng = np.random.default_rng(0)
     size = (1, CHANNELS, CEILING_SIDE, CEILING_SIDE)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
 from geosim.cluster import local_workers, need, open_cluster
-from geosim.delivery import FILES
 from geosim.errors import (
     GeosimError,
     OtherRunError,
@@ -24,9 +23,12 @@ from geosim.options import ChangeOptions, ClusterOptions
 from geosim.pairs import ImagePair, read_pair_list
 from geosim.pipeline import default_folder, detect_change
 from geosim.raster.staging import check_folder, check_parent
+from geosim.result import FILES
+from geosim.siamese.keeping import keeping
 from geosim.siamese.weights import load_weights
 from geosim.spreading import whole_name
-from geosim.tasks import Here, error_line, run_tasks
+from geosim.tasks import run_tasks
+from geosim.worker import Here, error_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -251,6 +253,7 @@ def _ended(
                 retries=cluster.retries,
                 hopeless=_hopeless,
                 tick=tick,
+                shared=True,
             )
     finally:
         if cluster.local:  # workers of others may still be cleaning up
@@ -264,6 +267,11 @@ def compare(job: _Job, here: Here) -> ChangeResult:
     def tell(stage: str, done: float, total: float) -> None:
         here.tell(done / total if stage == "scoring" else float(stage != "sampling"))
 
+    shared = here.shared
+    assert shared is not None  # noqa: S101 - given with the task
+    if shared.opened is None:
+        shared.closing.enter_context(keeping())  # the network, for all its pairs
+        shared.opened = True
     pair, options = job.pair, job.options
     options = replace(options, threads=options.threads or here.threads)
     if here.attempt > 1:  # go on from what the attempt before finished

@@ -1,6 +1,7 @@
 """Dask: workers on this machine or of a running scheduler.
 
-Beside `tasks` the only module that imports `distributed`, and only when work begins.
+Beside `tasks` and `worker` the only module that imports `distributed`, and only when
+work begins.
 """
 
 from __future__ import annotations

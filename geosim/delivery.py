@@ -22,6 +22,7 @@ from geosim.publish.stac import change_item, read_asset
 from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
+from geosim.result import FILES, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,19 +38,6 @@ if TYPE_CHECKING:
     from geosim.sampling import Sample
     from geosim.scanning import Scan
     from geosim.scorer import Scorer
-
-FILES = (
-    "tiles.tif",
-    "difference.tif",
-    "change.tif",
-    "changes.gpkg",
-    "tiles.qml",
-    "difference.qml",
-    "change.qml",
-    "report.html",
-    "run.json",
-)
-"""Names of all files of a result."""
 
 CHANGE_CLASS = "changed"
 """Value of a polygon's attribute `class`."""
@@ -169,10 +157,10 @@ def write_run(
             pixels=record.options["tile_size"] if name == "tiles.tif" else 1,
         )
         for name in FILES
-        if name != "run.json"
+        if name != RECORD
     ]
     item = change_item(record, assets, folder=final)
-    path = staging / "run.json"
+    path = staging / RECORD
     with writing(path):
         path.write_text(json.dumps(item, indent=2) + "\n", encoding="utf-8")
 

@@ -14,16 +14,15 @@ import numpy as np
 import rasterio
 
 import geosim
-from geosim import delivery
 from geosim.blocking import block_sides
 from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
 from geosim.deciding import decide
-from geosim.delivery import FILES, Found
 from geosim.errors import NoDataError, OptionError
 from geosim.gathering import sums_bytes
 from geosim.identity import run_key
 from geosim.journal import Journal, check_key, check_leftover
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, ClusterOptions
+from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
 from geosim.raster.grid import blocks
@@ -37,14 +36,14 @@ from geosim.raster.staging import (
     work_folder,
 )
 from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
-from geosim.reporting import write_report
-from geosim.result import ChangeResult
+from geosim.result import FILES, RECORD, ChangeResult
 from geosim.sampling import take_sample
 from geosim.scanning import scan
 from geosim.scoring import METHODS
 from geosim.spreading import ScanSetup, spreading, whole_name
 
 if TYPE_CHECKING:
+    from geosim.delivery import Found
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid
     from geosim.sampling import Sample
@@ -112,12 +111,13 @@ def detect_change(
         check_leftover(work, resume=options.resume, overwrite=options.overwrite)
         pixels = scene.grid.width * scene.grid.height
         check_space(work, pixels * _BYTES_ON_DISK + sums_bytes(scene.grid, tile_size))
+        stack.enter_context(preparing(scene.grid, options, here=cluster is None))
         with ExitStack() as closing:
             found, rasters = _analyse(
                 scene, options, tile_size, work, clock, closing, cluster
             )
             record = _deliver(found, rasters, work, folder, clock)
-            publish_folder(work.result, folder)
+            publish_folder(work.result, folder, RECORD)
     return ChangeResult(folder=folder, record=record)
 
 
@@ -209,6 +209,8 @@ def _analyse(
             preview_cell=scanned.preview.cell,
             progress=lambda pixels: tick(pixels / total),
         )
+    from geosim.delivery import Found  # `preparing` loads it meanwhile
+
     found = Found(
         scene=scene,
         sample=sample,
@@ -291,6 +293,9 @@ def _deliver(
     clock: Clock,
 ) -> RunRecord:
     """Write the files of the result into the working folder."""
+    from geosim import delivery  # `preparing` loads them meanwhile
+    from geosim.reporting import write_report
+
     staging = work.new_result()
     options, grid = found.options, found.scene.grid
     creation = dict(options.creation_options)

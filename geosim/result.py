@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
 import rasterio
 from rasterio.windows import Window as RasterioWindow
@@ -16,19 +15,28 @@ from geosim.raster.source import plain_images_welcome
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import geopandas as gpd
     from numpy.typing import NDArray
 
     from geosim.publish.record import RunRecord
 
 _RASTERS = ("tiles", "difference", "change")
-_FILES = (
+
+RECORD = "run.json"
+"""The STAC Item, which tells of the other files."""
+
+FILES = (
     "tiles.tif",
     "difference.tif",
     "change.tif",
     "changes.gpkg",
+    "tiles.qml",
+    "difference.qml",
+    "change.qml",
     "report.html",
-    "run.json",
+    RECORD,
 )
+"""Names of all files of a result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +54,23 @@ class ChangeResult:
 
         The `.qml` styles stand beside their rasters and are left out.
         """
-        return {name.split(".")[0]: self.folder / name for name in _FILES}
+        shown = [name for name in FILES if not name.endswith(".qml")]
+        return {name.split(".")[0]: self.folder / name for name in shown}
 
     @property
     def changes(self) -> gpd.GeoDataFrame:
         """The change polygons, largest first; one row each."""
-        return gpd.read_file(self.paths["changes"], layer="changes")
+        return self._layer("changes")
 
     @property
     def tiles(self) -> gpd.GeoDataFrame:
         """The tiles with their scores."""
-        return gpd.read_file(self.paths["changes"], layer="tiles")
+        return self._layer("tiles")
+
+    def _layer(self, name: str) -> gpd.GeoDataFrame:
+        import geopandas as gpd  # slow to import, and a result may be asked for none
+
+        return gpd.read_file(self.paths["changes"], layer=name)
 
     def read(
         self, name: str, window: tuple[int, int, int, int] | None = None

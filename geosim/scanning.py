@@ -16,7 +16,6 @@ import numpy as np
 from geosim.gathering import Gatherer
 from geosim.overlapping import ahead
 from geosim.raster.grid import Window, blocks
-from geosim.siamese.architecture import STRIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from geosim.change.cells import CellSums
     from geosim.gathering import BlockSums
     from geosim.journal import Journal
+    from geosim.raster.grid import Grid
     from geosim.raster.radiometry import Radiometry
     from geosim.raster.scene import Pair, Scene
     from geosim.raster.writer import WorkRaster
@@ -69,6 +69,31 @@ class Scan:
     preview: CellSums
     """Per preview pixel: valid pixels, red, green, blue of date 1, of date 2, each
     pixel as 0..255."""
+
+
+def outer_window(
+    window: Window, grid: Grid, sides: tuple[int, int], scorer: Scorer
+) -> Window:
+    """A block with its margin, all of one shape; see `Block.outer`.
+
+    Args:
+        window: the block, perhaps cut by the raster's edge.
+        grid: the scene's grid.
+        sides: width and height of a whole block.
+        scorer: the method.
+    """
+    # one shape for all: the engine keeps its buffers and plans for each it sees
+    whole = Window(window.col_off, window.row_off, *sides)
+    col, row = (
+        scorer.margin if total > side else scorer.edge_margin
+        for total, side in zip((grid.width, grid.height), sides, strict=True)
+    )
+    return Window(
+        whole.col_off - col,
+        whole.row_off - row,
+        whole.width + 2 * col,
+        whole.height + 2 * row,
+    )
 
 
 def scan(  # noqa: PLR0913 - one call, all of it by name
@@ -143,12 +168,9 @@ def block_steps(
         scorer: the method.
         sides: width and height of a block in pixels.
     """
-    width, height = sides
 
     def read(window: Window) -> tuple[Window, Block | None]:
-        # one shape for all: the engine keeps its buffers and plans for each it sees
-        whole = Window(window.col_off, window.row_off, width, height)
-        outer = whole.grown(scorer.margin, STRIDE)
+        outer = outer_window(window, scene.grid, sides, scorer)
         pair = scene.read_around(window, outer)
         return window, block_of(pair, radiometry, window, outer) if pair else None
 

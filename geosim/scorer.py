@@ -36,6 +36,10 @@ class Scorer(Protocol):
         """Pixels around a block that its scores depend on."""
 
     @property
+    def edge_margin(self) -> int:
+        """The same beyond the raster's edge, where nothing is valid; not more."""
+
+    @property
     def scale(self) -> ScoreScale:
         """Range of the score."""
 

@@ -47,6 +47,7 @@ class _PerPixel:
     scale: ScoreScale
     margin: int
     description: str
+    edge_margin: int
     sigma: float = 0.0
     band_names: tuple[str, ...] = ()
     bytes_per_pixel: int = _BYTES_CLASSICAL
@@ -75,6 +76,7 @@ def _ssim(sample: Sample, options: ChangeOptions, resolution: float | None) -> S
         function=lambda before, after: (1.0 - ssim.ssim_map(before, after)) / 2.0,
         scale=ScoreScale(largest=1.0),
         margin=_align(ssim.REACH + smoothing_reach(_SSIM_SIGMA)),
+        edge_margin=_align(ssim.REACH),
         sigma=_SSIM_SIGMA,
         description="scikit-image",
     )
@@ -86,6 +88,7 @@ def _cva(sample: Sample, options: ChangeOptions, resolution: float | None) -> Sc
         function=cva_magnitude,
         scale=ScoreScale(largest=1.0),
         margin=_align(ssim.REACH),
+        edge_margin=_align(ssim.REACH),
         description="numpy",
     )
 
@@ -101,6 +104,7 @@ def _irmad(sample: Sample, options: ChangeOptions, resolution: float | None) -> 
         function=model.chi,
         scale=ScoreScale(largest=_IRMAD_LARGEST),
         margin=_align(ssim.REACH),
+        edge_margin=_align(ssim.REACH),
         description=f"numpy, {model.iterations} iterations",
     )
 

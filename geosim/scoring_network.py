@@ -23,13 +23,20 @@ from geosim.siamese.architecture import (
     HEAD_QUANTILES,
     TERMS,
     block_margin,
+    edge_margin,
     guide_radius,
     smoothing_sigma,
     term_row,
 )
 from geosim.siamese.blending import blended
 from geosim.siamese.decoder import BLEND, DECODER_MARGIN, has_decoder
-from geosim.siamese.engine import Differences, Engine, level_distances, open_engine
+from geosim.siamese.engine import (
+    Differences,
+    Engine,
+    level_distances,
+    open_engine,
+    prepare_level,
+)
 from geosim.siamese.weighting import (
     FIXED_TERM_WEIGHTS,
     SATURATION,
@@ -37,9 +44,11 @@ from geosim.siamese.weighting import (
     log_distance,
     scene_weights,
 )
-from geosim.siamese.weights import LoadedWeights, load_weights
+from geosim.siamese.weights import LoadedWeights, kept_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from geosim.options import ChangeOptions
@@ -97,6 +106,10 @@ class _Siamese:
         return block_margin(self.metres)
 
     @property
+    def edge_margin(self) -> int:
+        return edge_margin()
+
+    @property
     def description(self) -> str:
         return self.engine.description
 
@@ -139,6 +152,10 @@ class _Decoded:
     @property
     def margin(self) -> int:
         return max(block_margin(self.metres), DECODER_MARGIN)
+
+    @property
+    def edge_margin(self) -> int:
+        return DECODER_MARGIN
 
     @property
     def description(self) -> str:
@@ -225,13 +242,41 @@ def network_scorer(
             f"--method siamese reads three bands or more (or one); found {bands}; "
             "choose with --bands, or use --method irmad for any number of bands"
         )
-    weights = load_weights(options.weights)
-    decodes = has_decoder(weights.arrays)
+    weights = kept_weights(options.weights)
     term_weights = (
         _fixed_weights(resolution)
-        if decodes
+        if has_decoder(weights.arrays)
         else _term_weights(sample, weights, options, term_row(resolution))
     )
+    return _opened(weights, options, resolution, term_weights)
+
+
+def prepare_network(
+    options: ChangeOptions,
+    resolution: float | None,
+    block_shape: Callable[[Scorer], tuple[int, int]],
+) -> None:
+    """Compile ahead what `network_scorer` and the first block will ask for.
+
+    Args:
+        options: as `network_scorer`.
+        resolution: as `network_scorer`.
+        block_shape: height and width of a block with its margin.
+    """
+    weights = kept_weights(options.weights)
+    if not has_decoder(weights.arrays):
+        prepare_level(weights, SHALLOW, threads=options.thread_count)
+    scorer = _opened(weights, options, resolution, _fixed_weights(resolution))
+    scorer.engine.prepare(*block_shape(scorer))
+
+
+def _opened(
+    weights: LoadedWeights,
+    options: ChangeOptions,
+    resolution: float | None,
+    term_weights: NDArray[np.float32],
+) -> _Siamese | _Decoded:
+    """The scorer with these weights of the terms."""
     engine = open_engine(
         weights,
         device=options.device,
@@ -239,7 +284,7 @@ def network_scorer(
         threads=options.thread_count,
         term_weights=term_weights,
     )
-    if decodes:
+    if has_decoder(weights.arrays):
         return _Decoded(
             engine=engine,
             weights=weights,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from geosim.raster.writer import Layout, WorkRaster
     from geosim.sampling import Sample
     from geosim.scanning import Scored, Spread
-    from geosim.tasks import Here
+    from geosim.worker import Here
 
 _DEPTH = 2
 """Blocks that a worker holds: while one is scored the one before travels."""

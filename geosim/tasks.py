@@ -1,71 +1,33 @@
 """Tasks on the workers of a Dask cluster: handed out, tried again, given back.
 
 They are handed out one per worker, so that a task has its worker's memory and threads
-for itself and nothing waits behind a long one. Beside `cluster` the only module that
-imports `distributed`, and only when work begins.
+for itself and nothing waits behind a long one. Beside `cluster` and `worker` the only
+module that imports `distributed`, and only when work begins.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections import deque
 from concurrent.futures import CancelledError
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from geosim.errors import ClusterError, GeosimError
+from geosim.errors import ClusterError
+from geosim.worker import run_task, sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from geosim.worker import Here
 
 PATIENCE_S = 120.0
 """How long to wait for a worker when there is none."""
 
 _LOOK_S = 0.25
 """How often to look for what has ended."""
-
-_TELL_S = 0.5
-"""How often a task tells how far it is."""
-
-_ONE_AT_A_TIME = threading.Lock()
-"""A worker with several threads computes one task, with all of them."""
-
-
-class CancelledTaskError(Exception):
-    """Nobody waits for this task any more."""
-
-
-@dataclass(kw_only=True)
-class Shared:
-    """What all tasks of a run share on a worker, lost workers' successors included."""
-
-    value: Any
-    """As it was sent."""
-    opened: Any = None
-    """What the first task made of it, for those that follow."""
-    closing: ExitStack = field(default_factory=ExitStack)
-    """Closed with the run."""
-
-
-_SHARED: dict[str, Shared] = {}
-"""On a worker: by run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Here:
-    """What a task knows of the worker that it runs on."""
-
-    threads: int
-    """Threads of the worker, all for the task."""
-    attempt: int
-    """1 at first, one more after each failure or loss."""
-    shared: Shared | None
-    """What all tasks of a run share; None where they share nothing."""
-    tell: Callable[[float], None]
-    """Takes the share that is done, 0..1; raises where nobody waits any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +118,7 @@ class _Tasks:
         self.waiting.extend((number, 1) for number in range(len(self.items)))
         self.client.subscribe_topic(self.topic, self._hear)
         if self.shared is not None:
-            self.client.register_plugin(_sharing(self.topic, self.shared))
+            self.client.register_plugin(sharing(self.topic, self.shared))
 
     def _hear(self, event: tuple[float, tuple[int, float]]) -> None:
         number, share = event[1]
@@ -172,7 +134,7 @@ class _Tasks:
             self.waiting.popleft()
             self.shares[number] = 0.0
             future = self.client.submit(
-                _task,
+                run_task,
                 self.function,
                 self.items[number],
                 self.topic,
@@ -256,90 +218,3 @@ def _error_of(future: Any) -> Exception | None:  # noqa: ANN401
     if isinstance(error, Exception):
         return error
     return ClusterError("the scheduler dropped it")
-
-
-def _task(
-    function: Callable[[Any, Here], Any],
-    item: Any,  # noqa: ANN401
-    topic: str,
-    number: int,
-    attempt: int,
-) -> Any:  # noqa: ANN401
-    """What runs on a worker."""
-    from distributed import get_worker
-
-    worker = get_worker()
-    key = worker.get_current_task()
-    told = 0.0
-
-    def tell(share: float) -> None:
-        nonlocal told
-        state = worker.state.tasks.get(key)
-        if state is None or state.state == "cancelled":
-            raise CancelledTaskError
-        if time.monotonic() - told > _TELL_S:
-            told = time.monotonic()
-            worker.log_event(topic, (number, share))
-
-    with _ONE_AT_A_TIME:
-        threads = worker.state.nthreads
-        try:
-            here = Here(
-                threads=threads,
-                attempt=attempt,
-                shared=_SHARED.get(topic),
-                tell=tell,
-            )
-            return function(item, here)
-        except CancelledTaskError:
-            raise
-        except Exception as error:  # noqa: BLE001 - told to whoever waits
-            failure = _portable(error)
-    raise failure  # outside, without causes, which may not be picklable
-
-
-def _portable(error: Exception) -> GeosimError:
-    """An error that every process can unpickle."""
-    if isinstance(error, GeosimError):
-        return type(error)(*error.args)
-    return GeosimError(error_line(error))
-
-
-def error_line(error: Exception) -> str:
-    """An error in one line."""
-    text = " ".join(str(error).split())
-    if isinstance(error, GeosimError):
-        return text
-    return f"{type(error).__name__}: {text}"
-
-
-def _sharing(run: str, value: Any) -> Any:  # noqa: ANN401 - a class of distributed
-    """A plugin that brings a value to every worker, and takes it back at the end."""
-    from distributed import WorkerPlugin
-
-    class Sharing(WorkerPlugin):
-        """Keeps the value while the run goes on."""
-
-        name = run
-
-        def setup(self, worker: object) -> None:
-            del worker
-            share(run, value)
-
-        def teardown(self, worker: object) -> None:
-            del worker
-            unshare(run)
-
-    return Sharing()
-
-
-def share(run: str, value: Any) -> None:  # noqa: ANN401
-    """Keep a value for the tasks of a run, on the worker that calls."""
-    _SHARED[run] = Shared(value=value)
-
-
-def unshare(run: str) -> None:
-    """Drop it and close what was made of it."""
-    held = _SHARED.pop(run, None)
-    if held is not None:
-        held.closing.close()

@@ -104,12 +104,12 @@ def errors(
     """Mean absolute error of score, low, mid, high of int8 against float32."""
     row = arrays["head.term_weights"][0]
     both = [
-        compile_graph(build_graph(arrays, row, quantization=q), os.cpu_count() or 1)
+        compile_graph(build_graph(arrays, quantization=q), os.cpu_count() or 1)
         for q in (numbers, None)
     ]
     found = []
     for batch in batches:
-        ours, wanted = (compiled([batch]) for compiled in both)
+        ours, wanted = (compiled([batch, row]) for compiled in both)
         found.append([np.abs(ours[i] - wanted[i]).mean() for i in range(4)])
     return np.mean(found, axis=0)
 

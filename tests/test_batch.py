@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import rasterio
+from processes import wait_for, workers_of
 from rasters import drawn_pair, listing, read, texture, write, write_pair
 
 from geosim import ChangeOptions, ClusterOptions, ImagePair, detect_change
@@ -81,26 +81,6 @@ def rows(folder):
 def hidden(folder):
     """Staging folders and the like."""
     return [path for path in folder.rglob(".*") if path.is_dir()]
-
-
-def wait_for(condition, seconds=60):
-    """Wait until a condition holds; what it gives comes back."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("waited in vain")
-
-
-def workers_of(process):
-    """Worker processes of a local cluster."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with suppress(psutil.Error):  # it may just have ended
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
 
 
 def in_work(process, folder):

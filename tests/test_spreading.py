@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 
 import numpy as np
-import psutil
 import pytest
+from processes import wait_for, workers_of
 from rasters import NORTH_UP, read, texture, write_pair
 
 from geosim import ChangeOptions, ClusterOptions, detect_change
@@ -85,25 +84,10 @@ def start(root, pair, folder, *arguments):
     )
 
 
-def workers_of(process):
-    """Worker processes."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with suppress(psutil.Error):  # it may just have ended
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
-
-
 def wait_for_blocks(folder, least):
     """Wait until so many bytes of blocks are there."""
     path = folder.parent / f".{folder.name}.partial" / "blocks"
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if path.exists() and path.stat().st_size > least:
-            return
-        time.sleep(0.01)
-    raise AssertionError("no block came")
+    wait_for(lambda: path.exists() and path.stat().st_size > least)
 
 
 @pytest.mark.slow

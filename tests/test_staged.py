@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geosim.siamese import staged
-from geosim.siamese.graph import open_network
+from geosim.siamese.graph import build_graph, compile_graph, opened
 from geosim.siamese.quantization import find_quantization
-from geosim.siamese.staged import CELL, TILE_MARGIN, StagedNetwork, tiles
+from geosim.siamese.staged import (
+    CELL,
+    TILE_MARGIN,
+    StagedNetwork,
+    compile_stages,
+    tiles,
+)
 from geosim.siamese.weights import load_weights
 
 
@@ -43,10 +49,11 @@ def test_two_graphs_say_what_one_says(monkeypatch, precision, size):
     pair = coarse.repeat(8, axis=2).repeat(8, axis=3)
     pair = np.clip(pair + 0.1 * rng.random(pair.shape, np.float32), 0, 1)
     row = weights.arrays["head.term_weights"][0]
-    one = open_network(weights.arrays, row, ranges, size, 2)
-    two = StagedNetwork(weights.arrays, row, ranges, size, 2)
+    model = build_graph(weights.arrays, quantization=ranges, size=size)
+    one = opened(compile_graph(model, 2))(*pair, row)
+    network = StagedNetwork(compile_stages(weights.arrays, ranges, size, 2))
     for _ in range(2):  # nothing is left over from the first time
-        for found, wanted in zip(two(*pair), one(*pair), strict=True):
+        for found, wanted in zip(network(*pair, row), one, strict=True):
             assert found.shape == wanted.shape
             assert found == pytest.approx(wanted, abs=1e-5)
 
@@ -54,11 +61,11 @@ def test_two_graphs_say_what_one_says(monkeypatch, precision, size):
 def test_results_outlive_the_next_block():
     weights = load_weights()
     row = weights.arrays["head.term_weights"][0]
-    network = StagedNetwork(weights.arrays, row, None, (32, 48), 1)
+    network = StagedNetwork(compile_stages(weights.arrays, None, (32, 48), 1))
     rng = np.random.default_rng(4)
     pair = rng.random((2, 3, 32, 48), np.float32)
-    first = network(*pair)
+    first = network(*pair, row)
     kept = [part.copy() for part in first]
-    network(*pair[::-1, :, ::-1].copy())
+    network(*pair[::-1, :, ::-1].copy(), row)
     for part, before in zip(first, kept, strict=True):
         assert np.array_equal(part, before)

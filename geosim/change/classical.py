@@ -6,9 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.special import betainc
-from scipy.stats import chi2
 
 from geosim.change.windows import strips_of
 from geosim.errors import NoDataError
@@ -102,6 +99,8 @@ def fit_irmad(before: NDArray[np.float32], after: NDArray[np.float32]) -> IrMad:
     Raises:
         NoDataError: too few pixels to estimate the covariances.
     """
+    from scipy.stats import chi2  # slow to import, like all of scipy here
+
     bands, count = before.shape
     if count <= 2 * bands:
         raise NoDataError(
@@ -136,6 +135,8 @@ def _shrinkage(bands: int) -> float:
     degrees of freedom and p = P(chi2_k > W) its weight, mean 1/2, the ratio is
     E[p W] / (k E[p]) = 2 P(chi2_(k+2) < chi2_k), a regularised incomplete beta.
     """
+    from scipy.special import betainc
+
     return 2.0 * float(betainc(bands / 2 + 1, bands / 2, 0.5))
 
 
@@ -156,6 +157,8 @@ def _standardised(
     Pixels differ in how much they flicker (edges, trees, roofs), so even corrected
     variances follow the calm ones.
     """
+    from scipy.stats import chi2
+
     typical = float(np.median(_squares(model, before, after)))
     scale = typical / float(chi2.median(len(before)))
     return replace(model, variances=model.variances * scale) if scale > 0 else model
@@ -182,6 +185,8 @@ def _canonical(
     that rounding made equal would draw the weights to themselves, and any other pixel
     would seem changed.
     """
+    from scipy.linalg import eigh
+
     bands = len(both) // 2
     share = weights / weights.sum()
     mean = both @ share

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import label
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,6 +127,9 @@ class ObjectFinder:
         """Group of each global label, shape (labels,)."""
         if not self._seams:
             return np.arange(count)
+        from scipy.sparse import coo_array  # slow to import, seldom needed
+        from scipy.sparse.csgraph import connected_components
+
         upper, lower = np.concatenate(self._seams, axis=1) - 1
         graph = coo_array((np.ones(len(upper)), (upper, lower)), shape=(count, count))
         _, groups = connected_components(graph, directed=False)

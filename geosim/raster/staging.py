@@ -177,17 +177,27 @@ def check_space(work: WorkFolder, needed: int) -> None:
         )
 
 
-def publish_folder(result: Path, folder: Path) -> None:
+def publish_folder(result: Path, folder: Path, record: str) -> None:
     """Move a complete result to its final name.
 
-    A new folder appears at once. In an existing one each file is replaced at once and
-    files that are not part of a result stay untouched.
+    A new folder appears at once. In an existing one each file is replaced at once, the
+    record last: a result that is half replaced has none and is not taken for a whole
+    one. Files that are not part of a result stay untouched.
+
+    Args:
+        result: folder of the complete result.
+        folder: its final name.
+        record: name of the file that tells of the others.
+
+    Raises:
+        OutputError: it cannot be moved.
     """
     try:
         if not folder.exists():
             result.rename(folder)
             return
-        for path in sorted(result.iterdir()):
+        (folder / record).unlink(missing_ok=True)
+        for path in sorted(result.iterdir(), key=lambda path: path.name == record):
             path.replace(folder / path.name)
     except OSError as error:
         raise OutputError(f"cannot write '{folder}': {error.strerror}") from error

@@ -262,3 +262,12 @@ def block_margin(metres: float | None) -> int:
     gaussian = int(SMOOTHING_TRUNCATE * smoothing_sigma(metres) + 0.5)
     score = REACHES["spread"] + gaussian + 2 * guide_radius(metres)
     return -(-max(score, REACHES["embedding"]) // STRIDE) * STRIDE
+
+
+def edge_margin() -> int:
+    """Margin of a block in pixels beyond the raster's edge.
+
+    The smoothings take nothing from there, only the network does: its reach, up to a
+    multiple of STRIDE.
+    """
+    return -(-max(REACHES["spread"], REACHES["embedding"]) // STRIDE) * STRIDE

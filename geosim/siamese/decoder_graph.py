@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from openvino import opset13 as ops
 
 from geosim.siamese.decoder import DECODER_RELUS, LENGTH_EPSILON, ODDS_LIMIT
+from geosim.siamese.runtime import ops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,12 +10,11 @@ import numpy as np
 
 from geosim.errors import OptionError
 from geosim.siamese.architecture import (
-    EMBEDDING_RELU,
     GEM_EPSILON,
     GEM_POWER,
-    LEVELS,
 )
 from geosim.siamese.decoder import has_decoder
+from geosim.siamese.keeping import kept
 from geosim.siamese.quantization import find_quantization
 
 if TYPE_CHECKING:
@@ -59,6 +58,9 @@ class Engine(Protocol):
     """For the log: library, precision, device, threads."""
     precision: Literal["int8", "float32", "float16"]
     """In which the convolutions run."""
+
+    def prepare(self, height: int, width: int) -> None:
+        """Compile for blocks of one shape ahead of the first; may do nothing."""
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
@@ -114,7 +116,9 @@ def open_engine(
         raise OptionError(
             f"--precision int8 wants --device auto or cpu; found '{device}'"
         )
-    return _TorchEngine(weights, device, precision, threads, chosen)
+    from geosim.siamese.torch_engine import TorchEngine
+
+    return TorchEngine(weights, device, precision, threads, chosen)
 
 
 def level_distances(
@@ -136,13 +140,28 @@ def level_distances(
     Yields:
         (height / stride, width / stride) float32 for each piece.
     """
-    from geosim.siamese.graph import build_level_graph, compile_graph
-
-    graph = build_level_graph(weights.arrays, relu)
-    compiled = compile_graph(graph, threads or os.cpu_count() or 1)
+    compiled = _level_network(weights, relu, threads or os.cpu_count() or 1)
     request = compiled.create_infer_request()
     for pair in pairs:
         yield np.array(request.infer([np.stack(pair)])[0][0, 0])
+
+
+def prepare_level(
+    weights: LoadedWeights, relu: str, *, threads: int | None = None
+) -> None:
+    """Compile what `level_distances` runs, if it is not there yet."""
+    _level_network(weights, relu, threads or os.cpu_count() or 1)
+
+
+def _level_network(weights: LoadedWeights, relu: str, threads: int) -> Any:  # noqa: ANN401
+    """The trunk up to one level, compiled for pieces of any shape."""
+    from geosim.siamese.graph import build_level_graph, compile_graph
+
+    return kept(
+        "level",
+        (weights.record.sha256, relu, threads),
+        lambda: compile_graph(build_level_graph(weights.arrays, relu), threads),
+    )
 
 
 class _OpenVinoEngine:
@@ -168,28 +187,35 @@ class _OpenVinoEngine:
             f"OpenVINO {self.precision} on the CPU, {threads} threads{why}"
         )
 
-    def _compile(self, shape: tuple[int, ...]) -> None:
-        """Build the graphs for blocks of one shape: faster than ones for any shape."""
-        from geosim.siamese.graph import open_network
-        from geosim.siamese.staged import StagedNetwork
+    def prepare(self, height: int, width: int) -> None:
+        """Compile for blocks of one shape: faster than for any shape."""
+        from geosim.siamese import graph, staged
 
+        if (height, width) == self._shape:
+            return
         self._run = None  # its buffers go before the next ones come
-        kind = open_network if self._decodes else StagedNetwork
-        self._run = kind(
-            self._weights.arrays,
-            self._term_weights,
-            self._quantization,
-            (shape[-2], shape[-1]),
-            self._threads,
-        )
-        self._shape = shape
+        arrays, ranges, size = self._weights.arrays, self._quantization, (height, width)
+
+        def whole() -> Any:  # noqa: ANN401
+            model = graph.build_graph(arrays, quantization=ranges, size=size)
+            return graph.compile_graph(model, self._threads)
+
+        def stages() -> staged.Stages:
+            return staged.compile_stages(arrays, ranges, size, self._threads)
+
+        key = self._weights.record.sha256, self.precision, self._threads, size
+        compiled = kept("network", key, whole if self._decodes else stages)
+        opened = graph.opened if self._decodes else staged.StagedNetwork
+        self._run = opened(compiled)
+        self._shape = size
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
     ) -> Differences:
-        if self._run is None or before.shape != self._shape:
-            self._compile(before.shape)
-        score, low, mid, high, features, *odds = self._run(before, after)
+        self.prepare(*before.shape[1:])
+        score, low, mid, high, features, *odds = self._run(
+            before, after, self._term_weights
+        )
         return Differences(
             score=score,
             low=low,
@@ -197,72 +223,6 @@ class _OpenVinoEngine:
             high=high,
             features=features,
             odds=odds[0] if odds else None,
-        )
-
-
-class _TorchEngine:
-    """torch: half precision on a GPU, or float32 on the CPU as the reference."""
-
-    def __init__(
-        self,
-        weights: LoadedWeights,
-        device: str,
-        precision: Precision,
-        threads: int | None,
-        term_weights: NDArray[np.float32],
-    ) -> None:
-        from geosim.siamese import fusion, network
-        from geosim.siamese.backend import torch
-
-        if device == "cuda" and not torch.cuda.is_available():
-            raise OptionError(
-                "--device cuda wants an NVIDIA GPU that torch can use; found none; "
-                "leave --device out to run on the CPU"
-            )
-        if threads:
-            torch.set_num_threads(threads)
-        self._torch, self._fusion = torch, fusion
-        half = device == "cuda" and precision == "auto"
-        self._place: dict[str, Any] = {
-            "device": "cuda" if device == "cuda" else "cpu",
-            "dtype": torch.float16 if half else torch.float32,
-            "memory_format": torch.channels_last,
-        }
-        self._term_weights = torch.from_numpy(term_weights).to(self._place["device"])
-        model = network.SiameseVGG16()
-        network.load_arrays(model, weights.arrays)
-        self._model = model.eval().to(**self._place)
-        self.precision: Literal["int8", "float32", "float16"]
-        self.precision = "float16" if half else "float32"
-        self.description = (
-            f"torch {torch.__version__} {self.precision} on {self._place['device']}"
-        )
-
-    def differences(
-        self, before: NDArray[np.float32], after: NDArray[np.float32]
-    ) -> Differences:
-        torch, fusion = self._torch, self._fusion
-        pair = torch.from_numpy(np.stack([before, after])).to(**self._place)
-        size = (pair.shape[-2], pair.shape[-1])
-        with torch.inference_mode():
-            found = self._model.activations(pair)
-            # squares of half precision overflow: distances are taken in float32
-            maps = [
-                fusion.enlarge(fusion.cosine_distance(found[level.relu].float()), size)
-                for level in LEVELS
-            ]
-            distances = fusion.terms(pair, found)
-            del distances["colour"]  # of all bands: added where they are at hand
-            score = fusion.fuse(distances, self._term_weights)
-            odds = self._model.decode(found)
-        low1, low2, mid, high = (part[0].cpu().numpy() for part in maps)
-        return Differences(
-            score=score[0].cpu().numpy(),
-            low=(low1 + low2) / 2,
-            mid=mid,
-            high=high,
-            features=found[EMBEDDING_RELU].float().cpu().numpy(),
-            odds=None if odds is None else odds[0].float().cpu().numpy(),
         )
 
 

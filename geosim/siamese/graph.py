@@ -10,24 +10,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openvino
-from openvino import opset13 as ops
 
 from geosim.siamese.architecture import (
     CONVOLUTIONS,
-    COSINE_EPSILON,
     EMBEDDING_RELU,
     IMAGENET_MEAN,
     IMAGENET_STD,
-    LEVELS,
-    NOISE_FLOOR,
-    SPREAD_RADIUS,
-    SPREAD_RELU,
     TERMS,
-    spread_kernel,
 )
 from geosim.siamese.decoder import DECODER_RELUS, has_decoder
 from geosim.siamese.decoder_graph import decoded
+from geosim.siamese.distance_graph import (
+    STRIDES,
+    dates,
+    distance,
+    enlarged,
+    fused,
+    level_maps,
+    mean_of_band,
+    spread_map,
+)
+from geosim.siamese.runtime import openvino, ops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
 BANDS = ("low", "mid", "high")
 """Shown bands, in the order of the outputs."""
 
-_STRIDES = {level.relu: level.stride for level in LEVELS}
 
 _ACTIVATION_LEVELS = 256
 _LARGEST_INT8 = np.float32(127)
@@ -49,7 +51,6 @@ _LARGEST_INT8 = np.float32(127)
 
 def build_graph(
     arrays: Mapping[str, NDArray[np.float32]],
-    term_weights: NDArray[np.float32],
     *,
     quantization: Quantization | None = None,
     size: tuple[int, int] = (-1, -1),
@@ -59,27 +60,29 @@ def build_graph(
     Args:
         arrays: tensors of `architecture.state_shapes()`, float32, and of
             `decoder.decoder_shapes()` where there is a decoder.
-        term_weights: (4,) of the scene, in the order of `TERMS`.
         quantization: ranges of these weights in int8; None: float32.
         size: height and width of the input; -1: any. A fixed size is faster.
 
     Returns:
-        A model of one input, (2, 3, height, width) float32 in 0..1, before first,
-        sides multiples of 16, and five outputs: the score without its colour term
-        and before smoothing, the distances low, mid and high, each (1, 1, height,
-        width), and the last features, (2, 512, height / 16, width / 16). With a
-        decoder a sixth: its log odds of change, (1, 1, height, width).
+        A model of two inputs: (2, 3, height, width) float32 in 0..1, before first,
+        sides multiples of 16, and (4,) float32, the scene's weights of the terms in
+        the order of `TERMS`. Five outputs: the score without its colour term and
+        before smoothing, the distances low, mid and high, each (1, 1, height, width),
+        and the last features, (2, 512, height / 16, width / 16). With a decoder a
+        sixth: its log odds of change, (1, 1, height, width).
     """
     image = ops.parameter([2, 3, *size], np.float32, name="pair")
-    wanted = (*_STRIDES, EMBEDDING_RELU, *DECODER_RELUS)
+    # not constants: one compiled graph then serves every scene
+    term_weights = ops.parameter([len(TERMS)], np.float32, name="term_weights")
+    wanted = (*STRIDES, EMBEDDING_RELU, *DECODER_RELUS)
     kept = trunk(centred(image), CONVOLUTIONS, arrays, quantization, wanted)
-    distances = level_maps(kept, _STRIDES) | spread_map(kept)
+    distances = level_maps(kept, STRIDES) | spread_map(kept)
     outputs = [fused(distances, term_weights)]
     outputs += [mean_of_band(distances, band) for band in BANDS]
     outputs.append(kept[EMBEDDING_RELU])
     if has_decoder(arrays):
-        outputs.append(decoded(kept, arrays, _enlarged))
-    return openvino.Model(outputs, [image], "siamese_vgg16")
+        outputs.append(decoded(kept, arrays, enlarged))
+    return openvino.Model(outputs, [image, term_weights], "siamese_vgg16")
 
 
 def build_level_graph(
@@ -97,7 +100,7 @@ def build_level_graph(
     """
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
     kept = trunk(centred(image), CONVOLUTIONS, arrays, None, [relu])
-    return openvino.Model([_distance(*_dates(kept[relu]))], [image], relu)
+    return openvino.Model([distance(*dates(kept[relu]))], [image], relu)
 
 
 def compile_graph(graph: openvino.Model, threads: int) -> openvino.CompiledModel:
@@ -106,37 +109,33 @@ def compile_graph(graph: openvino.Model, threads: int) -> openvino.CompiledModel
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
+        # pinned threads of several processes would all sit on the first cores
+        "ENABLE_CPU_PINNING": False,
     }
     return openvino.Core().compile_model(graph, "CPU", settings)
 
 
-def open_network(
-    arrays: Mapping[str, NDArray[np.float32]],
-    term_weights: NDArray[np.float32],
-    quantization: Quantization | None,
-    size: tuple[int, int],
-    threads: int,
+def opened(
+    compiled: openvino.CompiledModel,
 ) -> Callable[..., list[NDArray[np.float32]]]:
-    """The whole network, ready for blocks of one size.
+    """The whole network, ready to run.
 
     Args:
-        arrays: as `build_graph` takes them.
-        term_weights: likewise.
-        quantization: likewise.
-        size: height and width of the blocks.
-        threads: inference threads.
+        compiled: what `build_graph` made.
 
     Returns:
-        A function of two dates, each (3, height, width) in 0..1: score, low, mid, high,
-        each (height, width), the last features, and the log odds of a decoder.
+        A function of two dates, each (3, height, width) in 0..1, and of the weights of
+        the terms, (4,). It gives score, low, mid and high, each (height, width), the
+        last features, and with a decoder its log odds.
     """
-    graph = build_graph(arrays, term_weights, quantization=quantization, size=size)
-    request = compile_graph(graph, threads).create_infer_request()
+    request = compiled.create_infer_request()
 
     def run(
-        before: NDArray[np.float32], after: NDArray[np.float32]
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        term_weights: NDArray[np.float32],
     ) -> list[NDArray[np.float32]]:
-        found = request.infer([np.stack([before, after])])
+        found = request.infer([np.stack([before, after]), term_weights])
         parts = [np.array(found[number]) for number in range(len(found))]
         return [part[0, 0] if part.shape[1] == 1 else part for part in parts]
 
@@ -232,89 +231,3 @@ def _rounded_kernel(kernel: NDArray[np.float32]) -> Any:  # noqa: ANN401
     step = np.maximum(largest, np.finfo(np.float32).tiny) / _LARGEST_INT8
     levels = ops.constant(np.rint(kernel / step).astype(np.int8))
     return ops.multiply(ops.convert(levels, np.float32), ops.constant(step))
-
-
-def level_maps(kept: Mapping[str, Any], strides: Mapping[str, int]) -> dict[str, Any]:
-    """Distance at each level that is there, (1, 1, height, width), by activation."""
-    return {
-        relu: _enlarged(_distance(*_dates(kept[relu])), stride)
-        for relu, stride in strides.items()
-    }
-
-
-def spread_map(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Distance of the features that were averaged over their surroundings."""
-    dates = [_spread(date) for date in _dates(kept[SPREAD_RELU])]
-    return {"spread": _enlarged(_distance(*dates), _STRIDES[SPREAD_RELU])}
-
-
-def _dates(features: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    """Features of date 1 and of date 2."""
-    before, after = ops.split(features, 0, 2).outputs()
-    return before, after
-
-
-def _distance(before: Any, after: Any) -> Any:  # noqa: ANN401
-    """1 - cosine of the two dates' channel vectors, (1, 1, h, w)."""
-
-    def dot(a: Any, b: Any) -> Any:  # noqa: ANN401
-        return ops.reduce_sum(ops.multiply(a, b), np.array([1]), keep_dims=True)
-
-    lengths = ops.multiply(dot(before, before), dot(after, after))
-    cosine = ops.divide(
-        dot(before, after), ops.sqrt(ops.add(lengths, np.float32(COSINE_EPSILON)))
-    )
-    return ops.subtract(np.float32(1.0), cosine)
-
-
-def _enlarged(distance: Any, stride: int) -> Any:  # noqa: ANN401
-    """Bilinear, half-pixel centres, by a whole factor."""
-    if stride == 1:
-        return distance
-    return ops.interpolate(
-        distance,
-        np.array([stride, stride], np.float32),
-        "linear_onnx",
-        "scales",
-        coordinate_transformation_mode="half_pixel",
-        axes=np.array([2, 3]),
-    )
-
-
-def _spread(features: Any) -> Any:  # noqa: ANN401
-    """Channel vectors averaged over their surroundings by a Gaussian."""
-    channels = next(
-        layer.outputs for layer in CONVOLUTIONS if layer.relu == SPREAD_RELU
-    )
-    kernel = np.array(spread_kernel(), np.float32)
-    for shape, pads in (
-        ((1, -1), [0, SPREAD_RADIUS]),
-        ((-1, 1), [SPREAD_RADIUS, 0]),
-    ):
-        one = kernel.reshape(1, 1, 1, *shape)
-        every = ops.constant(np.repeat(one, channels, axis=0))
-        features = ops.group_convolution(features, every, [1, 1], pads, pads, [1, 1])
-    return features
-
-
-def fused(distances: Mapping[str, Any], weights: NDArray[np.float32]) -> Any:  # noqa: ANN401
-    """Weighted sum of log(1 + distance / floor) over the terms of the network."""
-    total = None
-    for name, weight in zip(TERMS, weights, strict=True):
-        if name not in distances:
-            continue  # colour is of all bands, which the network does not see
-        ratio = ops.multiply(ops.relu(distances[name]), np.float32(1 / NOISE_FLOOR))
-        term = ops.multiply(
-            ops.log(ops.add(ratio, np.float32(1.0))), np.float32(weight)
-        )
-        total = term if total is None else ops.add(total, term)
-    return total
-
-
-def mean_of_band(distances: Mapping[str, Any], band: str) -> Any:  # noqa: ANN401
-    """Mean of the levels that a shown band stands for."""
-    members = [distances[level.relu] for level in LEVELS if level.band == band]
-    total = members[0]
-    for member in members[1:]:
-        total = ops.add(total, member)
-    return ops.multiply(total, np.float32(1.0 / len(members)))

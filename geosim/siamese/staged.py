@@ -10,23 +10,26 @@ less of the work is spent on their margins.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openvino
-from openvino import opset13 as ops
 
-from geosim.siamese.architecture import CONVOLUTIONS, EMBEDDING_RELU, LEVELS, reach
-from geosim.siamese.graph import (
-    centred,
-    compile_graph,
+from geosim.siamese.architecture import (
+    CONVOLUTIONS,
+    EMBEDDING_RELU,
+    LEVELS,
+    TERMS,
+    reach,
+)
+from geosim.siamese.distance_graph import (
     fused,
     level_maps,
     mean_of_band,
-    pooled,
     spread_map,
-    trunk,
 )
+from geosim.siamese.graph import centred, compile_graph, pooled, trunk
+from geosim.siamese.runtime import openvino, ops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +69,6 @@ _LEVELS = np.float32(255)
 
 def build_first_graph(
     arrays: Arrays,
-    term_weights: NDArray[np.float32],
     quantization: Quantization | None,
     size: tuple[int, int],
 ) -> openvino.Model:
@@ -74,16 +76,16 @@ def build_first_graph(
 
     Args:
         arrays: as `graph.build_graph` takes them.
-        term_weights: likewise.
         quantization: likewise.
         size: height and width of the input, multiples of 4.
 
     Returns:
-        A model of one input, (2, 3, height, width) float32 in 0..1, and three outputs:
-        its part of the score and the distance low, (1, 1, height, width), and what
-        the other graph reads, (2, 128, height / 4, width / 4) uint8 or float32.
+        A model of the two inputs of `graph.build_graph` and of three outputs: its part
+        of the score and the distance low, (1, 1, height, width), and what the other
+        graph reads, (2, 128, height / 4, width / 4) uint8 or float32.
     """
     image = ops.parameter([2, 3, *size], np.float32, name="pair")
+    term_weights = ops.parameter([len(TERMS)], np.float32, name="term_weights")
     kept = trunk(centred(image), FIRST_LAYERS, arrays, quantization, _OWN)
     cells = kept[LAST]
     if quantization:
@@ -93,12 +95,11 @@ def build_first_graph(
     cells = ops.convert(pooled(cells), cell_type(quantization))
     maps = level_maps(kept, _OWN)
     outputs = [fused(maps, term_weights), mean_of_band(maps, "low"), cells]
-    return openvino.Model(outputs, [image], "first_layers")
+    return openvino.Model(outputs, [image, term_weights], "first_layers")
 
 
 def build_other_graph(
     arrays: Arrays,
-    term_weights: NDArray[np.float32],
     quantization: Quantization | None,
     size: tuple[int, int],
 ) -> openvino.Model:
@@ -111,12 +112,14 @@ def build_other_graph(
         size: height and width of the image, multiples of 16.
 
     Returns:
-        A model of one input, as `build_first_graph` gives it, and four outputs: its
-        part of the score, the distances mid and high, (1, 1, height, width), and the
-        last features, (2, 512, height / 16, width / 16).
+        A model of two inputs, what `build_first_graph` gives and the weights of the
+        terms, and of four outputs: its part of the score, the distances mid and high,
+        (1, 1, height, width), and the last features, (2, 512, height / 16,
+        width / 16).
     """
     shape = [2, CHANNELS, size[0] // CELL, size[1] // CELL]
     cells = ops.parameter(shape, cell_type(quantization), name="cells")
+    term_weights = ops.parameter([len(TERMS)], np.float32, name="term_weights")
     flow = cells
     if quantization:
         flow = _values(ops.convert(cells, np.float32), quantization)
@@ -125,7 +128,8 @@ def build_other_graph(
     maps = level_maps(kept, _DEEP) | spread_map(kept)
     outputs = [fused({"spread": maps["spread"]}, term_weights)]
     outputs += [mean_of_band(maps, band) for band in ("mid", "high")]
-    return openvino.Model([*outputs, kept[EMBEDDING_RELU]], [cells], "other_layers")
+    outputs.append(kept[EMBEDDING_RELU])
+    return openvino.Model(outputs, [cells, term_weights], "other_layers")
 
 
 def cell_type(quantization: Quantization | None) -> type[np.generic]:
@@ -170,80 +174,106 @@ def tiles(length: int, core: int) -> tuple[int, list[tuple[int, slice]]]:
     return outer, parts
 
 
-class StagedNetwork:
+@dataclass(frozen=True, kw_only=True)
+class Stages:
     """Both graphs, compiled for blocks of one size."""
 
-    def __init__(
-        self,
-        arrays: Arrays,
-        term_weights: NDArray[np.float32],
-        quantization: Quantization | None,
-        size: tuple[int, int],
-        threads: int,
-    ) -> None:
-        """Build and compile.
+    first: openvino.CompiledModel
+    other: openvino.CompiledModel
+    size: tuple[int, int]
+    """Height and width of a block."""
+    tile: tuple[int, int]
+    """Height and width of a tile with its margin."""
+    rows: list[tuple[int, slice]]
+    """Rows of the tiles, see `tiles`."""
+    cols: list[tuple[int, slice]]
+    """Columns of the tiles."""
+    cell_type: type[np.generic]
+    """Of what goes from one graph to the other."""
 
-        Args:
-            arrays: as `graph.build_graph` takes them.
-            term_weights: likewise.
-            quantization: likewise.
-            size: height and width of the blocks, multiples of 16.
-            threads: inference threads.
-        """
-        height, width = size
-        core = LARGE_TILE if height * width >= _LARGE_FROM else SMALL_TILE
-        high, self._rows = tiles(height, core)
-        wide, self._cols = tiles(width, core)
-        self._pair = np.empty((2, 3, high, wide), np.float32)
+
+def compile_stages(
+    arrays: Arrays,
+    quantization: Quantization | None,
+    size: tuple[int, int],
+    threads: int,
+) -> Stages:
+    """Build and compile both graphs.
+
+    Args:
+        arrays: as `graph.build_graph` takes them.
+        quantization: likewise.
+        size: height and width of the blocks, multiples of 16.
+        threads: inference threads.
+    """
+    height, width = size
+    core = LARGE_TILE if height * width >= _LARGE_FROM else SMALL_TILE
+    high, rows = tiles(height, core)
+    wide, cols = tiles(width, core)
+    first = build_first_graph(arrays, quantization, (high, wide))
+    other = build_other_graph(arrays, quantization, size)
+    return Stages(
+        first=compile_graph(first, threads),
+        other=compile_graph(other, threads),
+        size=size,
+        tile=(high, wide),
+        rows=rows,
+        cols=cols,
+        cell_type=cell_type(quantization),
+    )
+
+
+class StagedNetwork:
+    """Both graphs with their buffers; for one thread at a time."""
+
+    def __init__(self, stages: Stages) -> None:
+        """Make the buffers."""
+        height, width = stages.size
+        self._stages = stages
+        self._pair = np.empty((2, 3, *stages.tile), np.float32)
         shape = (2, CHANNELS, height // CELL, width // CELL)
-        self._cells = np.empty(shape, cell_type(quantization))
-        first = build_first_graph(arrays, term_weights, quantization, (high, wide))
-        other = build_other_graph(arrays, term_weights, quantization, size)
-        self._first, self._other = (
-            compile_graph(graph, threads).create_infer_request()
-            for graph in (first, other)
-        )
+        self._cells = np.empty(shape, stages.cell_type)
+        self._first = stages.first.create_infer_request()
+        self._other = stages.other.create_infer_request()
 
     def __call__(
-        self, before: NDArray[np.float32], after: NDArray[np.float32]
+        self,
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        term_weights: NDArray[np.float32],
     ) -> list[NDArray[np.float32]]:
-        """Compare two dates, each (3, height, width) in 0..1.
+        """Compare two dates.
+
+        Args:
+            before: (3, height, width) in 0..1.
+            after: as `before`.
+            term_weights: (4,) of the scene, in the order of `TERMS`.
 
         Returns:
             Score, low, mid, high, each (height, width), and the last features.
         """
         score, low = (np.empty(before.shape[1:], np.float32) for _ in range(2))
-        for row, rows in self._rows:
-            for col, cols in self._cols:
-                found = self._tile(before, after, row, col)
+        for row, rows in self._stages.rows:
+            for col, cols in self._stages.cols:
+                high, wide = self._stages.tile
+                place = slice(row, row + high), slice(col, col + wide)
+                self._pair[0], self._pair[1] = before[:, *place], after[:, *place]
+                found = _infer(self._first, self._pair, term_weights)
                 to = _moved(rows, row), _moved(cols, col)
                 score[to], low[to] = (part[0, 0, rows, cols] for part in found[:2])
                 cells = found[2][..., _coarser(rows), _coarser(cols)]
                 self._cells[..., _coarser(to[0]), _coarser(to[1])] = cells
-        found = self._infer(self._other, self._cells)
+        found = _infer(self._other, self._cells, term_weights)
         score += found[0][0, 0]
         # the next block will overwrite what is not copied
-        mid, high, features = map(np.array, found[1:])
-        return [score, low, mid[0, 0], high[0, 0], features]
+        mid, high_level, features = map(np.array, found[1:])
+        return [score, low, mid[0, 0], high_level[0, 0], features]
 
-    def _tile(
-        self,
-        before: NDArray[np.float32],
-        after: NDArray[np.float32],
-        row: int,
-        col: int,
-    ) -> list[Any]:
-        """The first layers on the tile that begins there."""
-        high, wide = self._pair.shape[-2:]
-        place = slice(row, row + high), slice(col, col + wide)
-        self._pair[0], self._pair[1] = before[:, *place], after[:, *place]
-        return self._infer(self._first, self._pair)
 
-    @staticmethod
-    def _infer(request: Any, values: NDArray[Any]) -> list[Any]:  # noqa: ANN401
-        """Outputs of a graph, which are valid until it runs again."""
-        found = request.infer([values], share_inputs=True, share_outputs=True)
-        return [found[number] for number in range(len(found))]
+def _infer(request: Any, *values: NDArray[Any]) -> list[Any]:  # noqa: ANN401
+    """Outputs of a graph, which are valid until it runs again."""
+    found = request.infer(list(values), share_inputs=True, share_outputs=True)
+    return [found[number] for number in range(len(found))]
 
 
 def _moved(part: slice, by: int) -> slice:

@@ -18,6 +18,7 @@ from safetensors import numpy as safetensors_numpy
 from geosim.errors import WeightsError
 from geosim.siamese.architecture import state_shapes
 from geosim.siamese.decoder import THRESHOLD, decoder_shapes, has_decoder
+from geosim.siamese.keeping import kept
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -131,6 +132,22 @@ def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> LoadedWeights:
     return LoadedWeights(
         record=shipped or _user_record(path, sha256=sha256), arrays=arrays
     )
+
+
+def kept_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> LoadedWeights:
+    """The same as `load_weights`, read once while they are kept (see `keeping`).
+
+    Raises:
+        WeightsError: as `load_weights`.
+    """
+    shipped = WEIGHTS.get(str(name_or_path))
+    path = DATA_FOLDER / shipped.file if shipped else Path(name_or_path).absolute()
+    try:
+        state = path.stat()
+    except OSError:
+        return load_weights(name_or_path)  # which tells what is wrong
+    key = str(path), state.st_size, state.st_mtime_ns
+    return kept("weights", key, lambda: load_weights(name_or_path))
 
 
 def check_tensors(

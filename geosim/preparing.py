@@ -1,0 +1,64 @@
+"""What a run needs later, made ready in another thread while it begins.
+
+A small pair takes little more than its start: libraries that write the result load
+while the network runs, and the network is compiled while the scene is sampled.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from geosim.blocking import block_sides
+from geosim.errors import GeosimError
+from geosim.scanning import outer_window
+from geosim.scoring_network import prepare_network
+from geosim.siamese.keeping import keeping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from geosim.options import ChangeOptions
+    from geosim.raster.grid import Grid
+    from geosim.scorer import Scorer
+
+_LATER = ("geosim.delivery", "geosim.reporting")
+"""Modules that are slow to import and needed only once all is scored."""
+
+
+@contextmanager
+def preparing(grid: Grid, options: ChangeOptions, *, here: bool) -> Iterator[None]:
+    """Compile and import while the run goes on; what is made is kept until it ends.
+
+    What fails here fails again where it is needed, and is told there.
+
+    Args:
+        grid: of the scene.
+        options: of the run.
+        here: whether blocks are scored in this process.
+    """
+    with keeping(), ThreadPoolExecutor(max_workers=1) as pool:
+        if here and options.method == "siamese":
+            pool.submit(_compile, grid, options)
+        pool.submit(_load)
+        yield
+
+
+def _compile(grid: Grid, options: ChangeOptions) -> None:
+    """Make the network ready for the blocks of a scene."""
+
+    def shape(scorer: Scorer) -> tuple[int, int]:
+        sides = block_sides(grid, scorer, options)
+        outer = outer_window(grid.window, grid, sides, scorer)
+        return outer.height, outer.width
+
+    with suppress(GeosimError):
+        prepare_network(options, grid.ground_resolution(), shape)
+
+
+def _load() -> None:
+    """Import what writes the result."""
+    for name in _LATER:
+        import_module(name)
