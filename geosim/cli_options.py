@@ -14,95 +14,108 @@ from geosim.siamese.engine import Device, Precision
 
 DEFAULTS = ChangeOptions()
 
+# Each option with its help, in the order of `--help`.
+
+
+_Method = Annotated[
+    Method,
+    typer.Option(help="The network, or a reference: SSIM, CVA, IR-MAD."),
+]
+_Bands = Annotated[
+    str | None,
+    typer.Option(
+        "--bands",
+        "-b",
+        help="Numbers or names joined by commas, or 'all'.",
+        show_default="red, green, blue where named, else the first three",
+    ),
+]
+_TileSize = Annotated[
+    int | None,
+    typer.Option(
+        help="Side of a scoring tile in pixels.", show_default=str(DEFAULT_TILE)
+    ),
+]
+_Threshold = Annotated[
+    str, typer.Option(help="auto, otsu, kapur or a probability 0..1.")
+]
+_MinArea = Annotated[
+    str,
+    typer.Option(help="Smallest object kept: '500' or '500m2' (m2), '50px'."),
+]
+_Normalize = Annotated[
+    Normalization, typer.Option(help="How date 2's light is matched to date 1's.")
+]
+_Coregister = Annotated[
+    bool, typer.Option("--coregister", help="Take out the shift that is found.")
+]
+_Grid = Annotated[
+    str, typer.Option(help="Whose pixels: before, after or a third raster.")
+]
+_Resolution = Annotated[
+    float | None, typer.Option(help="Another pixel size, in the CRS's units.")
+]
+_Bounds = Annotated[
+    tuple[float, float, float, float] | None,
+    typer.Option(
+        help="Cut to LEFT BOTTOM RIGHT TOP, in the grid's CRS.",
+        metavar="LEFT BOTTOM RIGHT TOP",
+    ),
+]
+_DateBefore = Annotated[
+    str | None,
+    typer.Option(help="ISO date of date 1.", show_default="from its name or its tags"),
+]
+_DateAfter = Annotated[
+    str | None,
+    typer.Option(help="ISO date of date 2.", show_default="from its name or its tags"),
+]
+_Weights = Annotated[str, typer.Option(help="Name or path of the network's weights.")]
+_Device = Annotated[Device, typer.Option(help="cuda and torch need the extra 'torch'.")]
+_Precision = Annotated[
+    Precision, typer.Option(help="Of the network; auto: int8 where it can.")
+]
+_Threads = Annotated[str, typer.Option(help="A number, or 'all'.", metavar="N|all")]
+_Memory = Annotated[int, typer.Option(help="MB to work with.")]
+_BlockSize = Annotated[
+    int | None,
+    typer.Option(help="Side of a block in pixels.", show_default="as memory allows"),
+]
+_Co = Annotated[
+    list[str] | None,
+    typer.Option("--co", help="GDAL creation option, repeatable.", metavar="K=V"),
+]
+_Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier result.")
+]
+_Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with an interrupted run.")
+]
+
 
 def change_options(  # noqa: PLR0913 - the options are the command
     *,
-    method: Annotated[
-        Method,
-        typer.Option(help="The network, or a reference: SSIM, CVA, IR-MAD."),
-    ] = DEFAULTS.method,
-    bands: Annotated[
-        str | None,
-        typer.Option(
-            "--bands",
-            "-b",
-            help="Numbers or names joined by commas, or 'all'.",
-            show_default="red, green, blue where named, else the first three",
-        ),
-    ] = DEFAULTS.bands,
-    tile_size: Annotated[
-        int | None,
-        typer.Option(
-            help="Side of a scoring tile in pixels.", show_default=str(DEFAULT_TILE)
-        ),
-    ] = DEFAULTS.tile_size,
-    threshold: Annotated[
-        str, typer.Option(help="auto, otsu, kapur or a probability 0..1.")
-    ] = str(DEFAULTS.threshold),
-    min_area: Annotated[
-        str,
-        typer.Option(help="Smallest object kept: '500' or '500m2' (m2), '50px'."),
-    ] = str(DEFAULTS.min_area),
-    normalize: Annotated[
-        Normalization, typer.Option(help="How date 2's light is matched to date 1's.")
-    ] = DEFAULTS.normalize,
-    coregister: Annotated[
-        bool, typer.Option("--coregister", help="Take out the shift that is found.")
-    ] = DEFAULTS.coregister,
-    grid: Annotated[
-        str, typer.Option(help="Whose pixels: before, after or a third raster.")
-    ] = DEFAULTS.grid,
-    resolution: Annotated[
-        float | None, typer.Option(help="Another pixel size, in the CRS's units.")
-    ] = DEFAULTS.resolution,
-    bounds: Annotated[
-        tuple[float, float, float, float] | None,
-        typer.Option(
-            help="Cut to LEFT BOTTOM RIGHT TOP, in the grid's CRS.",
-            metavar="LEFT BOTTOM RIGHT TOP",
-        ),
-    ] = DEFAULTS.bounds,
-    date_before: Annotated[
-        str | None,
-        typer.Option(
-            help="ISO date of date 1.", show_default="from its name or its tags"
-        ),
-    ] = DEFAULTS.date_before,
-    date_after: Annotated[
-        str | None,
-        typer.Option(
-            help="ISO date of date 2.", show_default="from its name or its tags"
-        ),
-    ] = DEFAULTS.date_after,
-    weights: Annotated[
-        str, typer.Option(help="Name or path of the network's weights.")
-    ] = DEFAULTS.weights,
-    device: Annotated[
-        Device, typer.Option(help="cuda and torch need the extra 'torch'.")
-    ] = DEFAULTS.device,
-    precision: Annotated[
-        Precision, typer.Option(help="Of the network; auto: int8 where it can.")
-    ] = DEFAULTS.precision,
-    threads: Annotated[
-        str, typer.Option(help="A number, or 'all'.", metavar="N|all")
-    ] = "all",
-    memory: Annotated[int, typer.Option(help="MB to work with.")] = DEFAULTS.memory,
-    block_size: Annotated[
-        int | None,
-        typer.Option(
-            help="Side of a block in pixels.", show_default="as memory allows"
-        ),
-    ] = DEFAULTS.block_size,
-    co: Annotated[
-        list[str] | None,
-        typer.Option("--co", help="GDAL creation option, repeatable.", metavar="K=V"),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier result.")
-    ] = DEFAULTS.overwrite,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
-    ] = DEFAULTS.resume,
+    method: _Method = DEFAULTS.method,
+    bands: _Bands = DEFAULTS.bands,
+    tile_size: _TileSize = DEFAULTS.tile_size,
+    threshold: _Threshold = str(DEFAULTS.threshold),
+    min_area: _MinArea = str(DEFAULTS.min_area),
+    normalize: _Normalize = DEFAULTS.normalize,
+    coregister: _Coregister = DEFAULTS.coregister,
+    grid: _Grid = DEFAULTS.grid,
+    resolution: _Resolution = DEFAULTS.resolution,
+    bounds: _Bounds = DEFAULTS.bounds,
+    date_before: _DateBefore = DEFAULTS.date_before,
+    date_after: _DateAfter = DEFAULTS.date_after,
+    weights: _Weights = DEFAULTS.weights,
+    device: _Device = DEFAULTS.device,
+    precision: _Precision = DEFAULTS.precision,
+    threads: _Threads = "all",
+    memory: _Memory = DEFAULTS.memory,
+    block_size: _BlockSize = DEFAULTS.block_size,
+    co: _Co = None,
+    overwrite: _Overwrite = DEFAULTS.overwrite,
+    resume: _Resume = DEFAULTS.resume,
 ) -> ChangeOptions:
     """Read the options as they come from the command line.
 

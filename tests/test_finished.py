@@ -12,6 +12,8 @@ from rasters import drawn_pair, write_pair
 from geosim import ChangeOptions, MinArea, detect_change, open_result
 from geosim.errors import OutputError
 from geosim.finished import same_run
+from geosim.raster.staging import publish_folder
+from geosim.result import RECORD
 from geosim.siamese.weights import load_weights
 
 CVA = ChangeOptions(method="cva")
@@ -123,3 +125,20 @@ def test_what_is_no_result(run, tmp_path):
         (folder / "run.json").write_text(text, encoding="utf-8")
         with pytest.raises(OutputError, match="must hold a result"):
             open_result(folder)
+
+
+def test_a_result_that_is_half_replaced_is_not_taken_for_a_whole_one(tmp_path):
+    new, old = tmp_path / "new", tmp_path / "old"
+    for folder in (new, old):
+        folder.mkdir()
+        for name in ("change.tif", RECORD):
+            (folder / name).write_text(folder.name)
+    (new / "tiles.tif").write_text("new")
+    (old / "tiles.tif").mkdir()  # in the way
+    with pytest.raises(OutputError, match="cannot write"):
+        publish_folder(new, old, RECORD)
+    assert (old / "change.tif").read_text() == "new"
+    assert not (old / RECORD).exists()
+    (old / "tiles.tif").rmdir()
+    publish_folder(new, old, RECORD)
+    assert {path.read_text() for path in old.iterdir()} == {"new"}

@@ -1,0 +1,123 @@
+"""The start of a run: what it imports when, and that nothing leaves the machine."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+from rasters import NORTH_UP, drawn_pair, texture, write_pair
+
+from geosim import ChangeOptions
+from geosim.batch import _Job, compare
+from geosim.pairs import ImagePair
+from geosim.raster.grid import Grid, Window
+from geosim.scanning import outer_window
+from geosim.siamese import keeping
+from geosim.worker import Here, Shared
+
+NEVER = {"torch", "matplotlib", "dask", "distributed", "openvino_telemetry"}
+LATER = {"openvino", "geopandas", "pandas", "pyogrio", "pystac", "scipy.stats"}
+
+
+def loaded(root, code, *arguments):
+    """Modules that a process has loaded after it ran some code, and its forks."""
+    whole = (
+        "import os, sys, json\nforks = []\n"
+        "os.register_at_fork(before=lambda: forks.append(1))\n"
+        f"{code}\n"
+        "print(json.dumps([list(sys.modules), len(forks)]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", whole, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+    )
+    modules, forks = json.loads(done.stdout)
+    return set(modules), forks
+
+
+def test_a_run_begins_with_little(root):
+    modules, _ = loaded(root, "import geosim.cli, geosim.pipeline")
+    assert {"geosim.scanning", "rasterio"} <= modules
+    assert modules.isdisjoint(NEVER | LATER)
+
+
+def test_a_run_imports_nothing_in_vain_and_tells_nobody(root, tmp_path):
+    code = "from geosim import detect_change\ndetect_change(*sys.argv[1:])\n"
+    pair = write_pair(tmp_path, *drawn_pair())
+    modules, forks = loaded(root, code, *pair, tmp_path / "out")
+    assert {"openvino", "geopandas"} <= modules
+    assert modules.isdisjoint(NEVER | {"openvino.tools.ovc", "scipy.stats"})
+    assert forks == 0
+
+
+class Method:
+    """Margins of a method."""
+
+    margin, edge_margin = 128, 96
+
+
+@pytest.mark.parametrize(
+    ("size", "window", "outer"),
+    [
+        # one block: nothing but the network's reach beyond the edges
+        ((500, 300), (0, 0, 500, 300), (-96, -96, 704, 512)),
+        # two beside each other: the whole margin to both sides
+        ((1000, 300), (512, 0, 488, 300), (384, -96, 768, 512)),
+        ((1000, 900), (512, 320, 488, 320), (384, 192, 768, 576)),
+    ],
+)
+def test_margins(size, window, outer):
+    sides = (512, 320)
+    grid = Grid(crs=None, transform=NORTH_UP, width=size[0], height=size[1])
+    found = outer_window(Window(*window), grid, sides, Method())
+    assert found == Window(*outer)
+
+
+# --- a worker
+
+
+def test_a_worker_compiles_once_for_all_its_pairs(tmp_path):
+    before, after = map(str, write_pair(tmp_path, *drawn_pair()))
+    here = Here(threads=1, attempt=1, shared=Shared(value=True), tell=lambda _: None)
+    networks = []
+    for number in range(2):
+        job = _Job(
+            pair=ImagePair(before=before, after=after),
+            folder=tmp_path / f"{number}",
+            options=ChangeOptions(),
+        )
+        result = compare(job, here)
+        assert result.record.engine.endswith("1 threads")
+        networks.append(keeping._KEPT["network"][1])
+    assert networks[0] is networks[1]
+    here.shared.closing.close()
+    assert keeping._KEPT == {}
+
+
+@pytest.mark.slow
+def test_one_thread_takes_one_core(root, tmp_path):
+    ground = (texture(3, 1000, 1000) * 255).astype("uint8")
+    pair = write_pair(tmp_path, ground, ground[:, ::-1], transform=NORTH_UP)
+    code = (
+        "import sys, time\n"
+        "from geosim import ChangeOptions, detect_change\n"
+        "began = time.perf_counter()\n"
+        "detect_change(*sys.argv[1:], ChangeOptions(threads=1))\n"
+        "print(time.perf_counter() - began)\n"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, pair), str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=root,
+        env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert used < 1.15 * float(done.stdout)
