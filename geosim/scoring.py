@@ -78,7 +78,7 @@ def _ssim(sample: Sample, options: ChangeOptions, resolution: float | None) -> S
         margin=_align(ssim.REACH + smoothing_reach(_SSIM_SIGMA)),
         edge_margin=_align(ssim.REACH),
         sigma=_SSIM_SIGMA,
-        description="scikit-image",
+        description="numpy",
     )
 
 
