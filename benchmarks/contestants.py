@@ -109,8 +109,8 @@ def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any
     """The network alone on one block of those that geosim would cut the pair into.
 
     Returns:
-        Sides of a block with its margin, how many there are, seconds of each (median
-        of three after one for warming up) and the pixels of the pair.
+        Sides of a block with its margin, how many there are, seconds and processor
+        seconds of each (medians of three after one for warming up), pixels of the pair.
     """
     from geosim import ChangeOptions
     from geosim.blocking import block_sides
@@ -135,15 +135,17 @@ def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any
     reach = ((0, 0), (0, high - window.height), (0, wide - window.width))
     one, two = (np.pad(date, reach, mode="symmetric") for date in dates)
     engine = open_engine(load_weights(), threads=threads)
-    seconds = []
+    seconds, cpu = [], []
     for _ in range(4):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         engine.differences(one, two)
         seconds.append(time.perf_counter() - began)
+        cpu.append(time.process_time() - worked)
     return {
         "block": [high, wide],
         "blocks": count,
         "seconds": statistics.median(seconds[1:]),
+        "cpu": statistics.median(cpu[1:]),
         "pixels": pixels,
     }
 

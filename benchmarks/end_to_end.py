@@ -125,13 +125,13 @@ def table(asked: argparse.Namespace, found: dict[str, list[Any]]) -> None:
             print(row(name, *middle[name], **to))
             continue
         told = [json.loads(turn["told"]) for turn in turns]
-        one = statistics.median(turn["seconds"] for turn in told)
-        high, wide = told[0]["block"]
-        whole = one * told[0]["blocks"]
-        label = f"network alone, {told[0]['blocks']} blocks of {wide} x {high} px"
-        print(row(label, whole, None, **to))
-        bare = one * asked.side**2 / (high * wide)
-        print(row("network alone, as if without margins", bare, None, **to))
+        one = [statistics.median(turn[what] for turn in told) for what in COUNTED]
+        (high, wide), count = told[0]["block"], told[0]["blocks"]
+        label = f"network alone, {count} blocks of {wide} x {high} px"
+        print(row(label, *(count * part for part in one), **to))
+        share = asked.side**2 / (high * wide)
+        label = "network alone, as if without margins"
+        print(row(label, *(share * part for part in one), **to))
     call, work = large_convolution(int8=True, threads=asked.threads)
     call()
     began = time.perf_counter()
