@@ -117,6 +117,7 @@ def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any
     from geosim.raster.grid import blocks
     from geosim.raster.scene import open_scene
     from geosim.sampling import take_sample
+    from geosim.scanning import outer_window
     from geosim.scoring import METHODS
     from geosim.siamese.engine import open_engine
     from geosim.siamese.weights import load_weights
@@ -129,7 +130,8 @@ def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any
         window = next(blocks(scene.grid, *sides))
         count = sum(1 for _ in blocks(scene.grid, *sides))
         read = scene.read(window)
-        wide, high = (side + 2 * scorer.margin for side in sides)
+        outer = outer_window(window, scene.grid, sides, scorer)
+        wide, high = outer.width, outer.height
         pixels = scene.grid.width * scene.grid.height
         dates = sample.radiometry.apply(read.before, read.after, read.valid)
     reach = ((0, 0), (0, high - window.height), (0, wide - window.width))
