@@ -35,7 +35,7 @@ def same_pixels(one, other):
     """Whether the rasters of two results hold the same values, block by block."""
     for name in ("change.tif", "difference.tif", "tiles.tif"):
         with rasterio.open(one / name) as a, rasterio.open(other / name) as b:
-            assert a.profile == b.profile
+            assert (a.shape, a.count, a.transform) == (b.shape, b.count, b.transform)
             for _, window in a.block_windows(1):
                 parts = a.read(window=window), b.read(window=window)
                 if not np.array_equal(*parts, equal_nan=True):
