@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from geosim.change import ssim
-from geosim.change.cells import CellSums
+from geosim.change.cells import CellSums, sums_from
 from geosim.change.scores import (
     HISTOGRAM_BINS,
     SCORE_NODATA,
@@ -236,11 +236,11 @@ class TileEmbeddings:
         rows = slice((window.row_off - outer.row_off) // STRIDE, None)
         cols = slice((window.col_off - outer.col_off) // STRIDE, None)
         inside = features[:, :, rows, cols][:, :, : share.shape[0], : share.shape[1]]
-        powers = inside**GEM_POWER
+        powers = _powers(inside)
         powers *= share.astype(np.float32)
         _, row_starts = self._tiles_of(window.row_off, share.shape[0], axis=0)
         _, col_starts = self._tiles_of(window.col_off, share.shape[1], axis=1)
-        powers = np.add.reduceat(powers, row_starts, axis=2)
+        powers = sums_from(powers, row_starts, axis=2)
         powers = np.add.reduceat(powers, col_starts, axis=3)
         share = np.add.reduceat(share, col_starts, axis=1)
         share = np.add.reduceat(share, row_starts, axis=0)
@@ -287,6 +287,14 @@ class TileEmbeddings:
         """Similarity of all tiles, (tile rows, tile columns), NaN without data."""
         self._finish_above(self._similarity.shape[0])
         return self._similarity
+
+
+def _powers(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features to the power of GEM_POWER, which is a whole number: by products."""
+    powers = features.copy()
+    for _ in range(round(GEM_POWER) - 1):
+        powers *= features
+    return powers
 
 
 def _cell_share(block: Block) -> NDArray[np.float64]:

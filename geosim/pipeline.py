@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import math
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-import numpy as np
 import rasterio
 
-import geosim
-from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
-from geosim.deciding import decide
+from geosim.analysing import analyse, file_tags
 from geosim.errors import NoDataError, OptionError
 from geosim.gathering import sums_bytes
-from geosim.identity import run_key
-from geosim.journal import Journal, check_key, check_leftover
+from geosim.journal import check_leftover
+from geosim.notes import notes_on
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, ClusterOptions
 from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
-from geosim.publish.styles import CHANGE_COLOUR_TABLE
-from geosim.raster.grid import blocks
 from geosim.raster.scene import Scene, open_scene
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
@@ -34,19 +26,15 @@ from geosim.raster.staging import (
     publish_folder,
     work_folder,
 )
-from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
+from geosim.raster.writer import GDAL_CACHE_MB, WorkRaster
 from geosim.result import FILES, RECORD, ChangeResult
-from geosim.sampling import take_sample
-from geosim.scanning import block_sides, scan
-from geosim.scoring import METHODS, block_size
-from geosim.spreading import ScanSetup, spreading, whole_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from geosim.delivery import Found
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid
-    from geosim.sampling import Sample
-    from geosim.scorer import Scorer
 
 _BYTES_ON_DISK = 18
 """Working rasters and results per pixel at most: 2 of scores, 5 of layers, 1 of the
@@ -89,22 +77,7 @@ def detect_change(
     check_folder(folder, FILES, overwrite=options.overwrite)
     clock = Clock(progress)
     with ExitStack() as stack:
-        stack.enter_context(plain_images_welcome())
-        stack.enter_context(
-            rasterio.Env(
-                GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_NUM_THREADS=options.thread_count
-            )
-        )
-        scene = stack.enter_context(
-            open_scene(
-                before,
-                after,
-                bands=options.bands,
-                reference=options.grid,
-                resolution=options.resolution,
-                bounds=options.bounds,
-            )
-        )
+        scene = stack.enter_context(_opened(before, after, options))
         tile_size = choose_tile_size(scene.grid, options)
         work = stack.enter_context(work_folder(folder))
         check_leftover(work, resume=options.resume, overwrite=options.overwrite)
@@ -112,12 +85,32 @@ def detect_change(
         check_space(work, pixels * _BYTES_ON_DISK + sums_bytes(scene.grid, tile_size))
         stack.enter_context(preparing(scene.grid, options, here=cluster is None))
         with ExitStack() as closing:
-            found, rasters = _analyse(
+            found, rasters = analyse(
                 scene, options, tile_size, work, clock, closing, cluster
             )
             record = _deliver(found, rasters, work, folder, clock)
             publish_folder(work.result, folder, RECORD)
     return ChangeResult(folder=folder, record=record)
+
+
+@contextmanager
+def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
+    """The pair, with GDAL's cache and threads for the whole run."""
+    with (
+        plain_images_welcome(),
+        rasterio.Env(
+            GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_NUM_THREADS=options.thread_count
+        ),
+        open_scene(
+            before,
+            after,
+            bands=options.bands,
+            reference=options.grid,
+            resolution=options.resolution,
+            bounds=options.bounds,
+        ) as scene,
+    ):
+        yield scene
 
 
 def default_folder(before: str, after: str) -> Path:
@@ -148,140 +141,6 @@ def choose_tile_size(grid: Grid, options: ChangeOptions) -> int:
             f"{grid.width} x {grid.height} px; give {side} or less"
         )
     return options.tile_size
-
-
-def _analyse(
-    scene: Scene,
-    options: ChangeOptions,
-    tile_size: int,
-    work: WorkFolder,
-    clock: Clock,
-    closing: ExitStack,
-    cluster: ClusterOptions | None,
-) -> tuple[Found, dict[str, WorkRaster]]:
-    """Fit, score, decide."""
-    grid = scene.grid
-    with clock.stage("sampling", 1) as tick:
-        sample = take_sample(scene, options)
-        scorer = METHODS[options.method](sample, options, grid.ground_resolution())
-        tick(1)
-    sides = block_sides(grid, block_size(scorer, options))
-    sizes = {"tile": tile_size, "block columns": sides[0], "block rows": sides[1]}
-    check_key(work, run_key(scene, sample, scorer, options, sizes))
-    rasters = _work_rasters(work.path, grid, scorer, options)
-    for raster in rasters.values():
-        closing.callback(raster.close)
-    count = sum(1 for _ in blocks(grid, *sides))
-    journal = Journal(work, (rasters["scores"], rasters["difference"]), count)
-    closing.callback(journal.close)
-    spread = None
-    if cluster is not None and journal.finished < count:
-        setup = _setup(scene, options, sample, sides, tile_size, rasters)
-        to = rasters["scores"], rasters["difference"]
-        left = count - journal.finished
-        spread = closing.enter_context(spreading(cluster, setup, left, *to))
-    total = grid.width * grid.height
-    tiles = math.ceil(grid.width / tile_size) * math.ceil(grid.height / tile_size)
-    with clock.stage("scoring", tiles) as tick:
-        scanned = scan(
-            scene,
-            radiometry=sample.radiometry,
-            scorer=scorer,
-            sides=sides,
-            tile_size=tile_size,
-            scores=rasters["scores"],
-            layers=rasters["difference"],
-            journal=journal,
-            progress=lambda pixels: tick(pixels * tiles / total),
-            spread=spread,
-        )
-    with clock.stage("deciding", 2) as tick:
-        decision = decide(
-            grid,
-            counts=scanned.histogram,
-            scorer=scorer,
-            options=options,
-            scores=rasters["scores"],
-            layers=rasters["difference"],
-            change=rasters["change"],
-            tile_size=tile_size,
-            preview_cell=scanned.preview.cell,
-            progress=lambda pixels: tick(pixels / total),
-        )
-    from geosim.delivery import Found  # `preparing` loads it meanwhile
-
-    found = Found(
-        scene=scene,
-        sample=sample,
-        scorer=scorer,
-        scan=scanned,
-        decision=decision,
-        options=options,
-        tile_size=tile_size,
-    )
-    return found, rasters
-
-
-def _setup(
-    scene: Scene,
-    options: ChangeOptions,
-    sample: Sample,
-    sides: tuple[int, int],
-    tile_size: int,
-    rasters: dict[str, WorkRaster],
-) -> ScanSetup:
-    """What workers must know, with names as every process sees them."""
-    own = replace(
-        options, grid=whole_name(options.grid), weights=whole_name(options.weights)
-    )
-    return ScanSetup(
-        before=whole_name(scene.before.path),
-        after=whole_name(scene.after.path),
-        options=own,
-        sample=sample,
-        sides=sides,
-        tile_size=tile_size,
-        scores=rasters["scores"].layout,
-        layers=rasters["difference"].layout,
-    )
-
-
-def _work_rasters(
-    folder: Path, grid: Grid, scorer: Scorer, options: ChangeOptions
-) -> dict[str, WorkRaster]:
-    """The rasters that the two passes fill."""
-    tags = file_tags(options)
-    layouts = {
-        "scores": Layout(dtype="uint16", nodata=SCORE_NODATA, bands=("score",)),
-        "difference": Layout(
-            dtype="uint8",
-            nodata=UNIT_NODATA,
-            bands=("change", *scorer.band_names, "ssim"),
-            scale=1.0 / UNIT_LEVELS,
-            tags=tags,
-        ),
-        "change": Layout(
-            dtype="uint8",
-            nodata=UNIT_NODATA,
-            bands=("change",),
-            overviews="mode",
-            colours=CHANGE_COLOUR_TABLE,
-            tags=tags,
-        ),
-    }
-    return {
-        name: WorkRaster(folder / f"{name}.work", grid, layout)
-        for name, layout in layouts.items()
-    }
-
-
-def file_tags(options: ChangeOptions) -> dict[str, str]:
-    """Metadata tags of every raster: software and parameters."""
-    return {
-        "TIFFTAG_SOFTWARE": f"geosim {geosim.__version__}",
-        "GEOSIM_METHOD": options.method,
-        "GEOSIM_PARAMETERS": json.dumps(options.to_dict()),
-    }
 
 
 def _deliver(
@@ -321,7 +180,7 @@ def _deliver(
             name=folder.name or "change",
             polygons=polygons,
             timings=clock.seconds,
-            notes=_notes(found),
+            notes=notes_on(found),
         )
         write_report(staging, found, record, polygons)
         tick(1)
@@ -336,34 +195,3 @@ def _deliver(
         delivery.write_run(staging, folder, record, bands)
         tick(0.6)
     return record
-
-
-def _notes(found: Found) -> tuple[str, ...]:
-    """What a reader should know, one sentence each."""
-    notes = []
-    grid, shift = found.scene.grid, found.sample.shift
-    if grid.crs is None:
-        notes.append(
-            "The images have no coordinate reference system: areas are in pixels."
-        )
-    decision = found.decision
-    if decision.changed_px == 0 and found.options.threshold == "auto":
-        largest = float(np.flatnonzero(decision.histogram).max()) / UNIT_LEVELS
-        notes.append(
-            f"Nothing was decided to have changed: the probability is at most "
-            f"{largest:.2f}, the threshold {decision.threshold.value:.2f}; a number or "
-            "otsu as --threshold shows the most different places all the same."
-        )
-    if shift is None:
-        notes.append("The shift between the dates could not be measured.")
-    elif not shift.reliable:
-        notes.append(
-            "The shift between the dates is uncertain: sample windows do not agree."
-        )
-    elif not found.sample.corrected and max(abs(shift.d_row), abs(shift.d_col)) > 1:
-        notes.append(
-            "The dates lie more than a pixel apart; --coregister takes the shift out."
-        )
-    if found.options.coregister and not found.sample.corrected:
-        notes.append("The shift was not corrected, because it is not certain.")
-    return tuple(notes)

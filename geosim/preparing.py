@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from geosim.blocking import block_sides
 from geosim.errors import GeosimError
-from geosim.scanning import block_sides, outer_window
-from geosim.scoring import block_size
+from geosim.scanning import outer_window
 from geosim.scoring_network import prepare_network
 from geosim.siamese.keeping import keeping
 
@@ -50,7 +50,7 @@ def _compile(grid: Grid, options: ChangeOptions) -> None:
     """Make the network ready for the blocks of a scene."""
 
     def shape(scorer: Scorer) -> tuple[int, int]:
-        sides = block_sides(grid, block_size(scorer, options))
+        sides = block_sides(grid, scorer, options)
         outer = outer_window(grid.window, grid, sides, scorer)
         return outer.height, outer.width
 

@@ -15,8 +15,7 @@ import numpy as np
 
 from geosim.gathering import Gatherer
 from geosim.overlapping import ahead
-from geosim.raster.grid import Grid, Window, blocks, even_size
-from geosim.siamese.architecture import STRIDE
+from geosim.raster.grid import Window, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from geosim.change.cells import CellSums
     from geosim.gathering import BlockSums
     from geosim.journal import Journal
+    from geosim.raster.grid import Grid
     from geosim.raster.radiometry import Radiometry
     from geosim.raster.scene import Pair, Scene
     from geosim.raster.writer import WorkRaster
@@ -69,14 +69,6 @@ class Scan:
     preview: CellSums
     """Per preview pixel: valid pixels, red, green, blue of date 1, of date 2, each
     pixel as 0..255."""
-
-
-def block_sides(grid: Grid, largest: int) -> tuple[int, int]:
-    """Width and height of the blocks that cut a grid into equal parts."""
-    width, height = (
-        even_size(side, largest, STRIDE) for side in (grid.width, grid.height)
-    )
-    return width, height
 
 
 def outer_window(

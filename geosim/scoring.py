@@ -12,7 +12,6 @@ from geosim.change import ssim
 from geosim.change.classical import cva_magnitude, fit_irmad
 from geosim.change.scores import ScoreScale, smooth, smoothing_reach
 from geosim.change.threshold import Threshold, mixture_probability
-from geosim.errors import OptionError
 from geosim.scorer import BlockScores, Scorer
 from geosim.scoring_network import network_scorer
 from geosim.siamese.architecture import STRIDE
@@ -38,11 +37,6 @@ _BYTES_CLASSICAL = 400
 _BASE_CLASSICAL = 450
 """MB that a run takes beside its blocks: libraries, GDAL's cache, the sample, what the
 allocator keeps."""
-
-_LARGEST_BLOCK = 4096
-_LARGEST_CLASSICAL = 1024
-"""Largest side of a block that memory is spent on: with the network a larger block
-saves margin, without it a larger one is no faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +78,7 @@ def _ssim(sample: Sample, options: ChangeOptions, resolution: float | None) -> S
         margin=_align(ssim.REACH + smoothing_reach(_SSIM_SIGMA)),
         edge_margin=_align(ssim.REACH),
         sigma=_SSIM_SIGMA,
-        description="scikit-image",
+        description="numpy",
     )
 
 
@@ -127,22 +121,3 @@ METHODS: dict[Method, Callable[[Sample, ChangeOptions, float | None], Scorer]] =
     "irmad": _irmad,
 }
 """Method by name: fits itself to a sample of the scene, given its pixel in metres."""
-
-
-def block_size(scorer: Scorer, options: ChangeOptions) -> int:
-    """Side of a block in pixels: the option, or what the memory allows.
-
-    Raises:
-        OptionError: the memory does not suffice for a block of 64 px.
-    """
-    if options.block_size is not None:
-        return options.block_size
-    room = (options.memory - scorer.base_megabytes) * 1e6 / scorer.bytes_per_pixel
-    side = (math.isqrt(max(int(room), 0)) - 2 * scorer.margin) // STRIDE * STRIDE
-    if side < 4 * STRIDE:
-        least = (4 * STRIDE + 2 * scorer.margin) ** 2 * scorer.bytes_per_pixel / 1e6
-        raise OptionError(
-            f"--memory {options.memory} is too little for this method; give at least "
-            f"{math.ceil(least + scorer.base_megabytes)}"
-        )
-    return min(side, _LARGEST_BLOCK if scorer.weights else _LARGEST_CLASSICAL)

@@ -55,10 +55,11 @@ if TYPE_CHECKING:
     from geosim.sampling import Sample
     from geosim.scorer import Scorer
 
-_BYTES_NETWORK: dict[str, int] = {"int8": 800, "float32": 2200, "float16": 2200}
-"""Measured memory per pixel of a block, by the network's precision. In float32 four
-buffers of 64 channels for two dates; in int8 these are bytes, but the products behind
-a distance are not."""
+_BYTES_NETWORK: dict[str, int] = {"int8": 450, "float32": 750, "float16": 2200}
+"""Measured memory per pixel of a block, by the network's precision (float16 on a GPU:
+reckoned, not measured). The network takes 260 of them in int8 and 520 in float32, the
+others are pixels of the dates and scores: of a block that is read, of one that is in
+the network and of one that is written."""
 
 _REASONS = (
     "keeps false alarms below 2 % on pairs of dates without change",
@@ -70,7 +71,7 @@ _BYTES_DECODER = 3000
 """The same with a decoder, which keeps the activations of four depths; reckoned from
 their sizes, not yet measured."""
 
-_BASE_NETWORK = 750
+_BASE_NETWORK = 640
 """MB that a run takes beside its blocks: libraries, GDAL's cache, the sample, and the
 weights, as they came and as the engine packs them."""
 

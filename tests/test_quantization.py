@@ -65,8 +65,8 @@ def test_all_convolutions_but_the_first_run_in_int8(shipped, size):
     weights, ranges = shipped
     ours = executed(build_graph(weights.arrays, quantization=ranges, size=size))
     found = [precision for kind, precision in ours if kind == "Convolution"]
-    # besides the 13 the two passes of the average over a feature's surroundings
-    assert len(found) == len(CONVOLUTIONS) + 2
+    # besides the 13 the average over a feature's surroundings: two passes, two dates
+    assert len(found) == len(CONVOLUTIONS) + 4
     assert sum(precision in ("u8", "i8") for precision in found) == len(QUANTIZED)
     assert len(QUANTIZED) == len(CONVOLUTIONS) - 1
     plain = executed(build_graph(weights.arrays, size=size))

@@ -10,7 +10,7 @@ from geosim.raster.grid import Window
 from geosim.raster.radiometry import fit
 from geosim.raster.scene import Pair
 from geosim.sampling import Sample
-from geosim.scoring import METHODS, block_size
+from geosim.scoring import METHODS
 from geosim.siamese.weighting import scene_weights
 
 RNG = np.random.default_rng(8)
@@ -136,28 +136,3 @@ def test_score_does_not_see_further_than_the_margin():
 def test_two_bands_are_not_for_the_network():
     with pytest.raises(OptionError, match="three bands"):
         METHODS["siamese"](sample(2), ChangeOptions(), None)
-
-
-def test_more_memory_never_makes_smaller_blocks():
-    scorer = METHODS["cva"](sample(), ChangeOptions(), None)
-    sizes = [block_size(scorer, ChangeOptions(memory=mb)) for mb in (500, 1000, 9000)]
-    assert sizes == sorted(sizes)
-    assert all(size % 16 == 0 for size in sizes)
-    assert block_size(scorer, ChangeOptions(block_size=512)) == 512
-
-
-def test_int8_makes_larger_blocks_than_float32():
-    sides = [
-        block_size(METHODS["siamese"](sample(), options, 1.0), options)
-        for options in (
-            ChangeOptions(memory=2000),
-            ChangeOptions(memory=2000, precision="float32"),
-        )
-    ]
-    assert sides[0] > sides[1]
-
-
-def test_memory_that_brings_no_speed_is_not_taken():
-    scorer = METHODS["cva"](sample(), ChangeOptions(), 1.0)
-    assert block_size(scorer, ChangeOptions(memory=64_000)) == 1024
-    assert block_size(scorer, ChangeOptions(memory=500)) < 512

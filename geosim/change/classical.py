@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geosim.change.windows import strips_of
 from geosim.errors import NoDataError
 
 if TYPE_CHECKING:
@@ -36,7 +37,15 @@ def cva_magnitude(
     Returns:
         (height, width) float32, root mean square over the bands, 0..1.
     """
-    magnitude: NDArray[np.float32] = np.sqrt(np.mean((after - before) ** 2, axis=0))
+    magnitude = np.zeros(before.shape[1:], np.float32)
+    for rows in strips_of(magnitude.shape):
+        total = magnitude[rows]  # a view
+        for one, other in zip(before[:, rows], after[:, rows], strict=True):
+            change = other - one
+            change *= change
+            total += change
+        total /= len(before)
+        np.sqrt(total, out=total)
     return magnitude
 
 

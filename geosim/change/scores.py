@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geosim.change.windows import box_sum, strips_of, surrounded, weighted_sum
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -43,17 +45,25 @@ def smooth(
     Returns:
         (height, width) float32; undefined where not valid.
     """
-    from scipy.ndimage import gaussian_filter  # slow to import, not for --help
-
     if sigma <= 0:
         return score
-    weight = valid.astype(np.float32)
-    options = {"mode": "constant", "truncate": _TRUNCATE}
-    mean: NDArray[np.float32] = gaussian_filter(score * weight, sigma, **options)
-    norm = gaussian_filter(weight, sigma, **options)
-    np.maximum(norm, np.float32(1e-6), out=norm)
-    mean /= norm
-    return mean
+    reach = smoothing_reach(sigma)
+    kernel = _gaussian(sigma, reach)
+    out = np.empty(score.shape, np.float32)
+    for rows in strips_of(score.shape):
+        weight = surrounded(valid, rows, reach)
+        mean = weighted_sum(surrounded(score, rows, reach) * weight, kernel)
+        mean /= np.maximum(weighted_sum(weight, kernel), np.float32(1e-6))
+        out[rows] = mean
+    return out
+
+
+def _gaussian(sigma: float, reach: int) -> NDArray[np.float32]:
+    """Weights (reach + 1,) of the middle and one side; those of both sides sum to 1."""
+    steps = np.arange(reach + 1)
+    weights = np.exp(-0.5 * (steps / sigma) ** 2)
+    weights /= weights[0] + 2.0 * weights[1:].sum()
+    return weights.astype(np.float32)
 
 
 def smooth_along_edges(
@@ -82,34 +92,45 @@ def smooth_along_edges(
     Returns:
         (height, width) float32; undefined where not valid.
     """
-    from scipy.ndimage import uniform_filter  # slow to import, not for --help
+    out = np.empty(score.shape, np.float32)
+    for rows in strips_of(score.shape):
+        parts = [surrounded(part, rows, 2 * radius) for part in (*guides, score, valid)]
+        out[rows] = _guided(*parts, radius=radius, epsilon=epsilon)
+    return out
 
-    weight = valid.astype(np.float32)
 
-    def total(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        summed: NDArray[np.float32] = uniform_filter(
-            values, 2 * radius + 1, mode="constant"
-        )
-        return summed
+def _guided(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    score: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    *,
+    radius: int,
+    epsilon: float,
+) -> NDArray[np.float32]:
+    """The filter where two radii around a pixel are there, each side shorter by them.
 
-    count = total(weight)
-    np.maximum(count, np.float32(1e-6), out=count)
-
-    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = total(values * weight) / count
-        return found
-
-    first, second = guides
-    m1, m2, mp = mean(first), mean(second), mean(score)
-    v11 = mean(first * first) - m1 * m1 + np.float32(epsilon)
-    v22 = mean(second * second) - m2 * m2 + np.float32(epsilon)
-    v12 = mean(first * second) - m1 * m2
-    c1, c2 = mean(first * score) - m1 * mp, mean(second * score) - m2 * mp
-    determinant = v11 * v22 - v12 * v12
-    a1 = (v22 * c1 - v12 * c2) / determinant
-    a2 = (v11 * c2 - v12 * c1) / determinant
-    offset = mp - a1 * m1 - a2 * m2
-    result: NDArray[np.float32] = mean(a1) * first + mean(a2) * second + mean(offset)
+    `weight` is 1 where a pixel counts and else 0.
+    """
+    count = box_sum(weight, radius)
+    share = np.reciprocal(np.maximum(count, np.float32(1e-6)))
+    w1, w2, wp = first * weight, second * weight, score * weight
+    m1, m2, mp = (box_sum(part, radius) * share for part in (w1, w2, wp))
+    v11 = box_sum(w1 * first, radius) * share - m1 * m1 + np.float32(epsilon)
+    v22 = box_sum(w2 * second, radius) * share - m2 * m2 + np.float32(epsilon)
+    v12 = box_sum(w1 * second, radius) * share - m1 * m2
+    c1 = box_sum(w1 * score, radius) * share - m1 * mp
+    c2 = box_sum(w2 * score, radius) * share - m2 * mp
+    inner = slice(radius, -radius), slice(radius, -radius)
+    weight, share = weight[inner], share[inner]
+    scaled = weight / (v11 * v22 - v12 * v12)
+    a1 = (v22 * c1 - v12 * c2) * scaled
+    a2 = (v11 * c2 - v12 * c1) * scaled
+    offset = mp * weight - a1 * m1 - a2 * m2
+    result = box_sum(a1, radius) * first[inner][inner]
+    result += box_sum(a2, radius) * second[inner][inner]
+    result += box_sum(offset, radius)
+    result *= share
     return result
 
 

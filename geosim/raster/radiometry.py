@@ -27,6 +27,9 @@ _KNOTS = 1024
 _WHOLE = {"uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
 """Data types whose values are looked up in a table."""
 
+_AT_ONCE = 1 << 16
+"""Pixels that are scaled at a time: what lies between the steps stays in the cache."""
+
 _STRETCH_PERCENT = (1.0, 99.0)
 """Date 1's percentiles that become 0 and 1, where the data are not 8 bit."""
 
@@ -65,29 +68,40 @@ class Radiometry:
         for date, matched in ((before, False), (after, True)):
             out = np.empty_like(date)
             for band in range(len(date)):
-                if self.whole is None:
-                    out[band] = self._scale(date[band], band, matched=matched)
-                else:
-                    table = self._tables[matched][band]
-                    places = (date[band] - np.float32(self.whole[0])).astype(np.intp)
-                    # without a check of its own, "take" would copy the output
-                    np.take(table, places, out=out[band], mode="clip")
+                self._fill(out[band], date[band], band, matched=matched)
                 if gaps is not None:
                     out[band][gaps] = self.mean[band]
             scaled.append(out)
         return scaled[0], scaled[1]
 
+    def _fill(
+        self,
+        out: NDArray[np.float32],
+        values: NDArray[np.float32],
+        band: int,
+        *,
+        matched: bool,
+    ) -> None:
+        """Put one band of one date in 0..1 into `out`, rows by rows."""
+        # date 1 is only scaled, which is quicker than to look it up
+        by_table = matched and len(self.knots_after[band]) > 0
+        rows = max(_AT_ONCE // max(values.shape[-1], 1), 1)
+        for row in range(0, len(values), rows):
+            some, to = values[row : row + rows], out[row : row + rows]
+            if self.whole is None or not by_table:
+                to[:] = self._scale(some, band, matched=matched)
+                continue
+            places = np.subtract(some, self.whole[0], dtype=np.float32).astype(np.intp)
+            # without a check of its own, "take" would copy the output
+            np.take(self._tables[band], places, out=to, mode="clip")
+
     @cached_property
-    def _tables(self) -> list[list[NDArray[np.float32]]]:
-        """Scaled value of each whole number; [date 2 or not][band]."""
+    def _tables(self) -> list[NDArray[np.float32]]:
+        """Scaled value of each whole number of date 2, by band."""
         assert self.whole is not None  # noqa: S101 - asked for then only
         values = np.arange(self.whole[0], self.whole[1] + 1, dtype=np.float32)
         return [
-            [
-                self._scale(values, band, matched=matched)
-                for band in range(len(self.low))
-            ]
-            for matched in (False, True)
+            self._scale(values, band, matched=True) for band in range(len(self.low))
         ]
 
     def _scale(

@@ -10,10 +10,8 @@ import numpy as np
 
 from geosim.errors import OptionError
 from geosim.siamese.architecture import (
-    EMBEDDING_RELU,
     GEM_EPSILON,
     GEM_POWER,
-    LEVELS,
 )
 from geosim.siamese.decoder import has_decoder
 from geosim.siamese.keeping import kept
@@ -118,7 +116,9 @@ def open_engine(
         raise OptionError(
             f"--precision int8 wants --device auto or cpu; found '{device}'"
         )
-    return _TorchEngine(weights, device, precision, threads, chosen)
+    from geosim.siamese.torch_engine import TorchEngine
+
+    return TorchEngine(weights, device, precision, threads, chosen)
 
 
 def level_distances(
@@ -178,7 +178,7 @@ class _OpenVinoEngine:
         self._weights, self._quantization = weights, quantization
         self._term_weights, self._threads = term_weights, threads
         self._shape: tuple[int, ...] | None = None
-        self._request: Any = None
+        self._run: Any = None
         self._decodes = has_decoder(weights.arrays)
         self.precision: Literal["int8", "float32", "float16"]
         self.precision = "int8" if quantization else "float32"
@@ -188,109 +188,41 @@ class _OpenVinoEngine:
         )
 
     def prepare(self, height: int, width: int) -> None:
-        """Build the graph for blocks of one shape: faster than one for any shape."""
-        from geosim.siamese.graph import build_graph, compile_graph
+        """Compile for blocks of one shape: faster than for any shape."""
+        from geosim.siamese import graph, staged
 
         if (height, width) == self._shape:
             return
-        self._request = None  # its buffers go before the next ones come
-        compiled = kept(
-            "network",
-            (self._weights.record.sha256, self.precision, self._threads, height, width),
-            lambda: compile_graph(
-                build_graph(
-                    self._weights.arrays,
-                    quantization=self._quantization,
-                    size=(height, width),
-                ),
-                self._threads,
-            ),
-        )
-        self._request = compiled.create_infer_request()
-        self._shape = height, width
+        self._run = None  # its buffers go before the next ones come
+        arrays, ranges, size = self._weights.arrays, self._quantization, (height, width)
+
+        def whole() -> Any:  # noqa: ANN401
+            model = graph.build_graph(arrays, quantization=ranges, size=size)
+            return graph.compile_graph(model, self._threads)
+
+        def stages() -> staged.Stages:
+            return staged.compile_stages(arrays, ranges, size, self._threads)
+
+        key = self._weights.record.sha256, self.precision, self._threads, size
+        compiled = kept("network", key, whole if self._decodes else stages)
+        opened = graph.opened if self._decodes else staged.StagedNetwork
+        self._run = opened(compiled)
+        self._shape = size
 
     def differences(
         self, before: NDArray[np.float32], after: NDArray[np.float32]
     ) -> Differences:
         self.prepare(*before.shape[1:])
-        results = self._request.infer([np.stack([before, after]), self._term_weights])
-        maps = [np.array(results[index][0, 0]) for index in range(4)]
-        return Differences(
-            score=maps[0],
-            low=maps[1],
-            mid=maps[2],
-            high=maps[3],
-            features=np.array(results[4]),
-            odds=np.array(results[5][0, 0]) if self._decodes else None,
+        score, low, mid, high, features, *odds = self._run(
+            before, after, self._term_weights
         )
-
-
-class _TorchEngine:
-    """torch: half precision on a GPU, or float32 on the CPU as the reference."""
-
-    def __init__(
-        self,
-        weights: LoadedWeights,
-        device: str,
-        precision: Precision,
-        threads: int | None,
-        term_weights: NDArray[np.float32],
-    ) -> None:
-        from geosim.siamese import fusion, network
-        from geosim.siamese.backend import torch
-
-        if device == "cuda" and not torch.cuda.is_available():
-            raise OptionError(
-                "--device cuda wants an NVIDIA GPU that torch can use; found none; "
-                "leave --device out to run on the CPU"
-            )
-        if threads:
-            torch.set_num_threads(threads)
-        self._torch, self._fusion = torch, fusion
-        half = device == "cuda" and precision == "auto"
-        self._place: dict[str, Any] = {
-            "device": "cuda" if device == "cuda" else "cpu",
-            "dtype": torch.float16 if half else torch.float32,
-            "memory_format": torch.channels_last,
-        }
-        self._term_weights = torch.from_numpy(term_weights).to(self._place["device"])
-        model = network.SiameseVGG16()
-        network.load_arrays(model, weights.arrays)
-        self._model = model.eval().to(**self._place)
-        self.precision: Literal["int8", "float32", "float16"]
-        self.precision = "float16" if half else "float32"
-        self.description = (
-            f"torch {torch.__version__} {self.precision} on {self._place['device']}"
-        )
-
-    def prepare(self, height: int, width: int) -> None:
-        """Nothing is compiled."""
-
-    def differences(
-        self, before: NDArray[np.float32], after: NDArray[np.float32]
-    ) -> Differences:
-        torch, fusion = self._torch, self._fusion
-        pair = torch.from_numpy(np.stack([before, after])).to(**self._place)
-        size = (pair.shape[-2], pair.shape[-1])
-        with torch.inference_mode():
-            found = self._model.activations(pair)
-            # squares of half precision overflow: distances are taken in float32
-            maps = [
-                fusion.enlarge(fusion.cosine_distance(found[level.relu].float()), size)
-                for level in LEVELS
-            ]
-            distances = fusion.terms(pair, found)
-            del distances["colour"]  # of all bands: added where they are at hand
-            score = fusion.fuse(distances, self._term_weights)
-            odds = self._model.decode(found)
-        low1, low2, mid, high = (part[0].cpu().numpy() for part in maps)
         return Differences(
-            score=score[0].cpu().numpy(),
-            low=(low1 + low2) / 2,
+            score=score,
+            low=low,
             mid=mid,
             high=high,
-            features=found[EMBEDDING_RELU].float().cpu().numpy(),
-            odds=None if odds is None else odds[0].float().cpu().numpy(),
+            features=features,
+            odds=odds[0] if odds else None,
         )
 
 

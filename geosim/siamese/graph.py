@@ -13,29 +13,36 @@ import numpy as np
 
 from geosim.siamese.architecture import (
     CONVOLUTIONS,
-    COSINE_EPSILON,
     EMBEDDING_RELU,
     IMAGENET_MEAN,
     IMAGENET_STD,
-    LEVELS,
-    NOISE_FLOOR,
-    SPREAD_RADIUS,
-    SPREAD_RELU,
     TERMS,
-    spread_kernel,
 )
 from geosim.siamese.decoder import DECODER_RELUS, has_decoder
 from geosim.siamese.decoder_graph import decoded
+from geosim.siamese.distance_graph import (
+    STRIDES,
+    dates,
+    distance,
+    enlarged,
+    fused,
+    level_maps,
+    mean_of_band,
+    spread_map,
+)
 from geosim.siamese.runtime import openvino, ops
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from geosim.siamese.architecture import Convolution
     from geosim.siamese.quantization import Quantization
 
-_BANDS = ("low", "mid", "high")
+BANDS = ("low", "mid", "high")
+"""Shown bands, in the order of the outputs."""
+
 
 _ACTIVATION_LEVELS = 256
 _LARGEST_INT8 = np.float32(127)
@@ -67,20 +74,14 @@ def build_graph(
     image = ops.parameter([2, 3, *size], np.float32, name="pair")
     # not constants: one compiled graph then serves every scene
     term_weights = ops.parameter([len(TERMS)], np.float32, name="term_weights")
-    strides = {level.relu: level.stride for level in LEVELS}
-    wanted = (*strides, EMBEDDING_RELU, *DECODER_RELUS)
-    kept = _trunk(image, arrays, quantization, wanted)
-    distances = {
-        relu: _enlarged(_distance(kept[relu]), stride)
-        for relu, stride in strides.items()
-    }
-    spread = _distance(_spread(kept[SPREAD_RELU]))
-    distances["spread"] = _enlarged(spread, strides[SPREAD_RELU])
-    outputs = [_fused(distances, term_weights)]
-    outputs += [_mean_of_band(distances, band) for band in _BANDS]
+    wanted = (*STRIDES, EMBEDDING_RELU, *DECODER_RELUS)
+    kept = trunk(centred(image), CONVOLUTIONS, arrays, quantization, wanted)
+    distances = level_maps(kept, STRIDES) | spread_map(kept)
+    outputs = [fused(distances, term_weights)]
+    outputs += [mean_of_band(distances, band) for band in BANDS]
     outputs.append(kept[EMBEDDING_RELU])
     if has_decoder(arrays):
-        outputs.append(decoded(kept, arrays, _enlarged))
+        outputs.append(decoded(kept, arrays, enlarged))
     return openvino.Model(outputs, [image, term_weights], "siamese_vgg16")
 
 
@@ -98,8 +99,8 @@ def build_level_graph(
         width / stride).
     """
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
-    kept = _trunk(image, arrays, None, [relu])
-    return openvino.Model([_distance(kept[relu])], [image], relu)
+    kept = trunk(centred(image), CONVOLUTIONS, arrays, None, [relu])
+    return openvino.Model([distance(*dates(kept[relu]))], [image], relu)
 
 
 def compile_graph(graph: openvino.Model, threads: int) -> openvino.CompiledModel:
@@ -114,6 +115,33 @@ def compile_graph(graph: openvino.Model, threads: int) -> openvino.CompiledModel
     return openvino.Core().compile_model(graph, "CPU", settings)
 
 
+def opened(
+    compiled: openvino.CompiledModel,
+) -> Callable[..., list[NDArray[np.float32]]]:
+    """The whole network, ready to run.
+
+    Args:
+        compiled: what `build_graph` made.
+
+    Returns:
+        A function of two dates, each (3, height, width) in 0..1, and of the weights of
+        the terms, (4,). It gives score, low, mid and high, each (height, width), the
+        last features, and with a decoder its log odds.
+    """
+    request = compiled.create_infer_request()
+
+    def run(
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        term_weights: NDArray[np.float32],
+    ) -> list[NDArray[np.float32]]:
+        found = request.infer([np.stack([before, after]), term_weights])
+        parts = [np.array(found[number]) for number in range(len(found))]
+        return [part[0, 0] if part.shape[1] == 1 else part for part in parts]
+
+    return run
+
+
 def build_trunk(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
     """The convolutions alone, float32: what a quantisation is calibrated on.
 
@@ -125,36 +153,52 @@ def build_trunk(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
         has the name of its kernel.
     """
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
-    kept = _trunk(image, arrays, None, [EMBEDDING_RELU])
+    kept = trunk(centred(image), CONVOLUTIONS, arrays, None, [EMBEDDING_RELU])
     return openvino.Model([kept[EMBEDDING_RELU]], [image], "vgg16")
 
 
-def _trunk(
-    image: Any,  # noqa: ANN401 - OpenVINO's nodes have no types
-    arrays: Mapping[str, NDArray[np.float32]],
-    quantization: Quantization | None,
-    wanted: Sequence[str],
-) -> dict[str, Any]:
-    """The 13 convolutions on both dates; the wanted activations by name."""
+def centred(image: Any) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types
+    """An image in 0..1 as the first convolution wants it."""
     shape = (1, 3, 1, 1)
     mean = np.array(IMAGENET_MEAN, np.float32).reshape(shape)
     scale = 1.0 / np.array(IMAGENET_STD, np.float32).reshape(shape)
-    flow = ops.multiply(ops.subtract(image, mean), scale)
+    return ops.multiply(ops.subtract(image, mean), scale)
+
+
+def trunk(
+    flow: Any,  # noqa: ANN401
+    layers: Sequence[Convolution],
+    arrays: Mapping[str, NDArray[np.float32]],
+    quantization: Quantization | None,
+    wanted: Iterable[str],
+) -> dict[str, Any]:
+    """Some of the convolutions on both dates; the wanted activations by name.
+
+    Args:
+        flow: what enters the first of them: rounded and pooled, where that is due.
+        layers: neighbours among `CONVOLUTIONS`.
+        arrays: as `build_graph` takes them.
+        quantization: as `build_graph` takes it.
+        wanted: names of activations; those of other layers are left out.
+    """
     kept: dict[str, Any] = {}
     above = ""
-    for layer in CONVOLUTIONS:
+    for layer in layers:
         bounds = quantization.ranges.get(layer.name) if quantization else None
-        if bounds is not None:
+        if above and bounds is not None:
             # in front of pooling and distances, so that these read 8 bits too
             flow = kept[above] = _rounded(flow, bounds)
-        if layer.pool_before:
-            flow = ops.max_pool(
-                flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor"
-            ).output(0)
+        if above and layer.pool_before:
+            flow = pooled(flow)
         flow = _convolved(flow, layer.name, arrays, quantized=bounds is not None)
         kept[layer.relu] = flow
         above = layer.relu
-    return {relu: kept[relu] for relu in wanted}
+    return {relu: kept[relu] for relu in wanted if relu in kept}
+
+
+def pooled(flow: Any) -> Any:  # noqa: ANN401
+    """The largest of 2 x 2 cells."""
+    return ops.max_pool(flow, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
 
 
 def _convolved(
@@ -187,70 +231,3 @@ def _rounded_kernel(kernel: NDArray[np.float32]) -> Any:  # noqa: ANN401
     step = np.maximum(largest, np.finfo(np.float32).tiny) / _LARGEST_INT8
     levels = ops.constant(np.rint(kernel / step).astype(np.int8))
     return ops.multiply(ops.convert(levels, np.float32), ops.constant(step))
-
-
-def _distance(features: Any) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types
-    """1 - cosine of the two dates' channel vectors, (1, 1, h, w)."""
-    before, after = ops.split(features, 0, 2).outputs()
-
-    def dot(a: Any, b: Any) -> Any:  # noqa: ANN401
-        return ops.reduce_sum(ops.multiply(a, b), np.array([1]), keep_dims=True)
-
-    lengths = ops.multiply(dot(before, before), dot(after, after))
-    cosine = ops.divide(
-        dot(before, after), ops.sqrt(ops.add(lengths, np.float32(COSINE_EPSILON)))
-    )
-    return ops.subtract(np.float32(1.0), cosine)
-
-
-def _enlarged(distance: Any, stride: int) -> Any:  # noqa: ANN401
-    """Bilinear, half-pixel centres, by a whole factor."""
-    if stride == 1:
-        return distance
-    return ops.interpolate(
-        distance,
-        np.array([stride, stride], np.float32),
-        "linear_onnx",
-        "scales",
-        coordinate_transformation_mode="half_pixel",
-        axes=np.array([2, 3]),
-    )
-
-
-def _spread(features: Any) -> Any:  # noqa: ANN401
-    """Channel vectors averaged over their surroundings by a Gaussian."""
-    channels = next(
-        layer.outputs for layer in CONVOLUTIONS if layer.relu == SPREAD_RELU
-    )
-    kernel = np.array(spread_kernel(), np.float32)
-    for shape, pads in (
-        ((1, -1), [0, SPREAD_RADIUS]),
-        ((-1, 1), [SPREAD_RADIUS, 0]),
-    ):
-        one = kernel.reshape(1, 1, 1, *shape)
-        every = ops.constant(np.repeat(one, channels, axis=0))
-        features = ops.group_convolution(features, every, [1, 1], pads, pads, [1, 1])
-    return features
-
-
-def _fused(distances: Mapping[str, Any], weights: Any) -> Any:  # noqa: ANN401
-    """Weighted sum of log(1 + distance / floor) over the terms of the network."""
-    total = None
-    for name, weight in zip(
-        TERMS, ops.split(weights, 0, len(TERMS)).outputs(), strict=True
-    ):
-        if name not in distances:
-            continue  # colour is of all bands, which the network does not see
-        ratio = ops.multiply(ops.relu(distances[name]), np.float32(1 / NOISE_FLOOR))
-        term = ops.multiply(ops.log(ops.add(ratio, np.float32(1.0))), weight)
-        total = term if total is None else ops.add(total, term)
-    return total
-
-
-def _mean_of_band(distances: Mapping[str, Any], band: str) -> Any:  # noqa: ANN401
-    """Mean of the levels that a shown band stands for."""
-    members = [distances[level.relu] for level in LEVELS if level.band == band]
-    total = members[0]
-    for member in members[1:]:
-        total = ops.add(total, member)
-    return ops.multiply(total, np.float32(1.0 / len(members)))
