@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from geosim.change.classical import cva_magnitude
 from geosim.change.scores import ScoreScale, smooth, smooth_along_edges
 from geosim.change.threshold import (
     Threshold,
@@ -33,22 +29,17 @@ from geosim.siamese.decoder import BLEND, DECODER_MARGIN, has_decoder
 from geosim.siamese.engine import (
     Differences,
     Engine,
-    level_distances,
     open_engine,
     prepare_level,
 )
-from geosim.siamese.weighting import (
-    FIXED_TERM_WEIGHTS,
-    SATURATION,
-    SHALLOW,
-    log_distance,
-    scene_weights,
-)
+from geosim.siamese.weighting import SATURATION, SHALLOW, log_distance
 from geosim.siamese.weights import LoadedWeights, kept_weights
+from geosim.term_weights import as_rgb, colour_distance, fixed_weights, sampled_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from geosim.options import ChangeOptions
@@ -120,7 +111,7 @@ class _Siamese:
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
     ) -> BlockScores:
-        found = self.engine.differences(_as_rgb(before), _as_rgb(after))
+        found = self.engine.differences(as_rgb(before), as_rgb(after))
         dates = (before, after)
         return BlockScores(
             score=_smoothed(found, self.term_weights, self.metres, dates, valid),
@@ -179,9 +170,9 @@ class _Decoded:
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
     ) -> BlockScores:
-        found = self.engine.differences(_as_rgb(before), _as_rgb(after))
+        found = self.engine.differences(as_rgb(before), as_rgb(after))
         assert found.odds is not None  # noqa: S101 - the weights have a decoder
-        dates, weights = (before, after), _fixed_weights(self.metres)
+        dates, weights = (before, after), fixed_weights(self.metres)
         score = _smoothed(found, weights, self.metres, dates, valid)
         return BlockScores(
             score=blended(found.odds, score, self.weights.arrays[BLEND]),
@@ -202,7 +193,7 @@ def _smoothed(
     valid: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """The score with its colour term, smoothed along the edges of both dates."""
-    colour = log_distance(_colour_distance(*dates))
+    colour = log_distance(colour_distance(*dates))
     score = found.score + term_weights[TERMS.index("colour")] * colour
     return smooth_along_edges(
         smooth(score, valid, smoothing_sigma(metres)),
@@ -211,16 +202,6 @@ def _smoothed(
         radius=guide_radius(metres),
         epsilon=GUIDE_EPSILON,
     )
-
-
-def _fixed_weights(metres: float | None) -> NDArray[np.float32]:
-    """Weights of the terms in the score that a decoder's log odds are blended with."""
-    return np.array(FIXED_TERM_WEIGHTS[term_row(metres)], np.float32)
-
-
-def _as_rgb(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The first three bands; a single one is repeated."""
-    return image[:3] if len(image) >= 3 else np.repeat(image, 3, axis=0)  # noqa: PLR2004
 
 
 def network_scorer(
@@ -245,9 +226,9 @@ def network_scorer(
         )
     weights = kept_weights(options.weights)
     term_weights = (
-        _fixed_weights(resolution)
+        fixed_weights(resolution)
         if has_decoder(weights.arrays)
-        else _term_weights(sample, weights, options, term_row(resolution))
+        else sampled_weights(sample, weights, resolution, threads=options.thread_count)
     )
     return _opened(weights, options, resolution, term_weights)
 
@@ -267,7 +248,7 @@ def prepare_network(
     weights = kept_weights(options.weights)
     if not has_decoder(weights.arrays):
         prepare_level(weights, SHALLOW, threads=options.thread_count)
-    scorer = _opened(weights, options, resolution, _fixed_weights(resolution))
+    scorer = _opened(weights, options, resolution, fixed_weights(resolution))
     scorer.engine.prepare(*block_shape(scorer))
 
 
@@ -299,40 +280,3 @@ def _opened(
         metres=resolution,
         term_weights=term_weights,
     )
-
-
-def _term_weights(
-    sample: Sample, weights: LoadedWeights, options: ChangeOptions, row: int
-) -> NDArray[np.float32]:
-    """Weights of the terms in this scene, from the sample's pieces."""
-    pieces = [
-        sample.radiometry.apply(p.before, p.after, p.valid) for p in sample.pieces
-    ]
-    valid = np.concatenate([p.valid.ravel() for p in sample.pieces])
-    colour = [_colour_distance(*piece) for piece in pieces]
-    shallow = level_distances(
-        weights,
-        [(_as_rgb(before), _as_rgb(after)) for before, after in pieces],
-        SHALLOW,
-        threads=options.thread_count,
-    )
-    found = {"colour": colour, SHALLOW: list(shallow)}
-    medians = {
-        name: float(
-            np.median(log_distance(np.concatenate([p.ravel() for p in parts])[valid]))
-        )
-        for name, parts in found.items()
-    }
-    return scene_weights(
-        weights.arrays["head.term_weights"][row],
-        medians,
-        row=row,
-        bands=len(sample.before),
-    )
-
-
-def _colour_distance(
-    before: NDArray[np.float32], after: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Length of the colour change over all bands, 0..sqrt(3) as of three bands."""
-    return np.float32(math.sqrt(3.0)) * cva_magnitude(before, after)
