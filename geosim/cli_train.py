@@ -69,6 +69,14 @@ def train(  # noqa: PLR0913 - the options are the command
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = DEFAULTS.resume,
+    keep_checkpoint: Annotated[
+        bool,
+        typer.Option(
+            "--keep-checkpoint",
+            help="Leave the checkpoint: --resume --overwrite then finds blend and "
+            "threshold anew.",
+        ),
+    ] = DEFAULTS.keep_checkpoint,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier model.")
     ] = DEFAULTS.overwrite,
@@ -104,6 +112,7 @@ def train(  # noqa: PLR0913 - the options are the command
             device=device,
             threads=parse_threads(threads),
             resume=resume,
+            keep_checkpoint=keep_checkpoint,
             overwrite=overwrite,
         )
         result = _run(folder, out, options, quiet=quiet, verbose=verbose)

@@ -312,6 +312,8 @@ class TrainOptions:
     """Threads; None: all cores."""
     resume: bool = False
     """True: go on from the checkpoint of an interrupted training."""
+    keep_checkpoint: bool = False
+    """True: the checkpoint stays, from which `resume` finds blend and threshold anew."""
     overwrite: bool = False
     """True: an earlier model of that name is replaced."""
 

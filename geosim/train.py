@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,9 @@ def train_model(
     known = training_record(start, pairs, options, tensors, (held_out, final))
     known["device"] = describe_device(options.device)
     known["seconds"] = round(time.perf_counter() - began, 1)
-    return write_model(places, tensors, known, (held_out, final))
+    return write_model(
+        places, tensors, known, (held_out, final), keep=options.keep_checkpoint
+    )
 
 
 def _read(folder: Path, options: TrainOptions, clock: Clock) -> Pairs:
@@ -123,7 +126,7 @@ def _fit_twice(
     from geosim.siamese.fit import Fit
     from geosim.siamese.supervised import Trainer, run_fit
 
-    key = _key(start, pairs, options)
+    key = _key(start, recipe, pairs)
     held = read_checkpoint(places.checkpoint, key) if options.resume else None
     number = held["fit"]["number"] if held else 1
     trainer = Trainer(start.arrays, recipe, options.device, number=number)
@@ -141,12 +144,14 @@ def _fit_twice(
                 keep=lambda at: write_checkpoint(places.checkpoint, at.content(), key),
                 say=_teller(tick, say),
             )
-        first.blend = trainer.blend(first.best, pairs.held_out)
-        if not (options.refit and pairs.whole):
-            return first, first
+    # also where the first fit had ended before: the score may have become another
+    first.blend = trainer.blend(first.best, pairs.held_out)
+    if not (options.refit and pairs.whole):
+        return first, first
+    if number == 1:
         best = {name: value.cpu().numpy() for name, value in first.best.items()}
         trainer = Trainer(best, recipe, options.device, number=2)
-    told = first.content() | {"best": {}}
+    told = first.content()
     steps = math.ceil(first.best_look.step * REFIT_SHARE if first.best_look else 1)
     with clock.stage("refitting", steps) as tick:
         second = run_fit(
@@ -162,12 +167,14 @@ def _fit_twice(
     return first, second
 
 
-def _key(start: LoadedWeights, pairs: Pairs, options: TrainOptions) -> dict[str, Any]:
+def _key(start: LoadedWeights, recipe: Recipe, pairs: Pairs) -> dict[str, Any]:
     """What must be the same for a training to go on."""
+    how = asdict(recipe)
     return {
         "weights": start.record.sha256,
-        "seed": options.seed,
-        "swap_dates": options.swap_dates,
+        "seed": how.pop("seed"),
+        "swap_dates": how["augmentation"].pop("swap_dates"),
+        "recipe": {name: value for name, value in how.items() if name != "steps"},
         "pairs": [pair.name for pair in pairs.training],
         "held-out pairs": [pair.name for pair in pairs.held_out],
     }

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from geosim.siamese.pasting import Canvas, Pasting, paste_objects
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from geosim.siamese.pasting import ChangedObject
 
 _Kind = TypeVar("_Kind", bound=np.generic)
+
+MOST_UNLIKE = 1.5
+"""Objects are pasted where pixels are at most this much larger or smaller."""
 
 WHOLE_FROM = 12
 """From this number of pairs on whole pairs are held out."""
@@ -68,6 +74,8 @@ class Augmentation:
     """Spread of the logarithm of brightness and gamma that both dates share."""
     light_apart: float = 0.05
     """The same for each date and band of its own."""
+    pasting: Pasting = field(default_factory=Pasting)
+    """How objects of the labels are pasted into other places."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,14 +164,18 @@ def _part(pair: LabelledPair, cut: tuple[slice, slice], name: str) -> LabelledPa
 
 
 def draw_crop(
-    pairs: Sequence[LabelledPair], rng: np.random.Generator, how: Augmentation
+    pairs: Sequence[LabelledPair],
+    rng: np.random.Generator,
+    how: Augmentation,
+    objects: Sequence[ChangedObject] = (),
 ) -> Crop:
-    """Cut a square and vary it: place, size, orientation, shift and light.
+    """Cut a square and vary it: place, what stands there, size, orientation and light.
 
     Args:
         pairs: Where from; some hold a changed pixel.
         rng: Source of chance; the same state gives the same crop.
         how: What varies.
+        objects: What may be pasted, as `pasting.cut_objects` gives it.
     """
     pair, centre = _choose(pairs, rng, how)
     side = round(how.crop * float(np.exp(rng.uniform(-1, 1) * np.log(how.scale))))
@@ -177,7 +189,30 @@ def draw_crop(
         changed=_taken(pair.changed, index[0]),
         valid=_taken(pair.valid, index[0]),
     )
-    return _relit(_turned(_resized(_dates(crop, rng, how), how.crop), rng), rng, how)
+    crop = _dates(crop, rng, how)
+    alike = [one for one in objects if _of_a_scale(one.metres, pair.metres)]
+    if alike and rng.random() < how.pasting.share:
+        crop = _pasted(crop, alike, rng, how.pasting)
+    return _relit(_turned(_resized(crop, how.crop), rng), rng, how)
+
+
+def _of_a_scale(first: float | None, second: float | None) -> bool:
+    """Whether pixels are about as large; they are taken to be where it is unknown."""
+    if first is None or second is None:
+        return True
+    return max(first, second) <= MOST_UNLIKE * min(first, second)
+
+
+def _pasted(
+    crop: Crop,
+    objects: Sequence[ChangedObject],
+    rng: np.random.Generator,
+    how: Pasting,
+) -> Crop:
+    """Objects of the labels in another place."""
+    canvas = Canvas(before=crop.before, after=crop.after, changed=crop.changed)
+    new = paste_objects(canvas, objects, rng, how)
+    return replace(crop, before=new.before, after=new.after, changed=new.changed)
 
 
 def _choose(

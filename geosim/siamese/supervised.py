@@ -24,6 +24,7 @@ from geosim.siamese.judging import judge, odds_histogram
 from geosim.siamese.labelled import LabelledPair, draw_crop
 from geosim.siamese.losses import change_loss
 from geosim.siamese.network import SiameseVGG16, load_arrays
+from geosim.siamese.pasting import cut_objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.siamese.labelled import Crop
+    from geosim.siamese.pasting import ChangedObject
 
 _TILE = 1024
 """Side in pixels of the squares that held-out places are judged by."""
@@ -78,14 +80,17 @@ class Trainer:
         self.mean = {n: v.clone() for n, v in self.model.state_dict().items()}
         self.fit = Fit(number=number)
 
-    def step(self, pairs: Sequence[LabelledPair]) -> float:
-        """Learn from one batch; its loss."""
+    def step(
+        self, pairs: Sequence[LabelledPair], objects: Sequence[ChangedObject] = ()
+    ) -> float:
+        """Learn from one batch, with objects pasted into it; its loss."""
         recipe, fit = self.recipe, self.fit
         chance = [recipe.seed, fit.number, fit.step]
         rng = np.random.default_rng(chance)
         torch.manual_seed(int(rng.integers(2**31)))
         crops = [
-            draw_crop(pairs, rng, recipe.augmentation) for _ in range(recipe.batch)
+            draw_crop(pairs, rng, recipe.augmentation, objects)
+            for _ in range(recipe.batch)
         ]
         images, changed, valid = _as_batch(crops, self.device)
         risen = min(fit.step / max(recipe.trunk_waits, 1), 1.0)
@@ -259,8 +264,9 @@ def run_fit(
         say: Called after each step.
     """
     fit, every = trainer.fit, trainer.recipe.judge_every
+    objects = cut_objects(training)
     while fit.step < steps and not trainer.is_exhausted():
-        trainer.step(training)
+        trainer.step(training, objects)
         if fit.step % every == 0 or fit.step == steps:
             if held_out:
                 trainer.look(held_out)
