@@ -313,7 +313,7 @@ class TrainOptions:
     resume: bool = False
     """True: go on from the checkpoint of an interrupted training."""
     keep_checkpoint: bool = False
-    """True: the checkpoint stays, from which `resume` finds blend and threshold anew."""
+    """True: the checkpoint stays; `resume` finds blend and threshold anew from it."""
     overwrite: bool = False
     """True: an earlier model of that name is replaced."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from dataclasses import asdict
@@ -22,7 +23,8 @@ from geosim.model_files import (
 from geosim.options import TrainOptions
 from geosim.progress import Clock, Progress
 from geosim.publish.curves import running_mean
-from geosim.siamese.labelled import Augmentation, hold_out
+from geosim.siamese.crops import Augmentation
+from geosim.siamese.labelled import hold_out
 from geosim.siamese.weights import load_weights
 
 if TYPE_CHECKING:
@@ -132,18 +134,25 @@ def _fit_twice(
     trainer = Trainer(start.arrays, recipe, options.device, number=number)
     if held:
         trainer.restore(held)
+
+    def fit(stage: str, steps: int, **kept: Any) -> Fit:  # noqa: ANN401 - as kept
+        first = not kept
+        with clock.stage(stage, steps) as tick:
+            return run_fit(
+                trainer,
+                training=pairs.training if first else pairs.whole,
+                held_out=pairs.held_out if first else [],
+                steps=steps,
+                keep=lambda at: write_checkpoint(
+                    places.checkpoint, at.content() | kept, key
+                ),
+                say=_teller(tick, say),
+            )
+
     if held and number > 1:
         first = Fit.of(held["first"])
     else:
-        with clock.stage("training", options.steps) as tick:
-            first = run_fit(
-                trainer,
-                training=pairs.training,
-                held_out=pairs.held_out,
-                steps=options.steps,
-                keep=lambda at: write_checkpoint(places.checkpoint, at.content(), key),
-                say=_teller(tick, say),
-            )
+        first = fit("training", options.steps)
     # also where the first fit had ended before: the score may have become another
     first.blend = trainer.blend(first.best, pairs.held_out)
     if not (options.refit and pairs.whole):
@@ -151,27 +160,23 @@ def _fit_twice(
     if number == 1:
         best = {name: value.cpu().numpy() for name, value in first.best.items()}
         trainer = Trainer(best, recipe, options.device, number=2)
-    told = first.content()
     steps = math.ceil(first.best_look.step * REFIT_SHARE if first.best_look else 1)
-    with clock.stage("refitting", steps) as tick:
-        second = run_fit(
-            trainer,
-            training=pairs.whole,
-            held_out=[],
-            steps=steps,
-            keep=lambda at: write_checkpoint(
-                places.checkpoint, at.content() | {"first": told}, key
-            ),
-            say=_teller(tick, say),
-        )
-    return first, second
+    return first, fit("refitting", steps, first=first.content())
 
 
 def _key(start: LoadedWeights, recipe: Recipe, pairs: Pairs) -> dict[str, Any]:
-    """What must be the same for a training to go on."""
+    """What must be the same for a training to go on.
+
+    Of the weights, all but the head: no step uses it, so blend and threshold can be
+    found anew when geosim comes with another.
+    """
     how = asdict(recipe)
+    trunk = hashlib.sha256()
+    for name in sorted(start.arrays):
+        if not name.startswith("head."):
+            trunk.update(name.encode() + start.arrays[name].tobytes())
     return {
-        "weights": start.record.sha256,
+        "weights": trunk.hexdigest(),
         "seed": how.pop("seed"),
         "swap_dates": how["augmentation"].pop("swap_dates"),
         "recipe": {name: value for name, value in how.items() if name != "steps"},

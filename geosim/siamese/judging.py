@@ -74,7 +74,7 @@ def rates(
     """
     flagged = counts[:, ::-1].cumsum(axis=1)
     true, total = flagged[1].astype(float), flagged.sum(axis=0)
-    positives = max(float(true[-1]), 1.0)
+    positives = float(true[-1]) or 1.0
     f1: NDArray[np.float64] = 2 * true / (total + positives)
     return true / np.maximum(total, 1), true / positives, f1
 

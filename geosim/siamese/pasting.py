@@ -1,19 +1,20 @@
 """Labelled objects cut from date 2 of one place and pasted into others.
 
-Few labelled pairs show few of their objects, each on one ground and mostly far apart. Cut
-along the label and pasted elsewhere they are seen turned, in other light, on other ground
-and in dense rows (copy-paste, Ghiasi et al. 2021, doi:10.1109/CVPR46437.2021.00294; for
-change detection Chen, Li & Shi 2021, doi:10.1109/TGRS.2021.3066802). An object pasted into
-date 2 is a change; pasted into both dates it is none, and a piece of date 2 that is only
-lit anew is none either: so neither the object alone nor its seam tells of change.
+Few labelled pairs show few of their objects, each on one ground and mostly far apart.
+Cut along the label and pasted elsewhere they are seen turned, in other light, on other
+ground and in dense rows (copy-paste, Ghiasi et al. 2021,
+doi:10.1109/CVPR46437.2021.00294; for change detection Chen, Li & Shi 2021,
+doi:10.1109/TGRS.2021.3066802). An object pasted into date 2 is a change; pasted into
+both dates it is none, and a piece of date 2 that is only lit anew is none either: so
+neither the object alone nor its seam tells of change.
 
 Pure functions of arrays and a source of chance.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.ndimage import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.siamese.crops import Crop
     from geosim.siamese.labelled import LabelledPair
 
 RIM = 8
@@ -41,6 +43,11 @@ LEAST_AREA = 30
 
 MOST_SIDE = 200
 """Height and width in pixels of the largest."""
+
+_HALF = 0.5
+
+_FAR = 1e3
+"""Distance from the object where it was not cut out."""
 
 Kind = Literal["change", "both", "light"]
 """Into date 2; into both dates; date 2 lit anew in the object's shape."""
@@ -80,18 +87,6 @@ class ChangedObject:
     """(h, w): distance in pixels from the object, 0 on it."""
     metres: float | None
     """Size of a pixel on the ground; None where unknown."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Canvas:
-    """Two dates and their label while objects are pasted into them."""
-
-    before: NDArray[np.float32]
-    """(3, S, S) in 0..1."""
-    after: NDArray[np.float32]
-    """(3, S, S)."""
-    changed: NDArray[np.bool_]
-    """(S, S)."""
 
 
 def cut_objects(pairs: Sequence[LabelledPair]) -> list[ChangedObject]:
@@ -136,27 +131,28 @@ def _cut(
 
 
 def paste_objects(
-    canvas: Canvas,
+    crop: Crop,
     objects: Sequence[ChangedObject],
     rng: np.random.Generator,
     how: Pasting,
-) -> Canvas:
+) -> Crop:
     """Paste groups of objects.
 
     Args:
-        canvas: where to; it stays as it is.
+        crop: where to; it stays as it is.
         objects: what; of a scale with it.
         rng: Source of chance.
         how: How many and how varied.
 
     Returns:
-        Another canvas.
+        Another crop.
     """
-    side = canvas.changed.shape[0]
-    new = Canvas(
-        before=canvas.before.copy(),
-        after=canvas.after.copy(),
-        changed=canvas.changed.copy(),
+    side = crop.changed.shape[0]
+    new = replace(
+        crop,
+        before=crop.before.copy(),
+        after=crop.after.copy(),
+        changed=crop.changed.copy(),
     )
     for _ in range(int(rng.integers(1, how.groups + 1))):
         chosen = rng.integers(len(objects), size=int(rng.integers(1, how.objects + 1)))
@@ -207,27 +203,24 @@ def turned(
     room = np.ceil(np.abs(np.linalg.inv(matrix)) @ size - 1e-9).astype(int)
     shift = (size - 1) / 2 - matrix @ ((room - 1) / 2)
 
-    def mapped(values: NDArray[np.float32], order: int, rest: float) -> NDArray[Any]:
-        return affine_transform(
-            values,
-            matrix,
-            shift,
-            output_shape=tuple(room),
-            order=order,
-            mode="constant" if rest else "nearest",
-            cval=rest,
+    def mapped(
+        values: NDArray[np.float32], **beyond: str | float
+    ) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = affine_transform(
+            values, matrix, shift, output_shape=tuple(room), order=1, **beyond
         )
+        return found
 
     return ChangedObject(
-        image=np.stack([mapped(band, 1, 0) for band in one.image]),
-        changed=mapped(one.changed.astype(np.float32), 1, 0) > 0.5,
-        outside=mapped(one.outside, 1, 1e3) * np.float32(zoom),
+        image=np.stack([mapped(band, mode="nearest") for band in one.image]),
+        changed=mapped(one.changed.astype(np.float32)) > _HALF,
+        outside=mapped(one.outside, cval=_FAR) * np.float32(zoom),
         metres=one.metres,
     )
 
 
 def paste(
-    canvas: Canvas,
+    crop: Crop,
     one: ChangedObject,
     centre: NDArray[np.int64],
     kind: Kind,
@@ -235,37 +228,35 @@ def paste(
     rim: float,
     gain: NDArray[np.float32],
 ) -> None:
-    """Paste an object into a canvas, which changes; what sticks out is cut off.
+    """Paste an object into the arrays of a crop; what sticks out is cut off.
 
     The label travels with the pixels: on the rim it says what it said where the object
     came from.
 
     Args:
-        canvas: where to.
+        crop: where to; its arrays change.
         one: what.
         centre: (2,) row and column of its middle.
         kind: what it is there.
         rim: pixels around the object that come with it; half of `FEATHER` at least.
         gain: (3, 1, 1), factor of its brightness; of its root if only light changes.
     """
-    size, side = np.array(one.changed.shape), np.array(canvas.changed.shape)
+    size, side = np.array(one.changed.shape), np.array(crop.changed.shape)
     corner = np.asarray(centre) - size // 2
     low, high = np.maximum(corner, 0), np.minimum(corner + size, side)
     if (low >= high).any():
         return
     there = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    here = tuple(
-        slice(a, b) for a, b in zip(low - corner, high - corner, strict=True)
-    )
+    here = tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))
     opacity = np.clip((rim - one.outside[here]) / FEATHER + 0.5, 0, 1)
-    covered = opacity > 0.5  # noqa: PLR2004
-    for date in (canvas.after, canvas.before)[: 1 + (kind == "both")]:
+    covered = opacity > _HALF
+    for date in (crop.after, crop.before)[: 1 + (kind == "both")]:
         old = date[:, *there]
         new = old * np.sqrt(gain) if kind == "light" else one.image[:, *here] * gain
         date[:, *there] = old + opacity * (np.clip(new, 0, 1) - old)
     if kind != "light":
         said = one.changed[here] & (kind == "change")
-        canvas.changed[there] = np.where(covered, said, canvas.changed[there])
+        crop.changed[there] = np.where(covered, said, crop.changed[there])
 
 
 def _gain(rng: np.random.Generator, how: Pasting) -> NDArray[np.float32]:
