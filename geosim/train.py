@@ -77,17 +77,14 @@ def train_model(
     use_device(options.device, options.threads)
     start = load_weights(options.weights)
     pairs = _read(Path(folder), options, clock)
-    recipe = Recipe(
-        steps=options.steps,
-        seed=options.seed,
-        augmentation=Augmentation(swap_dates=options.swap_dates),
-    )
+    crops = Augmentation(swap_dates=options.swap_dates)
+    recipe = Recipe(steps=options.steps, seed=options.seed, augmentation=crops)
     held_out, final = _fit_twice(start, recipe, pairs, options, places, clock, say)
     assert held_out.blend is not None  # noqa: S101 - the first fit has ended
     tensors = finished(final.best, held_out.blend)
     known = training_record(start, pairs, options, tensors, (held_out, final))
-    known["device"] = describe_device(options.device)
-    known["seconds"] = round(time.perf_counter() - began, 1)
+    seconds = round(time.perf_counter() - began, 1)
+    known |= {"device": describe_device(options.device), "seconds": seconds}
     return write_model(
         places, tensors, known, (held_out, final), keep=options.keep_checkpoint
     )
