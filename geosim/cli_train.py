@@ -17,73 +17,87 @@ if TYPE_CHECKING:
 DEFAULTS = TrainOptions()
 
 
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        help="Labelled pairs: A/ (date 1), B/ (date 2), label/ (0 same, 1 or 255 "
+        "changed); files of the same names."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="The weights file; its card and curves go beside it.",
+        show_default="model.safetensors",
+    ),
+]
+Steps = Annotated[int, typer.Option(help="Steps of the first fit at most.")]
+Validation = Annotated[
+    str,
+    typer.Option(
+        help="Share to hold out, or a folder of other pairs.", metavar="SHARE|FOLDER"
+    ),
+]
+Refit = Annotated[
+    bool,
+    typer.Option(help="Go on with what was held out as well, a third as long."),
+]
+SwapDates = Annotated[
+    bool,
+    typer.Option(
+        "--swap-dates",
+        help="Learn from swapped dates too: labels of what came and what went.",
+    ),
+]
+Start = Annotated[str, typer.Option(help="Name or path of the weights to start from.")]
+Seed = Annotated[int, typer.Option(help="Of all chance.")]
+Device = Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")]
+Threads = Annotated[str, typer.Option(help="A number, or 'all'.", metavar="N|all")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with an interrupted training.")
+]
+KeepCheckpoint = Annotated[
+    bool,
+    typer.Option(
+        "--keep-checkpoint",
+        help="Leave the checkpoint: --resume --overwrite then finds blend and "
+        "threshold anew.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier model.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the training's record as JSON.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Tell each look at held-out pairs.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
 def train(  # noqa: PLR0913 - the options are the command
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="Labelled pairs: A/ (date 1), B/ (date 2), label/ (0 same, 1 or 255 "
-            "changed); files of the same names."
-        ),
-    ],
+    folder: Folder,
     *,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="The weights file; its card and curves go beside it.",
-            show_default="model.safetensors",
-        ),
-    ] = None,
-    steps: Annotated[
-        int, typer.Option(help="Steps of the first fit at most.")
-    ] = DEFAULTS.steps,
-    validation: Annotated[
-        str,
-        typer.Option(
-            help="Share to hold out, or a folder of other pairs.",
-            metavar="SHARE|FOLDER",
-        ),
-    ] = str(DEFAULTS.validation),
-    refit: Annotated[
-        bool,
-        typer.Option(help="Go on with what was held out as well, a third as long."),
-    ] = DEFAULTS.refit,
-    swap_dates: Annotated[
-        bool,
-        typer.Option(
-            "--swap-dates",
-            help="Learn from swapped dates too: labels of what came and what went.",
-        ),
-    ] = DEFAULTS.swap_dates,
-    weights: Annotated[
-        str, typer.Option(help="Name or path of the weights to start from.")
-    ] = DEFAULTS.weights,
-    seed: Annotated[int, typer.Option(help="Of all chance.")] = DEFAULTS.seed,
-    device: Annotated[
-        Literal["cpu", "cuda"], typer.Option(help="Where to train.")
-    ] = DEFAULTS.device,
-    threads: Annotated[
-        str, typer.Option(help="A number, or 'all'.", metavar="N|all")
-    ] = "all",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted training.")
-    ] = DEFAULTS.resume,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier model.")
-    ] = DEFAULTS.overwrite,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the training's record as JSON.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell each look at held-out pairs.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    out: Out = None,
+    steps: Steps = DEFAULTS.steps,
+    validation: Validation = str(DEFAULTS.validation),
+    refit: Refit = DEFAULTS.refit,
+    swap_dates: SwapDates = DEFAULTS.swap_dates,
+    weights: Start = DEFAULTS.weights,
+    seed: Seed = DEFAULTS.seed,
+    device: Device = DEFAULTS.device,
+    threads: Threads = "all",
+    resume: Resume = DEFAULTS.resume,
+    keep_checkpoint: KeepCheckpoint = DEFAULTS.keep_checkpoint,
+    overwrite: Overwrite = DEFAULTS.overwrite,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
 ) -> None:
     """Train a model of one's own on the labelled pairs of FOLDER.
 
@@ -104,6 +118,7 @@ def train(  # noqa: PLR0913 - the options are the command
             device=device,
             threads=parse_threads(threads),
             resume=resume,
+            keep_checkpoint=keep_checkpoint,
             overwrite=overwrite,
         )
         result = _run(folder, out, options, quiet=quiet, verbose=verbose)

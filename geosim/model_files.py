@@ -150,8 +150,13 @@ def write_model(
     tensors: Mapping[str, NDArray[np.float32]],
     known: dict[str, Any],
     fits: tuple[Fit, Fit],
+    *,
+    keep: bool = False,
 ) -> TrainResult:
-    """Write weights, curves and card; the checkpoint has done its duty then."""
+    """Write weights, curves and card.
+
+    The checkpoint has done its duty then and goes, unless it is to be kept.
+    """
     name = places.weights.stem
     metadata = {
         "name": name,
@@ -170,7 +175,8 @@ def write_model(
         )
         _put(places.curves, picture)
         _put(places.card, card.encode())
-        places.checkpoint.unlink(missing_ok=True)
+        if not keep:
+            places.checkpoint.unlink(missing_ok=True)
     return TrainResult(
         weights=places.weights, card=places.card, curves=places.curves, record=record
     )

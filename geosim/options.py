@@ -312,6 +312,8 @@ class TrainOptions:
     """Threads; None: all cores."""
     resume: bool = False
     """True: go on from the checkpoint of an interrupted training."""
+    keep_checkpoint: bool = False
+    """True: the checkpoint stays; `resume` finds blend and threshold anew from it."""
     overwrite: bool = False
     """True: an earlier model of that name is replaced."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,8 @@ from geosim.model_files import (
 from geosim.options import TrainOptions
 from geosim.progress import Clock, Progress
 from geosim.publish.curves import running_mean
-from geosim.siamese.labelled import Augmentation, hold_out
+from geosim.siamese.crops import Augmentation
+from geosim.siamese.labelled import hold_out
 from geosim.siamese.weights import load_weights
 
 if TYPE_CHECKING:
@@ -74,18 +77,17 @@ def train_model(
     use_device(options.device, options.threads)
     start = load_weights(options.weights)
     pairs = _read(Path(folder), options, clock)
-    recipe = Recipe(
-        steps=options.steps,
-        seed=options.seed,
-        augmentation=Augmentation(swap_dates=options.swap_dates),
-    )
+    crops = Augmentation(swap_dates=options.swap_dates)
+    recipe = Recipe(steps=options.steps, seed=options.seed, augmentation=crops)
     held_out, final = _fit_twice(start, recipe, pairs, options, places, clock, say)
     assert held_out.blend is not None  # noqa: S101 - the first fit has ended
     tensors = finished(final.best, held_out.blend)
     known = training_record(start, pairs, options, tensors, (held_out, final))
-    known["device"] = describe_device(options.device)
-    known["seconds"] = round(time.perf_counter() - began, 1)
-    return write_model(places, tensors, known, (held_out, final))
+    seconds = round(time.perf_counter() - began, 1)
+    known |= {"device": describe_device(options.device), "seconds": seconds}
+    return write_model(
+        places, tensors, known, (held_out, final), keep=options.keep_checkpoint
+    )
 
 
 def _read(folder: Path, options: TrainOptions, clock: Clock) -> Pairs:
@@ -123,51 +125,58 @@ def _fit_twice(
     from geosim.siamese.fit import Fit
     from geosim.siamese.supervised import Trainer, run_fit
 
-    key = _key(start, pairs, options)
+    key = _key(start, recipe, pairs)
     held = read_checkpoint(places.checkpoint, key) if options.resume else None
     number = held["fit"]["number"] if held else 1
     trainer = Trainer(start.arrays, recipe, options.device, number=number)
     if held:
         trainer.restore(held)
+
+    def fit(stage: str, steps: int, **kept: Any) -> Fit:  # noqa: ANN401 - as kept
+        first = not kept
+        with clock.stage(stage, steps) as tick:
+            return run_fit(
+                trainer,
+                training=pairs.training if first else pairs.whole,
+                held_out=pairs.held_out if first else [],
+                steps=steps,
+                keep=lambda at: write_checkpoint(
+                    places.checkpoint, at.content() | kept, key
+                ),
+                say=_teller(tick, say),
+            )
+
     if held and number > 1:
         first = Fit.of(held["first"])
     else:
-        with clock.stage("training", options.steps) as tick:
-            first = run_fit(
-                trainer,
-                training=pairs.training,
-                held_out=pairs.held_out,
-                steps=options.steps,
-                keep=lambda at: write_checkpoint(places.checkpoint, at.content(), key),
-                say=_teller(tick, say),
-            )
-        first.blend = trainer.blend(first.best, pairs.held_out)
-        if not (options.refit and pairs.whole):
-            return first, first
+        first = fit("training", options.steps)
+    # also where the first fit had ended before: the score may have become another
+    first.blend = trainer.blend(first.best, pairs.held_out)
+    if not (options.refit and pairs.whole):
+        return first, first
+    if number == 1:
         best = {name: value.cpu().numpy() for name, value in first.best.items()}
         trainer = Trainer(best, recipe, options.device, number=2)
-    told = first.content() | {"best": {}}
     steps = math.ceil(first.best_look.step * REFIT_SHARE if first.best_look else 1)
-    with clock.stage("refitting", steps) as tick:
-        second = run_fit(
-            trainer,
-            training=pairs.whole,
-            held_out=[],
-            steps=steps,
-            keep=lambda at: write_checkpoint(
-                places.checkpoint, at.content() | {"first": told}, key
-            ),
-            say=_teller(tick, say),
-        )
-    return first, second
+    return first, fit("refitting", steps, first=first.content())
 
 
-def _key(start: LoadedWeights, pairs: Pairs, options: TrainOptions) -> dict[str, Any]:
-    """What must be the same for a training to go on."""
+def _key(start: LoadedWeights, recipe: Recipe, pairs: Pairs) -> dict[str, Any]:
+    """What must be the same for a training to go on.
+
+    Of the weights, all but the head: no step uses it, so blend and threshold can be
+    found anew when geosim comes with another.
+    """
+    how = asdict(recipe)
+    trunk = hashlib.sha256()
+    for name in sorted(start.arrays):
+        if not name.startswith("head."):
+            trunk.update(name.encode() + start.arrays[name].tobytes())
     return {
-        "weights": start.record.sha256,
-        "seed": options.seed,
-        "swap_dates": options.swap_dates,
+        "weights": trunk.hexdigest(),
+        "seed": how.pop("seed"),
+        "swap_dates": how["augmentation"].pop("swap_dates"),
+        "recipe": {name: value for name, value in how.items() if name != "steps"},
         "pairs": [pair.name for pair in pairs.training],
         "held-out pairs": [pair.name for pair in pairs.held_out],
     }

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from geosim.siamese.blending import RATIOS, Answers, Blend, blended, fit_blend
+from geosim.siamese.blending import (
+    RATIOS,
+    SHARES,
+    Answers,
+    Blend,
+    blended,
+    fit_blend,
+)
 
 
 def logistic(values):
@@ -80,6 +87,12 @@ def test_every_place_counts_alike():
     assert apart[1] / apart[0] > 1.5 * pooled[1] / pooled[0]
 
 
+def f1_at(chance, changed, threshold, share):
+    """F1 if that share of the pixels had changed, from both rates."""
+    hits, alarms = (float((chance[changed == k] >= threshold).mean()) for k in (1, 0))
+    return 2 * share * hits / (share * hits + (1 - share) * alarms + share)
+
+
 def test_threshold_has_the_best_mean_f1():
     rng = np.random.default_rng(3)
     places = [drawn(rng, 5_000, odds=2, share=s) for s in (0.02, 0.1, 0.4)]
@@ -89,12 +102,34 @@ def test_threshold_has_the_best_mean_f1():
 
     def mean(threshold):
         pairs = zip(chances, places, strict=True)
-        return np.mean([f1(c, p.changed, threshold) for c, p in pairs])
+        return np.mean(
+            [f1_at(c, p.changed, threshold, s) for c, p in pairs for s in SHARES]
+        )
 
     best = max(mean(threshold) for threshold in np.linspace(0.02, 0.98, 200))
     assert mean(blend.threshold) == pytest.approx(best, abs=0.01)
     pooled = np.concatenate(chances), np.concatenate([p.changed for p in places])
     assert blend.f1 == pytest.approx(f1(*pooled, blend.threshold), abs=0.01)
+
+
+def test_what_is_flagged_does_not_hang_on_how_much_changed():
+    """Nine times the unchanged pixels of the same sort: rarer, not told otherwise."""
+    rng = np.random.default_rng(6)
+    few = drawn(rng, 20_000, odds=1, score=0.2, share=0.3)
+    times = np.where(few.changed, 1, 9)
+    rare = place(
+        *(np.repeat(getattr(few, name), times) for name in ("odds", "score", "changed"))
+    )
+    blends = [fit_blend([one]) for one in (few, rare)]
+    weights = [np.array(blend.weights, np.float32) for blend in blends]
+    first, second = (
+        blended(few.odds, few.score, w) >= blend.threshold
+        for w, blend in zip(weights, blends, strict=True)
+    )
+    assert (first != second).mean() < 0.005
+    # the probability knows that change is rarer
+    chance = [blended(few.odds, few.score, w).mean() for w in weights]
+    assert chance[1] < 0.6 * chance[0]
 
 
 def test_without_change_the_odds_stay_as_they_are():

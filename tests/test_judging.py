@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from geosim.siamese.judging import calibration, judge, odds_histogram
+from geosim.siamese.judging import (
+    at_share,
+    calibration,
+    judge,
+    odds_histogram,
+    rates,
+)
 
 
 def test_by_hand():
@@ -60,3 +66,27 @@ def test_what_cannot_be_calibrated_stays():
     odds = np.linspace(-3, 3, 50, dtype=np.float32)
     assert calibration(odds_histogram(odds, np.zeros(50, bool))) == (1, 0)
     assert calibration(odds_histogram(odds, odds < 0)) == (1, 0)
+
+
+def test_another_share_by_hand():
+    counts = np.array([[6, 2], [1, 3]])
+    np.testing.assert_allclose(at_share(counts, 0.5), [[4.5, 1.5], [1.5, 4.5]])
+    np.testing.assert_allclose(at_share(counts, 1 / 3), counts)
+    np.testing.assert_allclose(at_share(counts, 0.1), [[8.1, 2.7], [0.3, 0.9]])
+
+
+def test_another_share_keeps_recall_and_moves_precision():
+    counts = odds_histogram(
+        np.array([3.0, 2.0, 1.0, -4.0], np.float32), np.array([1, 0, 1, 0]) > 0
+    )
+    rare, common = (rates(at_share(counts, share)) for share in (0.1, 0.5))
+    np.testing.assert_allclose(rare[1], common[1])
+    # all that is flagged down to the last change: both changes, half of the others
+    last = int(np.argmax(common[1] == 1))
+    assert common[0][last] == pytest.approx(0.5 / (0.5 + 0.5 * 0.5))
+    assert rare[0][last] == pytest.approx(0.1 / (0.1 + 0.9 * 0.5))
+
+
+def test_another_share_of_what_never_changed_is_nothing():
+    shifted = at_share(np.array([[3, 1], [0, 0]]), 0.25)
+    np.testing.assert_allclose(shifted, [[2.25, 0.75], [0, 0]])

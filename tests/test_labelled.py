@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from geosim.siamese.labelled import (
-    WHOLE_FROM,
-    Augmentation,
-    LabelledPair,
-    draw_crop,
-    hold_out,
-)
+from geosim.siamese.crops import Augmentation, draw_crop
+from geosim.siamese.labelled import WHOLE_FROM, LabelledPair, hold_out
 
 STILL = Augmentation(
     crop=64, same_date_share=0, shift=0, light=0, light_apart=0, scale=1.0

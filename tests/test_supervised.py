@@ -7,12 +7,14 @@ import pytest
 
 from geosim.errors import OptionError
 from geosim.siamese.blending import Blend
-from geosim.siamese.labelled import Augmentation, LabelledPair
+from geosim.siamese.crops import Augmentation
+from geosim.siamese.labelled import LabelledPair
 from geosim.siamese.weights import check_tensors, load_weights
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
+from geosim.siamese.answering import told  # noqa: E402
 from geosim.siamese.checkpoint import read_checkpoint, write_checkpoint  # noqa: E402
 from geosim.siamese.devices import use_device  # noqa: E402
 from geosim.siamese.fit import Fit, Look, Recipe  # noqa: E402
@@ -139,12 +141,10 @@ def test_judged_square_by_square_as_at_once(arrays, monkeypatch, exact):
     pair = LabelledPair(
         name="wide", before=images[0], after=images[1], changed=nothing, valid=~nothing
     )
-    trainer.model.eval()
-    with torch.inference_mode():
-        whole = trainer._told(pair, exact=exact)
-        for side in ("_TILE", "_EXACT_TILE"):
-            monkeypatch.setattr(f"geosim.siamese.supervised.{side}", 96)
-        parts = trainer._told(pair, exact=exact)
+    whole = told(trainer.model, pair, "cpu", exact=exact)
+    for side in ("_TILE", "_EXACT_TILE"):
+        monkeypatch.setattr(f"geosim.siamese.answering.{side}", 96)
+    parts = told(trainer.model, pair, "cpu", exact=exact)
     share = 1e-4 if exact else 0.02
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one, other, atol=share * np.ptp(one) + 1e-3)

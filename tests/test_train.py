@@ -1,5 +1,6 @@
 """`geosim train` from a folder to a model that `geosim change` takes."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -180,3 +181,20 @@ def test_json_and_resume_by_the_command_line(root, pairs, tmp_path):
     assert record["refitted"] is False
     assert record["weights"] == "model.safetensors"
     assert record["options"]["refit"] is False
+
+
+def test_kept_checkpoint_gives_the_blend_anew(pairs, tmp_path, monkeypatch):
+    """Another score: the same parameters, another blend, and no step is made."""
+    model = tmp_path / "mine.safetensors"
+    options = TrainOptions(steps=1, threads=2, keep_checkpoint=True)
+    train_model(pairs, model, options)
+    first = load_weights(model).arrays
+    assert (tmp_path / "mine.checkpoint").exists()
+    weights = ((0.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0))
+    monkeypatch.setattr("geosim.siamese.network.FIXED_TERM_WEIGHTS", weights)
+    monkeypatch.delattr("geosim.siamese.supervised.Trainer.step")
+    again = dataclasses.replace(options, resume=True, overwrite=True)
+    train_model(pairs, model, again)
+    second = load_weights(model).arrays
+    other = {name for name in first if not np.array_equal(first[name], second[name])}
+    assert "decoder.blend" in other <= {"decoder.blend", "decoder.threshold"}

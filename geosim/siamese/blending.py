@@ -19,6 +19,7 @@ from geosim.siamese.judging import (
     CENTRES,
     LARGEST_ODDS,
     Judgement,
+    at_share,
     calibration,
     judge,
     odds_histogram,
@@ -36,6 +37,12 @@ RATIOS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
 AS_GOOD = 0.98
 """Of all ratios with this share of the best precision the largest is taken: the ends
 of pairs that were learned from flatter the log odds."""
+
+
+SHARES = (0.02, 0.05, 0.1, 0.2)
+"""Shares of changed pixels for which ratio and threshold are to be good, on average:
+precision, and with it the best threshold, hangs on how much changed, which of a new
+place nobody knows and which that of the labelled places need not be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,30 +95,28 @@ def fit_blend(places: Sequence[Answers]) -> Blend:
     """Weights and threshold from held-out places.
 
     The ratio of both weights is the largest of `RATIOS` whose average precision, mean
-    over the places that hold change, is about that of the best; slope and offset
-    calibrate all pixels (Platt 1999); the threshold has the largest F1, again as a
-    mean over these places.
+    over `SHARES` and over the places that hold change, is about that of the best; slope
+    and offset calibrate all pixels as they are (Platt 1999); the threshold has the
+    largest F1, again as a mean over shares and places.
 
     Args:
         places: at least one with a changed pixel; else the log odds stay as they are.
     """
     places = [place for place in places if len(place.odds)]
-    telling = [bool(place.changed.any()) for place in places]
-    if not any(telling):
+    if not any(place.changed.any() for place in places):
         return Blend()
     precision = []
     for ratio in RATIOS:
-        found = [judge(count) for count in _counts(places, ratio)]
-        each = [one.average_precision for one in found]
-        precision.append(float(_mean_where(each, telling)))
+        shifted = _shifted(_counts(places, ratio))
+        precision.append(np.mean([judge(c).average_precision for c in shifted]))
     enough = AS_GOOD * max(precision)
     ratio = max(r for r, p in zip(RATIOS, precision, strict=True) if p >= enough)
     middle, factor = _into_bins(places, ratio)
     counts = _counts(places, ratio)
     total = np.sum(counts, axis=0)
     slope, offset = calibration(total)
-    curves = [rates(count)[2] for count in counts]
-    place = int(_mean_where(curves, telling).argmax())
+    curves = [rates(count)[2] for count in _shifted(counts)]
+    place = int(np.mean(curves, axis=0).argmax())
     at = CENTRES[::-1][place] - LARGEST_ODDS / len(CENTRES)
     threshold = 0.5 + 0.5 * np.tanh(0.5 * (slope * at + offset))
     weight = slope * factor
@@ -144,8 +149,6 @@ def _into_bins(places: Sequence[Answers], ratio: float) -> tuple[float, float]:
     return (least + most) / 2, 2 * LARGEST_ODDS / max(most - least, 1e-3)
 
 
-def _mean_where(values: Sequence[object], where: Sequence[bool]) -> NDArray[np.float64]:
-    """Mean over the places that hold change."""
-    chosen = [value for value, telling in zip(values, where, strict=True) if telling]
-    mean: NDArray[np.float64] = np.mean(np.array(chosen, np.float64), axis=0)
-    return mean
+def _shifted(counts: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float64]]:
+    """Each place that holds change, at each of the shares."""
+    return [at_share(count, s) for count in counts if count[1].any() for s in SHARES]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from geosim.siamese.backend import torch
 from geosim.siamese.blending import Blend
+from geosim.siamese.crops import Augmentation
 from geosim.siamese.judging import Judgement
-from geosim.siamese.labelled import Augmentation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ places; average precision, the best threshold and the calibration follow from th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Judgement:
     """The log odds of that threshold."""
 
 
-def judge(counts: NDArray[np.int64]) -> Judgement:
+def judge(counts: NDArray[Any]) -> Judgement:
     """Average precision and best F1 of histograms (2, bins); 0 without changes."""
     if not counts[1].any():
         return Judgement(average_precision=0.0, f1=0.0, threshold=0.0)
@@ -62,7 +62,7 @@ def judge(counts: NDArray[np.int64]) -> Judgement:
 
 
 def rates(
-    counts: NDArray[np.int64],
+    counts: NDArray[Any],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Precision, recall and F1 (bins,) of flagging a bin and all above it.
 
@@ -74,9 +74,21 @@ def rates(
     """
     flagged = counts[:, ::-1].cumsum(axis=1)
     true, total = flagged[1].astype(float), flagged.sum(axis=0)
-    positives = max(float(true[-1]), 1.0)
+    positives = float(true[-1]) or 1.0
     f1: NDArray[np.float64] = 2 * true / (total + positives)
     return true / np.maximum(total, 1), true / positives, f1
+
+
+def at_share(counts: NDArray[Any], share: float) -> NDArray[np.float64]:
+    """Histograms (2, bins) as they were if another share of the pixels had changed.
+
+    Among changed pixels, and among unchanged ones, the log odds are spread as before
+    (label shift); all pixels together stay as many. A kind that is missing stays so.
+    """
+    kinds = counts.sum(axis=1, keepdims=True)
+    wanted = counts.sum() * np.array([[1 - share], [share]])
+    shifted: NDArray[np.float64] = counts * (wanted / np.maximum(kinds, 1))
+    return shifted
 
 
 def calibration(counts: NDArray[np.int64], *, steps: int = 50) -> tuple[float, float]:

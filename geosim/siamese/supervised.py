@@ -13,30 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.siamese.architecture import CONVOLUTIONS, STRIDE, block_margin
+from geosim.siamese.answering import answers, log_odds, odds_counts
+from geosim.siamese.architecture import CONVOLUTIONS
 from geosim.siamese.backend import nn, torch
-from geosim.siamese.blending import Answers, Blend, fit_blend
-from geosim.siamese.decoder import BLEND, DECODER_MARGIN, THRESHOLD
+from geosim.siamese.blending import Blend, fit_blend
+from geosim.siamese.crops import draw_crop
+from geosim.siamese.decoder import BLEND, THRESHOLD
 from geosim.siamese.decoder_network import Decoder
-from geosim.siamese.devices import has_bfloat16
 from geosim.siamese.fit import Fit, Look, Recipe, State
-from geosim.siamese.judging import judge, odds_histogram
-from geosim.siamese.labelled import LabelledPair, draw_crop
+from geosim.siamese.judging import judge
 from geosim.siamese.losses import change_loss
 from geosim.siamese.network import SiameseVGG16, load_arrays
+from geosim.siamese.pasting import cut_objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from geosim.siamese.labelled import Crop
-
-_TILE = 1024
-"""Side in pixels of the squares that held-out places are judged by."""
-
-_EXACT_TILE = 512
-"""The same in float32, which takes twice the memory."""
+    from geosim.siamese.crops import Crop
+    from geosim.siamese.labelled import LabelledPair
+    from geosim.siamese.pasting import ChangedObject
 
 
 class Trainer:
@@ -78,20 +75,23 @@ class Trainer:
         self.mean = {n: v.clone() for n, v in self.model.state_dict().items()}
         self.fit = Fit(number=number)
 
-    def step(self, pairs: Sequence[LabelledPair]) -> float:
-        """Learn from one batch; its loss."""
+    def step(
+        self, pairs: Sequence[LabelledPair], objects: Sequence[ChangedObject] = ()
+    ) -> float:
+        """Learn from one batch, with objects pasted into it; its loss."""
         recipe, fit = self.recipe, self.fit
         chance = [recipe.seed, fit.number, fit.step]
         rng = np.random.default_rng(chance)
         torch.manual_seed(int(rng.integers(2**31)))
         crops = [
-            draw_crop(pairs, rng, recipe.augmentation) for _ in range(recipe.batch)
+            draw_crop(pairs, rng, recipe.augmentation, objects)
+            for _ in range(recipe.batch)
         ]
         images, changed, valid = _as_batch(crops, self.device)
         risen = min(fit.step / max(recipe.trunk_waits, 1), 1.0)
         self.optimiser.param_groups[1]["lr"] = recipe.trunk_rate * risen
         self.model.train()
-        loss = change_loss(self._log_odds(images), changed, valid)
+        loss = change_loss(log_odds(self.model, images), changed, valid)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([*self.decoder, *self.trunk], 5.0)
@@ -104,21 +104,12 @@ class Trainer:
         fit.losses.append(float(loss.detach()))
         return fit.losses[-1]
 
-    def _log_odds(self, images: torch.Tensor) -> torch.Tensor:
-        """(2B, 3, H, W) to (B, H, W), in bfloat16 where the processor has it."""
-        decoder = self.model.decoder
-        assert decoder is not None  # noqa: S101 - made in __init__
-        kind = torch.device(self.device).type
-        fast = kind == "cuda" or has_bfloat16()
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=fast):
-            odds: torch.Tensor = decoder(self.model.activations(images))
-        return odds.float()
-
     def look(self, pairs: Iterable[LabelledPair]) -> Look:
         """Judge the running mean on held-out places and keep it if it is the best."""
         fit, current = self.fit, _copied(self.model.state_dict())
         self.model.load_state_dict(self.mean)
-        counts = self.counts(pairs)
+        each = [odds_counts(self.model, pair, self.device) for pair in pairs]
+        counts = np.sum(each, axis=0)
         self.model.load_state_dict(current)
         best = fit.best_look
         look = Look(step=fit.step, judgement=judge(counts))
@@ -126,18 +117,6 @@ class Trainer:
         if best is None or look.precision > best.precision:
             fit.best = _copied(self.mean)
         return look
-
-    def counts(self, pairs: Iterable[LabelledPair]) -> NDArray[np.int64]:
-        """Histograms of the log odds over all valid pixels of the pairs."""
-        self.model.eval()
-        total = np.zeros((2, 1), np.int64)
-        with torch.inference_mode():
-            for pair in pairs:
-                odds, _ = self._told(pair)
-                total = total + odds_histogram(
-                    odds[pair.valid], pair.changed[pair.valid]
-                )
-        return total
 
     def blend(self, state: State, pairs: Iterable[LabelledPair]) -> Blend:
         """Join log odds and score by what they say of held-out places, in float32.
@@ -148,71 +127,9 @@ class Trainer:
         """
         current = _copied(self.model.state_dict())
         self.model.load_state_dict(state)
-        self.model.eval()
-        places = []
-        with torch.inference_mode():
-            for pair in pairs:
-                odds, score = self._told(pair, exact=True)
-                places.append(
-                    Answers(
-                        odds=odds[pair.valid],
-                        score=score[pair.valid],
-                        changed=pair.changed[pair.valid],
-                    )
-                )
+        places = [answers(self.model, pair, self.device) for pair in pairs]
         self.model.load_state_dict(current)
         return fit_blend(places)
-
-    def _told(
-        self, pair: LabelledPair, *, exact: bool = False
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Log odds and, where exact, score (H, W) of a pair, square by square."""
-        side = _EXACT_TILE if exact else _TILE
-        margin = max(DECODER_MARGIN, block_margin(pair.metres))
-        height, width = pair.valid.shape
-        odds = np.empty((height, width), np.float32)
-        score = np.zeros_like(odds)
-        for row in range(0, height, side):
-            for col in range(0, width, side):
-                top, left = max(row - margin, 0), max(col - margin, 0)
-                rows = slice(top, row + side + margin)
-                cols = slice(left, col + side + margin)
-                images, valid = self._cut(pair, rows, cols)
-                inner = (slice(row - top, None), slice(col - left, None))
-                place = (slice(row, row + side), slice(col, col + side))
-                size = odds[place].shape
-                if exact:
-                    found, told = self._exact(images, valid, pair.metres)
-                    score[place] = told[inner][: size[0], : size[1]].cpu().numpy()
-                else:
-                    found = self._log_odds(images)[0]
-                odds[place] = found[inner][: size[0], : size[1]].cpu().numpy()
-        return odds, score
-
-    def _exact(
-        self, images: torch.Tensor, valid: torch.Tensor, metres: float | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log odds, held in, and score (H, W) in float32."""
-        activations = self.model.activations(images)
-        odds = self.model.decode(activations)
-        assert odds is not None  # noqa: S101 - made in __init__
-        score = self.model.score(images, activations, valid, metres=metres, fixed=True)
-        return odds[0], score[0]
-
-    def _cut(
-        self, pair: LabelledPair, rows: slice, cols: slice
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """A part of a pair, its sides made multiples of 16: images and validity."""
-        images = np.stack([pair.before[:, rows, cols], pair.after[:, rows, cols]])
-        pad = [(0, -n % STRIDE) for n in images.shape[2:]]
-        padded = np.pad(
-            images.astype(np.float32), [(0, 0), (0, 0), *pad], mode="symmetric"
-        )
-        valid = np.pad(pair.valid[rows, cols], pad)
-        return (
-            torch.from_numpy(padded).to(self.device),
-            torch.from_numpy(valid[None]).to(self.device),
-        )
 
     def is_exhausted(self) -> bool:
         """Whether no look of the last ones was a gain."""
@@ -259,8 +176,9 @@ def run_fit(
         say: Called after each step.
     """
     fit, every = trainer.fit, trainer.recipe.judge_every
+    objects = cut_objects(training)
     while fit.step < steps and not trainer.is_exhausted():
-        trainer.step(training)
+        trainer.step(training, objects)
         if fit.step % every == 0 or fit.step == steps:
             if held_out:
                 trainer.look(held_out)
