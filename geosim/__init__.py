@@ -9,8 +9,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
+    from geosim.compare import ImageComparison, compare_images, compare_models
     from geosim.errors import GeosimError
     from geosim.finished import open_result
+    from geosim.image_options import CompareOptions
     from geosim.model_files import TrainResult
     from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
     from geosim.pairs import ImagePair, read_pair_list
@@ -23,13 +25,17 @@ __all__ = [
     "ChangeOptions",
     "ChangeResult",
     "ClusterOptions",
+    "CompareOptions",
     "GeosimError",
+    "ImageComparison",
     "ImagePair",
     "MinArea",
     "PairOutcome",
     "TrainOptions",
     "TrainResult",
     "__version__",
+    "compare_images",
+    "compare_models",
     "create_siamese_model",
     "detect_change",
     "detect_changes",
@@ -42,12 +48,16 @@ _HOMES = {
     "ChangeOptions": "geosim.options",
     "ChangeResult": "geosim.result",
     "ClusterOptions": "geosim.options",
+    "CompareOptions": "geosim.image_options",
     "GeosimError": "geosim.errors",
+    "ImageComparison": "geosim.compare",
     "ImagePair": "geosim.pairs",
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
+    "compare_images": "geosim.compare",
+    "compare_models": "geosim.compare",
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",

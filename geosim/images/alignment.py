@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -24,11 +24,9 @@ from geosim.images.structure import brightness
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    FloatArray = NDArray[np.float32]
+    from geosim.images.names import Align
 
-Align = Literal["none", "resize", "register"]
-"""`none`: both have one size already; `resize`: the second gets the first's size;
-`register`: it is laid over the first by what both show, where that can be found."""
+    FloatArray = NDArray[np.float32]
 
 _FEATURE_SIDE = 640
 """Features are looked for in pictures of at most this side."""
@@ -114,7 +112,10 @@ def align(first: FloatArray, second: FloatArray, how: Align) -> AlignedPair:
         second=resized(second, width, height),
         valid=np.ones((height, width), np.bool_),
         alignment=Alignment(
-            asked=how, done="none" if how == "none" else "resize", said=told
+            asked=how,
+            done="none" if how == "none" else "resize",
+            said=told,
+            scale=float(np.sqrt(second[0].size / first[0].size)),
         ),
     )
 
@@ -169,10 +170,10 @@ def find_homography(
     Returns:
         (3 x 3 matrix, matches, matches that agree); None where too few agree.
     """
-    features = [_features(image) for image in (first, second)]
-    if any(found is None for found in features):
+    found1, found2 = _features(first), _features(second)
+    if found1 is None or found2 is None:
         return None
-    (points1, words1), (points2, words2) = features  # type: ignore[misc] # no None
+    (points1, words1), (points2, words2) = found1, found2
     pairs = match_descriptors(
         words1, words2, cross_check=True, max_ratio=_RATIO, metric="euclidean"
     )
@@ -214,12 +215,13 @@ def _features(
         detector.detect_and_extract(np.clip((grey - low) / (high - low + 1e-6), 0, 1))
     except (RuntimeError, ValueError):  # it found nothing
         return None
-    if detector.keypoints is None or len(detector.keypoints) < _FEWEST:
+    words = detector.descriptors
+    if words is None or len(words) < _FEWEST:
         return None
     # centres of pixels: (x + 0.5) / scale - 0.5 in the whole picture
     factors = np.array([height / grey.shape[0], width / grey.shape[1]])
     places = (np.asarray(detector.positions, np.float64) + 0.5) * factors - 0.5
-    return places[:, ::-1], detector.descriptors
+    return places[:, ::-1], words
 
 
 def laid_over(
