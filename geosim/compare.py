@@ -357,7 +357,7 @@ def _write_into(result: ImageComparison, folder: Path) -> None:
     for key, picture in pictures.items():
         path = folder / FILES[key]
         with writing(path):
-            Image.fromarray(picture).save(path, optimize=True)
+            Image.fromarray(picture).save(path)
     path = folder / FILES["record"]
     record = _with_paths(result, folder).to_dict()
     with writing(path):
