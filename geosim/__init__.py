@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from geosim.compare import ImageComparison, compare_images, compare_models
     from geosim.errors import GeosimError
     from geosim.finished import open_result
-    from geosim.image_options import CompareOptions
+    from geosim.image_options import CompareOptions, SynthOptions
     from geosim.model_files import TrainResult
     from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
     from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
     from geosim.result import ChangeResult
     from geosim.siamese.network import create_siamese_model
+    from geosim.synth import make_pairs
     from geosim.train import train_model
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ImagePair",
     "MinArea",
     "PairOutcome",
+    "SynthOptions",
     "TrainOptions",
     "TrainResult",
     "__version__",
@@ -39,6 +41,7 @@ __all__ = [
     "create_siamese_model",
     "detect_change",
     "detect_changes",
+    "make_pairs",
     "open_result",
     "read_pair_list",
     "train_model",
@@ -54,6 +57,7 @@ _HOMES = {
     "ImagePair": "geosim.pairs",
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
+    "SynthOptions": "geosim.image_options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
     "compare_images": "geosim.compare",
@@ -61,6 +65,7 @@ _HOMES = {
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
+    "make_pairs": "geosim.synth",
     "open_result": "geosim.finished",
     "read_pair_list": "geosim.pairs",
     "train_model": "geosim.train",
