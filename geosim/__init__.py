@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from geosim.siamese.network import create_siamese_model
     from geosim.synth import make_pairs
     from geosim.train import train_model
+    from geosim.train_pairs import PairTrainResult, train_on_pairs
 
 __all__ = [
     "ChangeOptions",
@@ -32,6 +33,7 @@ __all__ = [
     "ImagePair",
     "MinArea",
     "PairOutcome",
+    "PairTrainResult",
     "SynthOptions",
     "TrainOptions",
     "TrainResult",
@@ -45,6 +47,7 @@ __all__ = [
     "open_result",
     "read_pair_list",
     "train_model",
+    "train_on_pairs",
 ]
 
 _HOMES = {
@@ -57,6 +60,7 @@ _HOMES = {
     "ImagePair": "geosim.pairs",
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
+    "PairTrainResult": "geosim.train_pairs",
     "SynthOptions": "geosim.image_options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
@@ -69,6 +73,7 @@ _HOMES = {
     "open_result": "geosim.finished",
     "read_pair_list": "geosim.pairs",
     "train_model": "geosim.train",
+    "train_on_pairs": "geosim.train_pairs",
 }
 
 
