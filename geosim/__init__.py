@@ -9,51 +9,71 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
+    from geosim.compare import ImageComparison, compare_images, compare_models
     from geosim.errors import GeosimError
     from geosim.finished import open_result
+    from geosim.image_options import CompareOptions, SynthOptions
     from geosim.model_files import TrainResult
     from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
     from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
     from geosim.result import ChangeResult
     from geosim.siamese.network import create_siamese_model
+    from geosim.synth import make_pairs
     from geosim.train import train_model
+    from geosim.train_pairs import PairTrainResult, train_on_pairs
 
 __all__ = [
     "ChangeOptions",
     "ChangeResult",
     "ClusterOptions",
+    "CompareOptions",
     "GeosimError",
+    "ImageComparison",
     "ImagePair",
     "MinArea",
     "PairOutcome",
+    "PairTrainResult",
+    "SynthOptions",
     "TrainOptions",
     "TrainResult",
     "__version__",
+    "compare_images",
+    "compare_models",
     "create_siamese_model",
     "detect_change",
     "detect_changes",
+    "make_pairs",
     "open_result",
     "read_pair_list",
     "train_model",
+    "train_on_pairs",
 ]
 
 _HOMES = {
     "ChangeOptions": "geosim.options",
     "ChangeResult": "geosim.result",
     "ClusterOptions": "geosim.options",
+    "CompareOptions": "geosim.image_options",
     "GeosimError": "geosim.errors",
+    "ImageComparison": "geosim.compare",
     "ImagePair": "geosim.pairs",
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
+    "PairTrainResult": "geosim.train_pairs",
+    "SynthOptions": "geosim.image_options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
+    "compare_images": "geosim.compare",
+    "compare_models": "geosim.compare",
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
+    "make_pairs": "geosim.synth",
     "open_result": "geosim.finished",
     "read_pair_list": "geosim.pairs",
     "train_model": "geosim.train",
+    "train_on_pairs": "geosim.train_pairs",
 }
 
 
