@@ -338,3 +338,70 @@ class TrainOptions:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they go into the model card."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexOptions:
+    """How `build_index` works. Every field has the default of the command line."""
+
+    model: str = "siamese"
+    """Name of the model that makes the embeddings."""
+    weights: str | None = None
+    """Name or path of its weights; None: the model's own."""
+    every: float | None = None
+    """Of a video: a frame each so many seconds, 0: each frame; None: 1 second, unless
+    `scenes` is set."""
+    scenes: float | None = None
+    """Of a video: a frame where the picture differs from the last one taken by this
+    much on average, 0..1; 0.1 finds cuts and slow pans."""
+    tile_size: int = DEFAULT_TILE
+    """Of a raster: side of a tile in pixels, 32 or more."""
+    overlap: int = 0
+    """Of a raster: pixels that neighbouring tiles share."""
+    bands: str | None = None
+    """Of a raster: as `ChangeOptions.bands`; the first three are seen."""
+    threads: int | None = None
+    """Threads; None: all cores."""
+    rebuild: bool = False
+    """True: an index that is there already is made anew; else what is new is added."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            OptionError: the first value that cannot be used.
+        """
+        if self.threads is not None and self.threads < 1:
+            raise OptionError(f"--threads wants at least 1; found {self.threads}")
+        if self.every is not None and self.scenes is not None:
+            raise OptionError("--every and --scenes exclude each other; leave one out")
+        if self.every is not None and not 0 <= self.every < math.inf:
+            raise OptionError(f"--every wants 0 seconds or more; found {self.every:g}")
+        if self.scenes is not None and not 0 < self.scenes < 1:
+            raise OptionError(
+                f"--scenes wants a difference between 0 and 1; found {self.scenes:g}"
+            )
+        if self.tile_size < MIN_TILE:
+            raise OptionError(
+                f"--tile-size wants at least {MIN_TILE} pixels; found {self.tile_size}"
+            )
+        if not 0 <= self.overlap < self.tile_size:
+            raise OptionError(
+                f"--overlap wants 0 to {self.tile_size - 1} pixels, less than a tile; "
+                f"found {self.overlap}"
+            )
+
+    @property
+    def thread_count(self) -> int:
+        """Threads to use: `threads`, or the cores this process may run on."""
+        return ChangeOptions(threads=self.threads).thread_count
+
+
+DEFAULT_HITS = 20
+"""Pictures that a search tells."""
+
+DEFAULT_PAIR_SIMILARITY = 0.9
+"""Cosine similarity from which two pictures count as near duplicates."""
+
+MOST_PAIRS = 10_000
+"""Pairs that `find_pairs` keeps at most, the most similar ones."""

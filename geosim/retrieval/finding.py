@@ -1,0 +1,71 @@
+"""One search: query vectors in, ranked pictures out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from geosim.retrieval import approximate, exact
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geosim.retrieval.index_file import ImageIndex
+    from geosim.retrieval.records import Entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One picture that was found."""
+
+    rank: int
+    """From 1."""
+    score: float
+    """Cosine similarity of the embeddings, -1..1, 1 same."""
+    entry: Entry
+    """What it is."""
+    position: int
+    """Its row in `ImageIndex.embeddings`."""
+
+
+class Searcher:
+    """Searches an index; its graph is opened once."""
+
+    def __init__(self, index: ImageIndex, *, use_graph: bool) -> None:
+        self.index = index
+        self._graph: Any = None
+        if use_graph and (content := index.graph()):
+            self._graph = approximate.open_graph(content, index.model.size)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all pictures are looked at."""
+        return self._graph is None
+
+    def nearest(
+        self, query: NDArray[np.float32], count: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows and cosine similarities, the most similar first.
+
+        Args:
+            query: (d,), or views of one query of which the best counts, (v, d).
+            count: how many are wanted.
+        """
+        embeddings = self.index.embeddings
+        if self._graph is None:
+            return exact.nearest(embeddings, query, count)
+        views = np.atleast_2d(query)
+        rows = approximate.nearest(self._graph, embeddings, views, count)
+        order, scores = exact.nearest(embeddings[rows], query, count)
+        return rows[order], scores
+
+    def hits(self, query: NDArray[np.float32], count: int) -> list[Hit]:
+        """As `nearest`, with what the pictures are."""
+        rows, scores = self.nearest(query, count)
+        found = zip(rows, scores, self.index.entries(rows), strict=True)
+        return [
+            Hit(rank=rank, score=float(score), entry=entry, position=int(row))
+            for rank, (row, score, entry) in enumerate(found, start=1)
+        ]
