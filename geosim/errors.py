@@ -4,6 +4,7 @@ Every message says what was wanted, what was found and what to do.
 
     GeosimError
     ├── RasterReadError (OSError)        a file cannot be opened or read
+    ├── PictureReadError (OSError)       a picture cannot be opened or decoded
     ├── OutputError (OSError)            the output cannot be written
     │   └── ResultExistsError            there is a result already
     ├── GridMismatchError (ValueError)   the two dates share no grid
@@ -25,6 +26,10 @@ class GeosimError(Exception):
 
 class RasterReadError(GeosimError, OSError):
     """A raster cannot be opened or read."""
+
+
+class PictureReadError(GeosimError, OSError):
+    """A picture cannot be opened, is too large, damaged, or no picture."""
 
 
 class OutputError(GeosimError, OSError):

@@ -69,7 +69,7 @@ def build_graph(
     image = ops.parameter([2, 3, *size], np.float32, name="pair")
     strides = {level.relu: level.stride for level in LEVELS}
     wanted = (*strides, EMBEDDING_RELU, *DECODER_RELUS)
-    kept = _trunk(image, arrays, quantization, wanted)
+    kept = trunk(image, arrays, quantization, wanted)
     distances = {
         relu: _enlarged(_distance(kept[relu]), stride)
         for relu, stride in strides.items()
@@ -98,7 +98,7 @@ def build_level_graph(
         width / stride).
     """
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
-    kept = _trunk(image, arrays, None, [relu])
+    kept = trunk(image, arrays, None, [relu])
     return openvino.Model([_distance(kept[relu])], [image], relu)
 
 
@@ -112,7 +112,7 @@ def compile_graph(graph: openvino.Model, threads: int) -> openvino.CompiledModel
     return openvino.Core().compile_model(graph, "CPU", settings)
 
 
-def build_trunk(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
+def buildtrunk(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
     """The convolutions alone, float32: what a quantisation is calibrated on.
 
     Args:
@@ -123,17 +123,17 @@ def build_trunk(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
         has the name of its kernel.
     """
     image = ops.parameter([2, 3, -1, -1], np.float32, name="pair")
-    kept = _trunk(image, arrays, None, [EMBEDDING_RELU])
+    kept = trunk(image, arrays, None, [EMBEDDING_RELU])
     return openvino.Model([kept[EMBEDDING_RELU]], [image], "vgg16")
 
 
-def _trunk(
+def trunk(
     image: Any,  # noqa: ANN401 - OpenVINO's nodes have no types
     arrays: Mapping[str, NDArray[np.float32]],
     quantization: Quantization | None,
     wanted: Sequence[str],
 ) -> dict[str, Any]:
-    """The 13 convolutions on both dates; the wanted activations by name."""
+    """The 13 convolutions on a batch; the wanted activations by name."""
     shape = (1, 3, 1, 1)
     mean = np.array(IMAGENET_MEAN, np.float32).reshape(shape)
     scale = 1.0 / np.array(IMAGENET_STD, np.float32).reshape(shape)

@@ -1,0 +1,215 @@
+"""Any picture becomes (3, height, width) float32 in 0..1; nothing else does."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import rasterio
+from pictures import as_uint8, textured
+from PIL import Image, ImageCms
+
+from geosim.errors import PictureReadError
+from geosim.images.reading import (
+    Limits,
+    as_bytes,
+    find_pictures,
+    read_picture,
+    resized,
+)
+
+RGB = as_uint8(textured(1, 40, 60))
+
+
+def encoded(image, form, **options):
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "PPM", "GIF", "WEBP", "JPEG"])
+def test_formats(form, tmp_path):
+    path = tmp_path / "picture"  # the content counts, not the name
+    options = {"lossless": True} if form == "WEBP" else {}
+    path.write_bytes(encoded(Image.fromarray(RGB), form, **options))
+    found = read_picture(path)
+    assert found.pixels.dtype == np.float32
+    assert found.size == found.original_size == (60, 40)
+    tolerance = {"JPEG": 0.1, "GIF": 0.15}.get(form, 0)
+    wanted = np.moveaxis(RGB, -1, 0) / np.float32(255)
+    assert np.abs(found.pixels - wanted).mean() <= tolerance / 2
+    assert tolerance or np.array_equal(found.pixels, wanted)
+
+
+def test_every_exif_orientation_comes_out_upright():
+    corners = np.zeros((4, 6, 3), np.uint8)
+    corners[0, 0] = (255, 0, 0)  # top left
+    corners[0, -1] = (0, 255, 0)  # top right
+    upright = Image.fromarray(corners)
+    stored = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    for orientation, way in stored.items():
+        image = upright.transpose(way) if way is not None else upright
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        found = read_picture(encoded(image, "PNG", exif=exif))
+        assert found.size == found.original_size == (6, 4), orientation
+        assert np.array_equal(as_bytes(found.pixels), corners), orientation
+        assert bool(found.notes) == (orientation > 1)
+
+
+def test_grey_palette_and_bilevel():
+    grey = Image.fromarray(RGB[..., 0])
+    found = read_picture(encoded(grey, "PNG")).pixels
+    assert np.array_equal(found[0], found[2])
+    assert np.array_equal(as_bytes(found)[..., 1], RGB[..., 0])
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([10, 20, 30, 200, 100, 50])
+    palette.putpixel((1, 0), 1)
+    found = as_bytes(read_picture(encoded(palette, "PNG")).pixels)
+    assert found.tolist() == [[[10, 20, 30], [200, 100, 50]]]
+    bilevel = Image.new("1", (2, 1))
+    bilevel.putpixel((1, 0), 1)
+    assert read_picture(encoded(bilevel, "PNG")).pixels[:, 0].tolist() == [[0, 1]] * 3
+
+
+def test_transparency_is_white_paper():
+    layer = Image.new("RGBA", (3, 1), (0, 0, 0, 0))
+    layer.putpixel((1, 0), (200, 0, 0, 255))
+    layer.putpixel((2, 0), (0, 0, 0, 51))  # a fifth of black
+    found = read_picture(encoded(layer, "PNG"))
+    assert as_bytes(found.pixels)[0].tolist() == [[255] * 3, [200, 0, 0], [204] * 3]
+    assert found.notes == ("transparent parts shown as white",)
+    array = np.array(layer)
+    assert np.allclose(read_picture(array).pixels, found.pixels, atol=1 / 255)
+
+
+@pytest.mark.parametrize(("largest", "top"), [(65535, 65535), (4000, 4095), (200, 255)])
+def test_sixteen_bits_over_the_bits_in_use(largest, top):
+    values = np.array([[0, largest // 2, largest]], np.uint16)
+    found = read_picture(encoded(Image.fromarray(values), "PNG")).pixels
+    assert np.allclose(found[1, 0], values[0] / top, atol=1e-6)
+
+
+def test_tiffs_that_pillow_does_not_know(tmp_path):
+    values = (np.arange(3 * 4 * 5).reshape(3, 4, 5) * 1000).astype(np.uint16)
+    path = tmp_path / "wide.tif"
+    profile = {"driver": "GTiff", "width": 5, "height": 4, "count": 3}
+    with rasterio.open(path, "w", dtype="uint16", photometric="RGB", **profile) as file:
+        file.write(values)
+    found = read_picture(path)
+    assert np.allclose(found.pixels, values / 65535, atol=1e-6)
+    assert found.notes == ("more than 8 bits",)
+    profile["count"] = 1
+    with rasterio.open(path, "w", dtype="float64", **profile) as file:
+        file.write(np.full((1, 4, 5), 0.25))
+    assert np.allclose(read_picture(path).pixels, 0.25)
+
+
+def test_cmyk_without_and_rgb_with_a_profile():
+    cmyk = Image.new("CMYK", (4, 4), (0, 255, 255, 0))  # red ink
+    for form in ("JPEG", "TIFF"):
+        found = as_bytes(read_picture(encoded(cmyk, form)).pixels)
+        assert found[0, 0, 0] > 250
+        assert found[0, 0, 1:].max() < 5
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    plain = encoded(Image.fromarray(RGB), "PNG")
+    same = encoded(Image.fromarray(RGB), "PNG", icc_profile=profile.tobytes())
+    difference = read_picture(plain).pixels - read_picture(same).pixels
+    assert np.abs(difference).max() <= 1.01 / 255
+    broken = encoded(Image.fromarray(RGB), "PNG", icc_profile=b"no profile")
+    found = read_picture(broken)
+    assert found.notes == ("colour profile not usable",)
+    assert np.array_equal(as_bytes(found.pixels), RGB)
+
+
+def test_arrays_in_every_usual_order():
+    wanted = np.moveaxis(RGB, -1, 0) / np.float32(255)
+    for array in (RGB, np.moveaxis(RGB, -1, 0), RGB / 255.0):
+        assert np.allclose(read_picture(array).pixels, wanted)
+    grey = read_picture(RGB[..., 0]).pixels
+    assert np.array_equal(grey, read_picture(RGB[..., :1]).pixels)
+    for wrong in (
+        np.zeros(5),
+        np.zeros((4, 4, 7)),
+        np.zeros((0, 4)),
+        np.array([["a"]]),
+    ):
+        with pytest.raises(PictureReadError, match="put the bands last"):
+            read_picture(wrong)
+
+
+def test_reduced_while_reading():
+    large = Image.fromarray(as_uint8(textured(2, 600, 900)))
+    for form in ("JPEG", "PNG"):
+        found = read_picture(encoded(large, form), at_most=300)
+        assert found.size == (300, 200)
+        assert found.original_size == (900, 600)
+    whole = read_picture(large).pixels
+    assert np.abs(found.pixels - resized(whole, 300, 200)).max() < 1e-6
+    assert resized(whole, 45, 30).mean() == pytest.approx(whole.mean(), abs=0.002)
+
+
+def png_header(width, height):
+    """A PNG that promises pixels and has none."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "'x' is empty"),
+        (b"#!/bin/sh\nrm -rf /\n", "'x' is no picture that can be read; wanted is one"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is no picture that can be"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "is no picture that can be read"),
+        (png_header(50_000, 50_000), "too many pixels|50,000 x 50,000 pixels, at most"),
+        (png_header(9_500, 9_500), "9,500 x 9,500 pixels, at most 80 million"),
+        (png_header(100, 100), "'x' is damaged or cut short"),
+        (encoded(Image.fromarray(RGB), "JPEG")[:900], "'x' is damaged or cut short"),
+        (encoded(Image.fromarray(RGB), "TIFF")[:200], "'x' is damaged or cut short"),
+        (b"II*\0" + b"\xff" * 40, "'x' is damaged or cut short"),
+    ],
+)
+def test_refused_in_one_line(content, message):
+    with pytest.raises(PictureReadError, match=message) as caught:
+        read_picture(content, name="x")
+    assert "\n" not in str(caught.value)
+
+
+def test_limits_and_missing_files(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(Image.fromarray(RGB), "PNG"))
+    with pytest.raises(PictureReadError, match="at most 0 MB are read"):
+        read_picture(path, limits=Limits(file_bytes=10))
+    with pytest.raises(PictureReadError, match="60 x 40 pixels, at most"):
+        read_picture(path, limits=Limits(pixels=2399))
+    assert read_picture(path, limits=Limits(pixels=2400)).size == (60, 40)
+    with pytest.raises(PictureReadError, match="cannot be opened"):
+        read_picture(tmp_path / "none.png")
+    with pytest.raises(PictureReadError, match="cannot be opened"):
+        read_picture(tmp_path)
+
+
+def test_pictures_of_a_folder(tmp_path):
+    for name in ("b.JPG", "a/c.png", ".hidden/d.png", "e.txt", ".f.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert [p.name for p in find_pictures(tmp_path)] == ["c.png", "b.JPG"]
+    with pytest.raises(PictureReadError, match="a folder of pictures is wanted"):
+        find_pictures(tmp_path / "e.txt")
