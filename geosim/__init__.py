@@ -12,10 +12,19 @@ if TYPE_CHECKING:
     from geosim.errors import GeosimError
     from geosim.finished import open_result
     from geosim.model_files import TrainResult
-    from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
+    from geosim.options import (
+        ChangeOptions,
+        ClusterOptions,
+        IndexOptions,
+        MinArea,
+        SearchOptions,
+        TrainOptions,
+    )
     from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
+    from geosim.ranking import compare_models
     from geosim.result import ChangeResult
+    from geosim.search import build_index, find_pairs, search_index
     from geosim.siamese.network import create_siamese_model
     from geosim.train import train_model
 
@@ -25,16 +34,22 @@ __all__ = [
     "ClusterOptions",
     "GeosimError",
     "ImagePair",
+    "IndexOptions",
     "MinArea",
     "PairOutcome",
+    "SearchOptions",
     "TrainOptions",
     "TrainResult",
     "__version__",
+    "build_index",
+    "compare_models",
     "create_siamese_model",
     "detect_change",
     "detect_changes",
+    "find_pairs",
     "open_result",
     "read_pair_list",
+    "search_index",
     "train_model",
 ]
 
@@ -44,15 +59,21 @@ _HOMES = {
     "ClusterOptions": "geosim.options",
     "GeosimError": "geosim.errors",
     "ImagePair": "geosim.pairs",
+    "IndexOptions": "geosim.options",
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
+    "SearchOptions": "geosim.options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
+    "build_index": "geosim.search",
+    "compare_models": "geosim.ranking",
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
+    "find_pairs": "geosim.search",
     "open_result": "geosim.finished",
     "read_pair_list": "geosim.pairs",
+    "search_index": "geosim.search",
     "train_model": "geosim.train",
 }
 

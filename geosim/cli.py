@@ -14,6 +14,7 @@ import geosim
 from geosim.cli_batch import WorkersOption, batch
 from geosim.cli_bench import bench
 from geosim.cli_options import with_change_options
+from geosim.cli_retrieval import index, models, pairs, search
 from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
 from geosim.options import ChangeOptions, ClusterOptions
@@ -148,6 +149,10 @@ def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) 
 app.command()(batch)
 app.command()(bench)
 app.command()(train)
+app.command()(index)
+app.command()(search)
+app.command()(pairs)
+app.command()(models)
 
 
 def main() -> None:

@@ -397,8 +397,43 @@ class IndexOptions:
         return ChangeOptions(threads=self.threads).thread_count
 
 
-DEFAULT_HITS = 20
-"""Pictures that a search tells."""
+Ranking = Literal["similarity", "class"]
+"""By cosine similarity, or by diffusion of it among the most similar pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """How `search_index` works. Every field has the default of the command line."""
+
+    count: int = 20
+    """Pictures to find."""
+    rank: Ranking = "similarity"
+    """"similarity": by cosine similarity, for likeness and near duplicates; "class":
+    by diffusion among the 1000 most similar, for more of the query's kind."""
+    window: tuple[int, int, int, int] | None = None
+    """(col_off, row_off, width, height) of the query, which is then read as a raster;
+    None: all of it."""
+    exact: bool = False
+    """True: all pictures are looked at, also where the index has a graph."""
+    overwrite: bool = False
+    """True: an earlier result in the output folder is replaced."""
+    threads: int | None = None
+    """Threads; None: all cores."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            OptionError: the first value that cannot be used.
+        """
+        for name, value in (("count", self.count), ("threads", self.threads)):
+            if value is not None and value < 1:
+                raise OptionError(f"--{name} wants at least 1; found {value}")
+        if self.rank not in get_args(Ranking):
+            raise OptionError(
+                f"--rank wants {' or '.join(get_args(Ranking))}; found '{self.rank}'"
+            )
+
 
 DEFAULT_PAIR_SIMILARITY = 0.9
 """Cosine similarity from which two pictures count as near duplicates."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosim.retrieval import approximate, exact
+from geosim.retrieval.diffusion import SHORTLIST, diffused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geosim.options import Ranking
     from geosim.retrieval.index_file import ImageIndex
     from geosim.retrieval.records import Entry
 
@@ -61,11 +63,25 @@ class Searcher:
         order, scores = exact.nearest(embeddings[rows], query, count)
         return rows[order], scores
 
-    def hits(self, query: NDArray[np.float32], count: int) -> list[Hit]:
-        """As `nearest`, with what the pictures are."""
-        rows, scores = self.nearest(query, count)
+    def ranked(
+        self, query: NDArray[np.float32], count: int, rank: Ranking
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """As `nearest` with one view, in another order where that is asked for."""
+        if rank == "similarity":
+            return self.nearest(query, count)
+        rows, scores = self.nearest(query, max(count, SHORTLIST))
+        reached = diffused(self.index.embeddings[rows], query)
+        # where no path leads, the similarity itself decides
+        order = np.lexsort((-scores, -reached))[:count]
+        return rows[order], scores[order]
+
+    def hits(
+        self, query: NDArray[np.float32], count: int, rank: Ranking = "similarity"
+    ) -> list[Hit]:
+        """As `ranked`, with what the pictures are."""
+        rows, scores = self.ranked(query, count, rank)
         found = zip(rows, scores, self.index.entries(rows), strict=True)
         return [
-            Hit(rank=rank, score=float(score), entry=entry, position=int(row))
-            for rank, (row, score, entry) in enumerate(found, start=1)
+            Hit(rank=place, score=float(score), entry=entry, position=int(row))
+            for place, (row, score, entry) in enumerate(found, start=1)
         ]

@@ -36,7 +36,7 @@ _SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE sources (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
-    settings TEXT NOT NULL
+    settings TEXT NOT NULL, finished TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE items (
     id INTEGER PRIMARY KEY, source INTEGER NOT NULL REFERENCES sources,
@@ -150,10 +150,28 @@ class IndexWriter:
             if row[1] != source.settings:
                 self._drop("source = ?", [(row[0],)])
                 database.execute(
-                    "UPDATE sources SET kind = ?, settings = ? WHERE id = ?",
+                    "UPDATE sources SET kind = ?, settings = ?, finished = '' "
+                    "WHERE id = ?",
                     (source.kind, source.settings, row[0]),
                 )
             return int(row[0])
+
+    def finished(self, number: int) -> str:
+        """Stamp of a source that was read to its end; empty: it was not."""
+        query = "SELECT finished FROM sources WHERE id = ?"
+        return str(self._database.execute(query, (number,)).fetchone()[0])
+
+    def finish(self, number: int, stamp: str) -> None:
+        """A source was read to its end."""
+        with self._database as database:
+            database.execute(
+                "UPDATE sources SET finished = ? WHERE id = ?", (stamp, number)
+            )
+
+    def count(self) -> int:
+        """Number of all pictures."""
+        query = "SELECT count(*) FROM items"
+        return int(self._database.execute(query).fetchone()[0])
 
     def stamps(self, number: int) -> dict[str, str]:
         """Name and stamp of all pictures of a source."""
@@ -360,9 +378,7 @@ def _entry(row: Sequence[Any]) -> Entry:
         height=height,
         time=time,
         window=tuple(json.loads(window)) if window else None,
-        place=Place(
-            crs=found["crs"], corners=tuple(tuple(c) for c in found["corners"])
-        )
+        place=Place(crs=found["crs"], corners=tuple(tuple(c) for c in found["corners"]))
         if found
         else None,
     )

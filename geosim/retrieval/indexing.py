@@ -44,6 +44,8 @@ class Found:
     """Number of pictures to come; 0: not known before they are read."""
     gone: list[str] = field(default_factory=list)
     """Names that the index has and the source has no more."""
+    stamp: str = ""
+    """Of a video or a raster: size and time of change of the file."""
     skipped: list[str] = field(default_factory=list)
     """What could not be read, and why; grows while `samples` is read."""
 
@@ -75,7 +77,7 @@ def describe_source(path: str | Path, options: IndexOptions) -> Source:
 
 
 def new_samples(
-    source: Source, known: Mapping[str, str], options: IndexOptions
+    source: Source, known: Mapping[str, str], options: IndexOptions, *, finished: str
 ) -> Found:
     """What of a source is not in the index yet.
 
@@ -83,6 +85,7 @@ def new_samples(
         source: from `describe_source`.
         known: name and stamp of what the index has of it.
         options: how to cut videos and rasters.
+        finished: stamp with which a video or a raster was read to its end.
 
     Raises:
         GeosimError: the source as a whole cannot be read.
@@ -90,6 +93,8 @@ def new_samples(
     if source.kind == "folder":
         return _of_folder(source, known)
     stamp = stamp_of(Path(source.path))
+    if finished == stamp:
+        return Found(samples=iter(()), total=0, stamp=stamp)
     gone = [name for name, old in known.items() if old != stamp]
     skip = {name for name, old in known.items() if old == stamp}
     if source.kind == "video":
@@ -99,7 +104,7 @@ def new_samples(
             else video.every(_every(options))
         )
         frames = video.frames(source, stamp, wanted, skip=skip.__contains__)
-        return Found(samples=_with_thumbnails(frames), total=0, gone=gone)
+        return Found(samples=_with_thumbnails(frames), total=0, gone=gone, stamp=stamp)
     return _of_raster(source, stamp, options, skip=skip, gone=gone)
 
 
@@ -128,9 +133,7 @@ def read_one(source: Source, name: str, stamp: str) -> Sample:
     return Sample(entry=entry, pixels=picture.pixels)
 
 
-def _georeferenced(
-    source: Source, path: Path, name: str, stamp: str
-) -> Sample | None:
+def _georeferenced(source: Source, path: Path, name: str, stamp: str) -> Sample | None:
     """A raster as one picture; None where it has no coordinates."""
     with tiles.open_tiles(str(path)) as reader:
         grid = reader.grid
@@ -181,7 +184,12 @@ def _of_folder(source: Source, known: Mapping[str, str]) -> Found:
 
 
 def _of_raster(
-    source: Source, stamp: str, options: IndexOptions, *, skip: set[str], gone: list[str]
+    source: Source,
+    stamp: str,
+    options: IndexOptions,
+    *,
+    skip: set[str],
+    gone: list[str],
 ) -> Found:
     with tiles.open_tiles(source.path, options.bands) as reader:
         windows = reader.windows(options.tile_size, options.overlap)
@@ -201,7 +209,9 @@ def _of_raster(
             with closing(ahead(read, new, _AHEAD)) as found:
                 yield from found
 
-    return Found(samples=_shares(samples(), len(new)), total=len(new), gone=gone)
+    return Found(
+        samples=_shares(samples(), len(new)), total=len(new), gone=gone, stamp=stamp
+    )
 
 
 def _shares(

@@ -11,10 +11,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geosim.retrieval.diffusion import SHORTLIST, diffused
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+
+def similarity_ranks(embeddings: NDArray[np.float32], row: int) -> NDArray[np.int64]:
+    """All rows, the most similar to one of them first."""
+    scores = embeddings @ embeddings[row]
+    return np.argsort(-scores, kind="stable").astype(np.int64)
+
+
+def diffused_ranks(embeddings: NDArray[np.float32], row: int) -> NDArray[np.int64]:
+    """As `similarity_ranks`, the most similar ones by diffusion among them."""
+    order = similarity_ranks(embeddings, row)
+    order = order[order != row]
+    near, far = order[:SHORTLIST], order[SHORTLIST:]
+    reached = diffused(embeddings[near], embeddings[row])
+    # where no path leads, the similarity itself decides
+    near = near[np.argsort(-reached, kind="stable")]
+    return np.concatenate([[row], near, far])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +56,7 @@ def leave_one_out(
     embeddings: NDArray[np.float32],
     labels: Sequence[str],
     depths: Sequence[int] = (1, 5, 10, 20, 50),
+    ranks: Callable[[NDArray[np.float32], int], NDArray[np.int64]] | None = None,
 ) -> RankingQuality:
     """Rank all others for each picture and see where its class comes.
 
@@ -45,6 +65,7 @@ def leave_one_out(
         labels: class of each; one with a single picture is ranked among the others
             but is no query, as nothing can be found.
         depths: lengths k; those of n and more are left out.
+        ranks: order of all rows for the query in one row; None: `similarity_ranks`.
 
     Raises:
         ValueError: no class has two pictures.
@@ -59,8 +80,7 @@ def leave_one_out(
     average = np.zeros(len(queries))
     hits_at = np.zeros((len(queries), len(depths)))
     for row, query in enumerate(queries):
-        scores = embeddings @ embeddings[query]
-        order = np.argsort(-scores, kind="stable")
+        order = (ranks or similarity_ranks)(embeddings, int(query))
         right = codes[order[order != query]] == codes[query]
         hits = np.cumsum(right)
         places = np.flatnonzero(right)

@@ -127,7 +127,9 @@ class TileReader:
                 resampling=Resampling.average,
             )
         values = np.asarray(read.data, np.float32)
-        valid = ~np.ma.getmaskarray(read).any(axis=0) & np.isfinite(values).all(axis=0)
+        valid: NDArray[np.bool_] = ~np.ma.getmaskarray(read).any(axis=0) & np.isfinite(
+            values
+        ).all(axis=0)
         return np.where(valid, values, 0).astype(np.float32), valid
 
 

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .wmv .flv .ogv".split()
+    f".{ending}"
+    for ending in (
+        *("mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg"),
+        *("mpeg", "ts", "mts", "m2ts", "wmv", "flv", "ogv"),
+    )
 )
 """Endings of file names, lower case, that are taken for a video."""
 
@@ -161,7 +165,8 @@ def _pixels(frame: Any) -> NDArray[np.float32]:  # noqa: ANN401
     size = [max(round(side * step), 1) for side in (frame.width, frame.height)]
     small = frame.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray()
     upright = np.rot90(small, _turns(frame))
-    return np.ascontiguousarray(np.moveaxis(upright, -1, 0), np.float32) / 255
+    pixels = np.ascontiguousarray(np.moveaxis(upright, -1, 0), np.float32)
+    return pixels / np.float32(255)
 
 
 def _turns(frame: Any) -> int:  # noqa: ANN401
