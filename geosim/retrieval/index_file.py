@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.errors import IndexFileError, OutputError
+from geosim.errors import GeosimError, IndexFileError, OutputError
 from geosim.retrieval.records import Entry, ModelRecord, Place, Source
 
 if TYPE_CHECKING:
@@ -263,16 +263,28 @@ def editing(path: Path, model: ModelRecord, *, rebuild: bool) -> Iterator[IndexW
     draft = path.with_name(f".{path.name}.partial")
     try:
         _prepare(draft, path, model, rebuild=rebuild)
-        with closing(sqlite3.connect(draft)) as database:
+        with _at_work(draft) as database:
             yield IndexWriter(database)
         os.replace(draft, path)  # noqa: PTH105
     except (OSError, sqlite3.OperationalError) as error:
-        if isinstance(error, OutputError | IndexFileError):
+        if isinstance(error, GeosimError):
             raise
         raise OutputError(
             f"the index '{path}' cannot be written: {error}; choose another place "
             "with -o"
         ) from error
+
+
+@contextmanager
+def _at_work(draft: Path) -> Iterator[sqlite3.Connection]:
+    """The hidden file; gone where the work ends early with nothing in it."""
+    with closing(sqlite3.connect(draft)) as database:
+        try:
+            yield database
+        except BaseException:
+            if database.execute("SELECT 1 FROM items").fetchone() is None:
+                draft.unlink()
+            raise
 
 
 def _prepare(draft: Path, path: Path, model: ModelRecord, *, rebuild: bool) -> None:
