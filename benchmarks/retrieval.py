@@ -3,7 +3,7 @@
 `python -m benchmarks.retrieval DATA [--trunk FILE] [--only near,class,speed]`, where
 `DATA/tiles/uc_merced` has a folder of tiles per class. Nothing is fitted to them.
 
-near: 1,000 tiles are indexed; queries are made of 200 of them, once with a single change
+near: 1,000 tiles are indexed; queries are made of 200 of them, once with one change
 each (a crop of 80 % of the sides, a turn of up to 10 degrees, other light, JPEG of
 quality 30..70, in turn), once cropped, turned and re-lit or recompressed at once.
 class: every tile is the query once, right are the others of its class (leave one out).
@@ -173,7 +173,7 @@ def altered(
     if share < 1:
         low, high = centre - share / 2, centre + share / 2
         box = [*(low * image.size), *(high * image.size)]
-        image = image.crop(tuple(int(round(side)) for side in box))  # type: ignore[arg-type]
+        image = image.crop(tuple(round(side) for side in box))
     if 2 in steps:
         image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.75, 1.25))
         image = ImageEnhance.Contrast(image).enhance(rng.uniform(0.8, 1.2))
@@ -208,7 +208,7 @@ def large_search(work: Path, size: int) -> dict[str, Any]:
         searcher, times = Searcher(index, use_graph=False), []
         for query in vectors[:21]:
             start = time.perf_counter()
-            searcher.hits(query, SearchOptions().count, rank)  # type: ignore[arg-type]
+            searcher.hits(query, SearchOptions().count, rank)
             times.append((time.perf_counter() - start) * 1e3)
         found[f"large_search_ms_{rank}"] = float(np.median(times))
     return found

@@ -127,9 +127,8 @@ class TileReader:
                 resampling=Resampling.average,
             )
         values = np.asarray(read.data, np.float32)
-        valid: NDArray[np.bool_] = ~np.ma.getmaskarray(read).any(axis=0) & np.isfinite(
-            values
-        ).all(axis=0)
+        known = np.logical_and(np.isfinite(values), ~np.ma.getmaskarray(read))
+        valid: NDArray[np.bool_] = np.logical_and.reduce(known, axis=0)
         return np.where(valid, values, 0).astype(np.float32), valid
 
 
