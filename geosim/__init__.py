@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
+    from geosim.duplicates import find_pairs
     from geosim.errors import GeosimError
     from geosim.finished import open_result
     from geosim.model_files import TrainResult
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from geosim.pipeline import detect_change
     from geosim.ranking import compare_models
     from geosim.result import ChangeResult
-    from geosim.search import build_index, find_pairs, search_index
+    from geosim.search import build_index, search_index
     from geosim.siamese.network import create_siamese_model
     from geosim.train import train_model
 
@@ -70,7 +71,7 @@ _HOMES = {
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
-    "find_pairs": "geosim.search",
+    "find_pairs": "geosim.duplicates",
     "open_result": "geosim.finished",
     "read_pair_list": "geosim.pairs",
     "search_index": "geosim.search",

@@ -242,7 +242,7 @@ def pairs(  # noqa: PLR0913 - the options are the command
     if not debug:
         hush_libraries()
     with refusing(debug=debug):
-        from geosim.search import find_pairs
+        from geosim.duplicates import find_pairs
 
         result = find_pairs(
             index,

@@ -49,7 +49,7 @@ def ranking_chart(
         draw.text((across + 30, 12), legend[name], fill=_INK, font=font)
         across += 60 + int(font.getlength(legend[name]))
     stream = io.BytesIO()
-    image.save(stream, "PNG", optimize=True)
+    image.save(stream, "PNG")
     return stream.getvalue()
 
 

@@ -77,7 +77,7 @@ def sheet(title: str, rows: Sequence[Sequence[Card]]) -> bytes:
             draw.line([(_PAD, top), (size[0] - _PAD, top)], fill=(220, 220, 220))
             top += _PAD
     stream = io.BytesIO()
-    image.save(stream, "PNG", optimize=True)
+    image.save(stream, "PNG")
     return stream.getvalue()
 
 
