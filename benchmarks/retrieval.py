@@ -29,12 +29,12 @@ from PIL import Image, ImageEnhance
 
 from geosim.images.models import open_model
 from geosim.images.reading import read_picture
-from geosim.options import IndexOptions, SearchOptions
 from geosim.retrieval.finding import Searcher
 from geosim.retrieval.index_file import ImageIndex, editing, open_index
 from geosim.retrieval.measures import diffused_ranks, leave_one_out
 from geosim.retrieval.records import Entry, ModelRecord, Source
 from geosim.search import build_index
+from geosim.search_options import IndexOptions, SearchOptions
 from geosim.siamese.weights import load_weights, save_weights
 
 if TYPE_CHECKING:

@@ -9,23 +9,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
+    from geosim.compare import ImageComparison, compare_images, compare_models
     from geosim.duplicates import find_pairs
     from geosim.errors import GeosimError
     from geosim.finished import open_result
+    from geosim.image_options import CompareOptions
     from geosim.model_files import TrainResult
-    from geosim.options import (
-        ChangeOptions,
-        ClusterOptions,
-        IndexOptions,
-        MinArea,
-        SearchOptions,
-        TrainOptions,
-    )
+    from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
     from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
-    from geosim.ranking import compare_models
+    from geosim.ranking import rank_models
     from geosim.result import ChangeResult
     from geosim.search import build_index, search_index
+    from geosim.search_options import IndexOptions, SearchOptions
     from geosim.siamese.network import create_siamese_model
     from geosim.train import train_model
 
@@ -33,7 +29,9 @@ __all__ = [
     "ChangeOptions",
     "ChangeResult",
     "ClusterOptions",
+    "CompareOptions",
     "GeosimError",
+    "ImageComparison",
     "ImagePair",
     "IndexOptions",
     "MinArea",
@@ -43,12 +41,14 @@ __all__ = [
     "TrainResult",
     "__version__",
     "build_index",
+    "compare_images",
     "compare_models",
     "create_siamese_model",
     "detect_change",
     "detect_changes",
     "find_pairs",
     "open_result",
+    "rank_models",
     "read_pair_list",
     "search_index",
     "train_model",
@@ -58,21 +58,25 @@ _HOMES = {
     "ChangeOptions": "geosim.options",
     "ChangeResult": "geosim.result",
     "ClusterOptions": "geosim.options",
+    "CompareOptions": "geosim.image_options",
     "GeosimError": "geosim.errors",
+    "ImageComparison": "geosim.compare",
     "ImagePair": "geosim.pairs",
-    "IndexOptions": "geosim.options",
+    "IndexOptions": "geosim.search_options",
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
-    "SearchOptions": "geosim.options",
+    "SearchOptions": "geosim.search_options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
     "build_index": "geosim.search",
-    "compare_models": "geosim.ranking",
+    "compare_images": "geosim.compare",
+    "compare_models": "geosim.compare",
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
     "find_pairs": "geosim.duplicates",
     "open_result": "geosim.finished",
+    "rank_models": "geosim.ranking",
     "read_pair_list": "geosim.pairs",
     "search_index": "geosim.search",
     "train_model": "geosim.train",

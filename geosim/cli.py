@@ -13,6 +13,7 @@ import typer
 import geosim
 from geosim.cli_batch import WorkersOption, batch
 from geosim.cli_bench import bench
+from geosim.cli_compare import compare
 from geosim.cli_options import with_change_options
 from geosim.cli_retrieval import index, models, pairs, search
 from geosim.cli_train import train
@@ -148,6 +149,7 @@ def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) 
 
 app.command()(batch)
 app.command()(bench)
+app.command()(compare)
 app.command()(train)
 app.command()(index)
 app.command()(search)

@@ -10,15 +10,15 @@ import typer
 
 from geosim.console import hush_libraries, progress_bar
 from geosim.images.names import MODEL_NAMES, ModelName
-from geosim.options import (
+from geosim.options import parse_threads
+from geosim.refusing import refusing
+from geosim.search_options import (
     DEFAULT_PAIR_SIMILARITY,
     MOST_PAIRS,
     IndexOptions,
     Ranking,
     SearchOptions,
-    parse_threads,
 )
-from geosim.refusing import refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -298,10 +298,10 @@ def models(  # noqa: PLR0913 - the options are the command
         if compare is None:
             typer.echo(json.dumps(MODEL_NAMES) if as_json else "\n".join(MODEL_NAMES))
             return
-        from geosim.ranking import compare_models
+        from geosim.ranking import rank_models
 
         with _progress(quiet=quiet) as progress:
-            found = compare_models(
+            found = rank_models(
                 compare,
                 model,
                 weights=weights,

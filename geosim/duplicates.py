@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosim.errors import OptionError
-from geosim.options import DEFAULT_PAIR_SIMILARITY, MOST_PAIRS
 from geosim.retrieval import delivering, exact
 from geosim.retrieval.index_file import ImageIndex, open_index
+from geosim.search_options import DEFAULT_PAIR_SIMILARITY, MOST_PAIRS
 
 if TYPE_CHECKING:
     from geosim.retrieval.records import Entry

@@ -69,7 +69,7 @@ class ModelComparison:
     """Where the files are; None where none were written."""
 
 
-def compare_models(
+def rank_models(
     collection: str | Path,
     models: Sequence[str] | None = None,
     *,

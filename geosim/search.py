@@ -12,10 +12,6 @@ import numpy as np
 from geosim.errors import IndexFileError, NoDataError, OptionError
 from geosim.images.models import ImageModel, open_model
 from geosim.images.reading import read_picture
-from geosim.options import (
-    IndexOptions,
-    SearchOptions,
-)
 from geosim.raster.source import plain_images_welcome
 from geosim.retrieval import approximate, delivering, tiles
 from geosim.retrieval.finding import Hit, Searcher
@@ -24,6 +20,7 @@ from geosim.retrieval.indexing import describe_source, new_samples
 from geosim.retrieval.records import ModelRecord, Source
 from geosim.retrieval.samples import LONGEST_SIDE, Sample
 from geosim.retrieval.sheet import thumbnail
+from geosim.search_options import IndexOptions, SearchOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

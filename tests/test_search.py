@@ -18,8 +18,8 @@ from geosim import (
     IndexOptions,
     SearchOptions,
     build_index,
-    compare_models,
     find_pairs,
+    rank_models,
     search_index,
 )
 from geosim.cli import app
@@ -350,7 +350,7 @@ def test_models_are_ranked_on_labelled_folders(tmp_path):
             else:
                 base[32:] = 190
             Image.fromarray(base + noise).save(folder / f"{seed}.png")
-    found = compare_models(tmp_path / "classes", ["ssim"], out=tmp_path / "models")
+    found = rank_models(tmp_path / "classes", ["ssim"], out=tmp_path / "models")
     (one,) = found.models
     assert one.similarity.mean_average_precision > 0.95
     assert found.classes == {"bright": 4, "dark": 4, "striped": 4}
@@ -377,7 +377,7 @@ def test_what_cannot_be_done_is_told(tmp_path):
     assert not list(tmp_path.glob(".*"))
     assert not (tmp_path / "i").exists()
     with pytest.raises(LabelError, match="two or more classes"):
-        compare_models(folder, ["ssim"])
+        rank_models(folder, ["ssim"])
     build_index(folder, tmp_path / "i", QUICK)
     with pytest.raises(IndexFileError, match="made with the model ssim"):
         build_index(folder, tmp_path / "i", model=open_model("siamese", threads=1))

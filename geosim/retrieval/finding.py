@@ -13,9 +13,9 @@ from geosim.retrieval.diffusion import SHORTLIST, diffused
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from geosim.options import Ranking
     from geosim.retrieval.index_file import ImageIndex
     from geosim.retrieval.records import Entry
+    from geosim.search_options import Ranking
 
 
 @dataclass(frozen=True, kw_only=True)

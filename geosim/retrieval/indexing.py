@@ -19,7 +19,7 @@ from geosim.retrieval.sheet import thumbnail
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
-    from geosim.options import IndexOptions
+    from geosim.search_options import IndexOptions
 
 _READERS = 2
 """Threads that read pictures while the network runs; decoding takes a few percent."""

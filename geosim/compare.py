@@ -1,0 +1,364 @@
+"""Compare two pictures of any kind: paintings, photographs, scans.
+
+`compare_images` reads, aligns, compares and, where a folder is given, writes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+import geosim
+from geosim.errors import GeosimError, OptionError
+from geosim.image_options import CompareOptions
+from geosim.images import drawing
+from geosim.images.alignment import align
+from geosim.images.comparison import (
+    Differences,
+    Scores,
+    at_one_resolution,
+    compare_pixels,
+    score,
+)
+from geosim.images.models import SMALLEST_SIDE, open_model
+from geosim.images.names import MODEL_NAMES
+from geosim.images.reading import as_bytes, read_picture, resized
+from geosim.images.similarity import calibration_of
+from geosim.raster.staging import check_folder, publish_folder, work_folder, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from geosim.images.alignment import AlignedPair, Alignment
+    from geosim.images.models import ImageModel
+    from geosim.images.reading import Picture
+
+    Source = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
+
+FILES = {
+    "heatmap": "heatmap.png",
+    "overlay": "overlay.png",
+    "sheet": "sheet.png",
+    "low": "low.png",
+    "mid": "mid.png",
+    "high": "high.png",
+    "record": "compare.json",
+}
+"""What a comparison writes."""
+
+MODELS_FILE = "models.json"
+"""The table of all models, beside a folder of each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageComparison:
+    """How alike two pictures are, and where they differ.
+
+    Can be taken apart: `similarity, differences, visualization = compare_images(a, b)`.
+    """
+
+    similarity: float
+    """0 unrelated .. 1 the same, also resized, recompressed or slightly re-lit."""
+    differences: Differences
+    """Maps in the first picture's frame: combined, low, mid, high."""
+    visualization: NDArray[np.uint8]
+    """(height, width, 3), the heatmap: blue the same, yellow and red different."""
+    cosine: float
+    """-1..1, of the model's embeddings."""
+    euclidean: float
+    """0..2, distance of the embeddings, which have length 1."""
+    ssim: float
+    """-1..1, mean structural similarity of the aligned pictures' brightness."""
+    alignment: Alignment
+    """What was done to lay the second picture over the first."""
+    pair: AlignedPair
+    """Both pictures in one frame."""
+    model: str
+    """Name of the model."""
+    weights_sha256: str | None
+    """Of the model's weights; None for `ssim`."""
+    names: tuple[str, str]
+    """What the pictures are called."""
+    notes: tuple[str, ...] = ()
+    """What was done when they were read."""
+    paths: dict[str, Path] = field(default_factory=dict)
+    """The files that were written, by the keys of `FILES`."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The similarity, the differences, the visualization."""
+        return iter((self.similarity, self.differences, self.visualization))
+
+    @property
+    def overlay(self) -> NDArray[np.uint8]:
+        """(height, width, 3): the differences over the first picture in grey."""
+        return drawing.overlay(self.pair.first, self.differences.combined)
+
+    @property
+    def sheet(self) -> NDArray[np.uint8]:
+        """(height, width, 3): both pictures, heatmap, overlay and levels together."""
+        found = self.differences
+        second = np.where(self.pair.valid, self.pair.second, np.float32(0.6))
+        shown = self.alignment.done
+        panels = [
+            (self.names[0], as_bytes(self.pair.first)),
+            (f"{self.names[1]} ({shown})", as_bytes(second)),
+            (f"difference, {self.model}", self.visualization),
+            ("difference over the first", self.overlay),
+            ("low: edges, texture, colour", drawing.heatmap(found.low)),
+            ("high: what is shown", drawing.heatmap(found.high)),
+        ]
+        figures = (
+            f"similarity {self.similarity:.3f}, cosine {self.cosine:.3f}, "
+            f"Euclidean {self.euclidean:.3f}, SSIM {self.ssim:.3f}"
+        )
+        return drawing.sheet(panels, [figures, self.alignment.said])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: everything but the pictures themselves."""
+        combined = self.differences.combined
+        height, width = combined.shape
+        return {
+            "first": self.names[0],
+            "second": self.names[1],
+            "model": self.model,
+            "weights_sha256": self.weights_sha256,
+            "similarity": round(self.similarity, 6),
+            "cosine": round(self.cosine, 6),
+            "euclidean": round(self.euclidean, 6),
+            "ssim": round(self.ssim, 6),
+            "difference_mean": round(float(np.nanmean(combined)), 6),
+            "difference_max": round(float(np.nanmax(combined)), 6),
+            "frame": {"width": width, "height": height},
+            "alignment": asdict(self.alignment),
+            "notes": list(self.notes),
+            "files": {key: path.name for key, path in self.paths.items()},
+            "software": f"geosim {geosim.__version__}",
+        }
+
+
+def compare_images(
+    first: Source,
+    second: Source,
+    out: str | Path | None = None,
+    options: CompareOptions | None = None,
+    *,
+    model: ImageModel | None = None,
+) -> ImageComparison:
+    """Compare two pictures.
+
+    Args:
+        first: a path, the bytes of a file, a Pillow image or an array; its frame is
+            kept. See `geosim.images.reading.read_picture` for all it may be.
+        second: likewise.
+        out: folder for heatmap, overlay, sheet, levels and JSON; None: write nothing.
+        options: how; the defaults where None.
+        model: an opened one, for many comparisons; None: that of the options.
+
+    Returns:
+        The similarity, the differences, the visualization, and more.
+
+    Raises:
+        GeosimError: one of `geosim.errors`; nothing is left under a final name.
+    """
+    options = options or CompareOptions()
+    folder = _checked(out, options)
+    pictures = [
+        read_picture(source, name=name, at_most=options.side)
+        for source, name in ((first, _name(first)), (second, _name(second)))
+    ]
+    model = model or open_model(options.model, options.weights, options.threads)
+    result = _compared(pictures, _aligned(pictures, options), model)
+    return _written(result, folder) if folder is not None else result
+
+
+def compare_models(
+    first: Source,
+    second: Source,
+    out: str | Path | None = None,
+    options: CompareOptions | None = None,
+) -> dict[str, ImageComparison | GeosimError]:
+    """Compare two pictures by every model.
+
+    Args:
+        first: as for `compare_images`.
+        second: likewise.
+        out: folder for a folder of each model and `models.json`; None: write nothing.
+        options: `model` and `weights` count for nothing.
+
+    Returns:
+        By the models' names the result, or why there is none: weights that cannot be
+        downloaded, torch that is not installed.
+    """
+    options = options or CompareOptions()
+    if options.weights is not None:
+        raise OptionError("--weights belongs to one model; leave it out with all")
+    folder = Path(out) if out is not None else None
+    if folder is not None:
+        known = [MODELS_FILE, *MODEL_NAMES]
+        check_folder(folder, known, overwrite=options.overwrite)
+    pictures = [
+        read_picture(source, name=_name(source), at_most=options.side)
+        for source in (first, second)
+    ]
+    pair = _aligned(pictures, options)
+    found: dict[str, ImageComparison | GeosimError] = {}
+    for name in MODEL_NAMES:
+        try:
+            model = open_model(name, threads=options.threads)
+        except GeosimError as error:
+            found[name] = error
+        else:
+            found[name] = _compared(pictures, pair, model)
+    return _all_written(found, folder) if folder is not None else found
+
+
+def default_folder(first: str, second: str) -> Path:
+    """Where a comparison goes unless told otherwise: `compare_A_B`."""
+    return Path(f"compare_{Path(first).stem}_{Path(second).stem}")
+
+
+def _name(source: Source) -> str | None:
+    return str(source) if isinstance(source, str | os.PathLike) else None
+
+
+def _checked(out: str | Path | None, options: CompareOptions) -> Path | None:
+    """The folder, refused before any work where it would be refused after it."""
+    if out is None:
+        return None
+    check_folder(Path(out), list(FILES.values()), overwrite=options.overwrite)
+    return Path(out)
+
+
+def _aligned(pictures: list[Picture], options: CompareOptions) -> AlignedPair:
+    first, second = (_large_enough(picture.pixels) for picture in pictures)
+    return align(first, second, options.align)
+
+
+def _large_enough(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A tiny picture enlarged until the network can look at it."""
+    height, width = pixels.shape[1:]
+    factor = max(SMALLEST_SIDE / min(height, width), 1)
+    if factor == 1:
+        return pixels
+    # a strip is not made longer than need be
+    sides = [
+        min(max(round(side * factor), SMALLEST_SIDE), max(side, 1024))
+        for side in (width, height)
+    ]
+    return resized(pixels, *sides)
+
+
+def _compared(
+    pictures: list[Picture], pair: AlignedPair, model: ImageModel
+) -> ImageComparison:
+    calibration = calibration_of(model)
+    matched = at_one_resolution(pair)
+    scores: Scores = score(model, calibration, matched)
+    differences = compare_pixels(model, calibration, matched)
+    return ImageComparison(
+        similarity=scores.similarity,
+        differences=differences,
+        visualization=drawing.heatmap(differences.combined),
+        cosine=scores.cosine,
+        euclidean=scores.euclidean,
+        ssim=scores.ssim,
+        alignment=pair.alignment,
+        pair=pair,
+        model=model.name,
+        weights_sha256=model.weights_sha256,
+        names=(pictures[0].name, pictures[1].name),
+        notes=tuple(f"{p.name}: {note}" for p in pictures for note in p.notes),
+    )
+
+
+def _written(result: ImageComparison, folder: Path) -> ImageComparison:
+    """Write all files, or none."""
+    with work_folder(folder) as work:
+        work.keep = False
+        made = work.new_result()
+        _write_into(result, made)
+        publish_folder(made, folder)
+    return _with_paths(result, folder)
+
+
+def _all_written(
+    found: dict[str, ImageComparison | GeosimError], folder: Path
+) -> dict[str, ImageComparison | GeosimError]:
+    """A folder for each model, and the table."""
+    with work_folder(folder) as work:
+        work.keep = False
+        made = work.new_result()
+        for name, result in found.items():
+            if isinstance(result, ImageComparison):
+                (made / name).mkdir()
+                _write_into(result, made / name)
+        table = models_table(found)
+        with writing(made / MODELS_FILE):
+            (made / MODELS_FILE).write_text(json.dumps(table, indent=2) + "\n")
+        for name in found:
+            _replace_folder(made / name, folder / name)
+        publish_folder(made, folder)
+    return {
+        name: _with_paths(result, folder / name)
+        if isinstance(result, ImageComparison)
+        else result
+        for name, result in found.items()
+    }
+
+
+def _replace_folder(made: Path, place: Path) -> None:
+    """Files of an earlier result of this model give way, foreign ones stay."""
+    if made.is_dir() and place.is_dir():
+        publish_folder(made, place)
+        made.rmdir()
+
+
+def models_table(
+    found: dict[str, ImageComparison | GeosimError],
+) -> dict[str, dict[str, Any]]:
+    """By model: the figures as plain values, or `error`."""
+    return {
+        name: {
+            key: result.to_dict()[key]
+            for key in (
+                *("similarity", "cosine", "euclidean", "ssim"),
+                *("difference_mean", "difference_max", "weights_sha256"),
+            )
+        }
+        if isinstance(result, ImageComparison)
+        else {"error": " ".join(str(result).split())}
+        for name, result in found.items()
+    }
+
+
+def _with_paths(result: ImageComparison, folder: Path) -> ImageComparison:
+    return replace(result, paths={key: folder / name for key, name in FILES.items()})
+
+
+def _write_into(result: ImageComparison, folder: Path) -> None:
+    """The files of `FILES` in a folder that nobody sees yet."""
+    found = result.differences
+    pictures = {
+        "heatmap": result.visualization,
+        "overlay": result.overlay,
+        "sheet": result.sheet,
+        "low": drawing.levels(found.low),
+        "mid": drawing.levels(found.mid),
+        "high": drawing.levels(found.high),
+    }
+    for key, picture in pictures.items():
+        path = folder / FILES[key]
+        with writing(path):
+            Image.fromarray(picture).save(path)
+    path = folder / FILES["record"]
+    record = _with_paths(result, folder).to_dict()
+    with writing(path):
+        path.write_text(json.dumps(record, indent=2) + "\n")
