@@ -58,32 +58,39 @@ def main() -> None:
     options = parser.parse_args()
     parts = options.only.split(",")
     folder = options.data / "tiles" / "uc_merced"
-    figures: dict[str, Any] = {}
+    figures = _Told()
     with tempfile.TemporaryDirectory() as work, _weights(options.trunk) as weights:
         model = open_model("siamese", weights, options.threads)
         path = Path(work) / "uc_merced.index"
-        if "speed" in parts:
-            figures |= network_rate(model, folder)
-        start = time.perf_counter()
+        rates = [network_rate(model, folder)] if "speed" in parts else []
         made = build_index(folder, path, IndexOptions(weights=weights), model=model)
-        figures["indexed"] = made.total
-        figures["indexing_per_second"] = made.total / (time.perf_counter() - start)
-        if "speed" in parts:
-            again = network_rate(model, folder)["network_per_second"]
-            figures["network_per_second"] = (figures["network_per_second"] + again) / 2
-            rate = figures["indexing_per_second"] / figures["network_per_second"]
-            figures["indexing_share"] = rate
+        indexing = made.total / made.seconds
+        figures.tell({"indexed": made.total, "indexing_per_second": indexing})
+        if rates:
+            # before and after: other programs compute too
+            network = (rates[0] + network_rate(model, folder)) / 2
+            figures.tell(
+                {"network_per_second": network, "indexing_share": indexing / network}
+            )
         index = open_index(path)
-        if "class" in parts:
-            figures |= classes(index)
         if "near" in parts:
-            figures |= near_duplicates(index, model)
+            figures.tell(near_duplicates(index, model))
+        if "class" in parts:
+            figures.tell(classes(index))
         if "speed" in parts:
-            figures |= large_search(Path(work), index.model.size)
-    for name, value in figures.items():
-        print(f"{name:<34} {value:.4f}" if isinstance(value, float) else (name, value))
+            figures.tell(large_search(Path(work), index.model.size))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1))
+
+
+class _Told(dict[str, Any]):
+    """Figures, printed as they come: a long run that is stopped has told something."""
+
+    def tell(self, found: dict[str, Any]) -> None:
+        self.update(found)
+        for name, value in found.items():
+            shown = f"{value:.4f}" if isinstance(value, float) else f"{value}"
+            print(f"{name:<36} {shown}", flush=True)
 
 
 @contextmanager
@@ -102,7 +109,7 @@ def _weights(trunk: Path | None) -> Iterator[str | None]:
         yield str(path)
 
 
-def network_rate(model: ImageModel, folder: Path, count: int = 64) -> dict[str, Any]:
+def network_rate(model: ImageModel, folder: Path, count: int = 64) -> float:
     """Pictures per second of the network alone, read before."""
     paths = sorted(folder.glob("*/*.jpg"))[:count]
     pictures = [read_picture(path).pixels for path in paths]
@@ -110,7 +117,7 @@ def network_rate(model: ImageModel, folder: Path, count: int = 64) -> dict[str, 
     start = time.perf_counter()
     for at in range(0, count, 16):
         model.describe(pictures[at : at + 16])
-    return {"network_per_second": count / (time.perf_counter() - start)}
+    return count / (time.perf_counter() - start)
 
 
 def classes(index: ImageIndex) -> dict[str, Any]:

@@ -262,14 +262,14 @@ def test_diffusion_is_the_limit_of_the_walk():
     vectors = unit(rng.normal(size=(50, 6)))
     reached = diffused(vectors[1:], vectors[0])
     flow = diffusion._flow(vectors)
-    assert np.allclose(flow, flow.T, atol=1e-9)
+    assert np.allclose((flow - flow.T).toarray(), 0, atol=1e-12)
     step = np.zeros(50)
     step[0] = 1.0
     total = step.copy()
     for _ in range(400):
         step = diffusion.FLOW * (flow @ step)
         total += step
-    assert np.allclose(total[1:], reached, atol=1e-9)
+    assert np.allclose(total[1:], reached, atol=1e-7)
 
 
 def test_graph_finds_what_the_product_finds(tmp_path):
