@@ -279,6 +279,8 @@ def editing(path: Path, model: ModelRecord, *, rebuild: bool) -> Iterator[IndexW
 def _at_work(draft: Path) -> Iterator[sqlite3.Connection]:
     """The hidden file; gone where the work ends early with nothing in it."""
     with closing(sqlite3.connect(draft)) as database:
+        # a crash of the machine may cost the last pictures, which are then done again
+        database.execute("PRAGMA synchronous = NORMAL")
         try:
             yield database
         except BaseException:

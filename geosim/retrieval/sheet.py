@@ -40,7 +40,7 @@ def thumbnail(pixels: NDArray[np.float32]) -> bytes:
     """A small JPEG of a picture (3, height, width) in 0..1."""
     scaled = (np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(np.moveaxis(scaled, 0, -1)))
-    image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=_QUALITY)
     return stream.getvalue()
