@@ -7,6 +7,7 @@ near: 1,000 tiles are indexed; queries are made of 200 of them, once with one ch
 each (a crop of 80 % of the sides, a turn of up to 10 degrees, other light, JPEG of
 quality 30..70, in turn), once cropped, turned and re-lit or recompressed at once.
 class: every tile is the query once, right are the others of its class (leave one out).
+check (with near): those of all changes after `SearchOptions(check=10)`; takes minutes.
 speed: indexing beside the network alone, a search in 100,000 embeddings.
 
 `--trunk` takes the convolutions of another VGG16 (names of torchvision), such as the
@@ -29,6 +30,7 @@ from PIL import Image, ImageEnhance
 
 from geosim.images.models import open_model
 from geosim.images.reading import read_picture
+from geosim.retrieval.checking import pixels_of, same_first
 from geosim.retrieval.finding import Searcher
 from geosim.retrieval.index_file import ImageIndex, editing, open_index
 from geosim.retrieval.measures import diffused_ranks, leave_one_out
@@ -39,6 +41,8 @@ from geosim.siamese.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from geosim.images.models import ImageModel
 
@@ -67,7 +71,7 @@ def main() -> None:
             figures.tell({"indexed": made.total})
             index = open_index(path)
         if "near" in parts:
-            figures.tell(near_duplicates(index, model))
+            figures.tell(near_duplicates(index, model, check="check" in parts))
         if "class" in parts:
             figures.tell(classes(index))
         if "speed" in parts:
@@ -142,7 +146,20 @@ def classes(index: ImageIndex) -> dict[str, Any]:
     return found
 
 
-def near_duplicates(index: ImageIndex, model: ImageModel) -> dict[str, Any]:
+def _checked_first(
+    index: ImageIndex, image: Image.Image, vector: NDArray[np.float32]
+) -> int:
+    """Row that comes first after the geometric check of ten."""
+    hits = Searcher(index, use_graph=False).hits(vector, 10)
+    ordered = same_first(
+        read_picture(image).pixels, hits, lambda hit: pixels_of(hit.entry, b"")
+    )
+    return ordered[0].position
+
+
+def near_duplicates(
+    index: ImageIndex, model: ImageModel, *, check: bool
+) -> dict[str, Any]:
     """Share of queries whose original ranks first."""
     rng = np.random.default_rng(SEED)
     kept = np.sort(rng.choice(len(index), min(TILES, len(index)), replace=False))
@@ -166,6 +183,13 @@ def near_duplicates(index: ImageIndex, model: ImageModel) -> dict[str, Any]:
         ranks = (scores > own[:, None]).sum(axis=1)
         found[f"near_first_{kind}"] = float((ranks == 0).mean())
         found[f"near_worst_rank_{kind}"] = int(ranks.max()) + 1
+        if check and kind == "together":
+            first = [
+                _checked_first(part, image, vector)
+                for image, vector in zip(changed, vectors, strict=True)
+            ]
+            right = np.array(first) == chosen
+            found[f"near_first_{kind}_checked"] = float(right.mean())
         found[f"near_similarity_5_percent_{kind}"] = float(np.quantile(own, 0.05))
     return found
 

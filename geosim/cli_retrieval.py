@@ -160,6 +160,13 @@ def search(  # noqa: PLR0913 - the options are the command
             "kind, by diffusion."
         ),
     ] = SEARCH_DEFAULTS.rank,
+    check: Annotated[
+        int,
+        typer.Option(
+            help="Of the first so many, bring to the front what shows the same thing "
+            "by matched features; about a second each."
+        ),
+    ] = SEARCH_DEFAULTS.check,
     window: Annotated[
         tuple[int, int, int, int] | None,
         typer.Option(
@@ -198,6 +205,7 @@ def search(  # noqa: PLR0913 - the options are the command
             SearchOptions(
                 count=count,
                 rank=rank,
+                check=check,
                 window=window,
                 exact=exact,
                 overwrite=overwrite,

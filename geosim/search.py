@@ -13,7 +13,7 @@ from geosim.errors import IndexFileError, NoDataError, OptionError
 from geosim.images.models import ImageModel, open_model
 from geosim.images.reading import read_picture
 from geosim.raster.source import plain_images_welcome
-from geosim.retrieval import approximate, delivering, tiles
+from geosim.retrieval import approximate, checking, delivering, tiles
 from geosim.retrieval.finding import Hit, Searcher
 from geosim.retrieval.index_file import ImageIndex, IndexWriter, editing, open_index
 from geosim.retrieval.indexing import describe_source, new_samples
@@ -160,6 +160,8 @@ def search_index(
     searcher = Searcher(opened, use_graph=not options.exact)
     hits = searcher.hits(vector, options.count, options.rank)
     seconds = time.perf_counter() - start
+    if options.check:
+        hits = _checked(opened, pixels, hits, options.check)
     if folder is not None:
         named = "the given picture" if isinstance(query, np.ndarray) else str(query)
         small = opened.thumbnails([hit.position for hit in hits])
@@ -268,6 +270,18 @@ def _add_graph(writer: IndexWriter, options: IndexOptions) -> None:
     if approximate.available():
         found = approximate.build_graph(writer.embeddings(), options.thread_count)
         writer.put_graph(found)
+
+
+def _checked(
+    index: ImageIndex, query: NDArray[np.float32], hits: list[Hit], count: int
+) -> list[Hit]:
+    """The hits with the first of `count` that shows the same thing in front."""
+
+    def read(hit: Hit) -> NDArray[np.float32]:
+        return checking.pixels_of(hit.entry, index.thumbnails([hit.position])[0])
+
+    rest = hits[count:]
+    return [*checking.same_first(query, hits[:count], read), *rest]
 
 
 def _read_query(

@@ -89,6 +89,9 @@ class SearchOptions:
     rank: Ranking = "similarity"
     """"similarity": by cosine similarity, for likeness and near duplicates; "class":
     by diffusion among the 1000 most similar, for more of the query's kind."""
+    check: int = 0
+    """Of the first so many, the first one that shows the same thing as the query by
+    matched features comes to the front; 0: no check. About a second for each."""
     window: tuple[int, int, int, int] | None = None
     """(col_off, row_off, width, height) of the query, which is then read as a raster;
     None: all of it."""
@@ -108,6 +111,8 @@ class SearchOptions:
         for name, value in (("count", self.count), ("threads", self.threads)):
             if value is not None and value < 1:
                 raise OptionError(f"--{name} wants at least 1; found {value}")
+        if self.check < 0:
+            raise OptionError(f"--check wants 0 pictures or more; found {self.check}")
         if self.rank not in get_args(Ranking):
             raise OptionError(
                 f"--rank wants {' or '.join(get_args(Ranking))}; found '{self.rank}'"

@@ -162,6 +162,30 @@ def test_a_changed_copy_finds_its_original(tmp_path, network):
         search_index(tmp_path / "query.jpg", tmp_path / "i", out=tmp_path / "found")
 
 
+def test_a_check_brings_the_same_thing_to_the_front(tmp_path):
+    folder = tmp_path / "pictures"
+    put(folder, range(3), side=200)
+    ground = Image.fromarray((texture(1, 200, 200)[0] * 255).astype(np.uint8))
+    speckled = Image.blend(picture(1, side=200), ground.convert("RGB"), 0.6)
+    speckled.save(folder / "1.png")
+    with Image.open(folder / "1.png") as opened:
+        turned = opened.rotate(40, Image.Resampling.BICUBIC).crop((40, 40, 160, 160))
+    # nearly the query in its coarse brightness, which is all that "ssim" looks at
+    blurred = turned.resize((16, 16)).resize((200, 200), Image.Resampling.BICUBIC)
+    blurred.save(folder / "decoy.png")
+    build_index(folder, tmp_path / "i", QUICK)
+    query = np.asarray(turned)
+    plain = search_index(query, tmp_path / "i")
+    assert plain.hits[0].entry.name == "decoy.png"
+    found = search_index(query, tmp_path / "i", SearchOptions(check=4))
+    assert found.hits[0].entry.name == "1.png"
+    assert found.hits[0].matches >= 20
+    assert [hit.rank for hit in found.hits] == [1, 2, 3, 4]
+    shutil.rmtree(folder)  # the thumbnails are still there
+    again = search_index(query, tmp_path / "i", SearchOptions(check=4))
+    assert {hit.entry.name for hit in again.hits} == {e.entry.name for e in plain.hits}
+
+
 def test_ranking_by_class_has_the_same_pictures(tmp_path):
     folder = put(tmp_path / "pictures", range(30), side=32)
     build_index(folder, tmp_path / "i", QUICK)

@@ -154,6 +154,8 @@ def _hit_row(hit: Hit) -> dict[str, Any]:
         "width": entry.width,
         "height": entry.height,
     }
+    if hit.matches is not None:
+        row["matches"] = hit.matches
     if entry.time is not None:
         row["seconds"] = entry.time
     if entry.window is not None:

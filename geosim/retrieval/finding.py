@@ -30,6 +30,9 @@ class Hit:
     """What it is."""
     position: int
     """Its row in `ImageIndex.embeddings`."""
+    matches: int | None = None
+    """Features that agree with the query's, 20 and more: the same thing; None: not
+    checked."""
 
 
 class Searcher:
