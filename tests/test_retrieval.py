@@ -100,6 +100,16 @@ def test_work_that_breaks_at_once_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_runs_on_one_index(index):
+    with editing(index, MODEL, rebuild=False) as writer:
+        for rebuild in (False, True):
+            with pytest.raises(OutputError, match="another run is working"):
+                fill(index, ["z"], [[1, 0, 0, 0]], rebuild=rebuild)
+        writer.remove(writer.source(SOURCE), ["a"])
+        assert len(open_index(index)) == 3
+    assert len(open_index(index)) == 2
+
+
 def test_other_settings_begin_a_source_anew(tmp_path):
     video = Source(kind="video", path="/v.mp4", settings="every 1 s")
     with editing(tmp_path / "i", MODEL, rebuild=False) as writer:

@@ -109,6 +109,18 @@ def test_only_what_is_new_is_embedded(tmp_path):
     assert (fresh.added, fresh.total) == (7, 7)
 
 
+def test_names_that_are_no_text_are_skipped(tmp_path):
+    folder = put(tmp_path / "pictures", range(2), side=32)
+    odd = os.fsencode(folder) + b"/\xff.png"
+    try:
+        os.link(folder / "0.png", odd)
+    except OSError:
+        pytest.skip("the file system takes no such names")
+    result = build_index(folder, tmp_path / "i", QUICK)
+    assert result.total == 2
+    assert result.skipped == ("?.png: its name is not in UTF-8; rename it",)
+
+
 def test_an_interrupted_index_goes_on(tmp_path, monkeypatch):
     folder = put(tmp_path / "pictures", range(40), side=32)
     model = open_model("ssim")

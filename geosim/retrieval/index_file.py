@@ -52,6 +52,9 @@ CREATE TABLE graph (part INTEGER PRIMARY KEY, content BLOB NOT NULL);
 _GRAPH_PART = 1 << 28
 """Bytes of a piece of the approximate index: SQLite's values end at 1 GB."""
 
+_WAIT = 1.0
+"""Seconds to wait for another run that holds the file."""
+
 _COLUMNS = "kind, path, settings, name, stamp, width, height, time, position, place"
 
 
@@ -278,7 +281,11 @@ def editing(path: Path, model: ModelRecord, *, rebuild: bool) -> Iterator[IndexW
 @contextmanager
 def _at_work(draft: Path) -> Iterator[sqlite3.Connection]:
     """The hidden file; gone where the work ends early with nothing in it."""
-    with closing(sqlite3.connect(draft)) as database:
+    with closing(sqlite3.connect(draft, timeout=_WAIT)) as database:
+        # held until the end: a second run on the same index is refused
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("BEGIN IMMEDIATE")
+        database.commit()
         # a crash of the machine may cost the last pictures, which are then done again
         database.execute("PRAGMA synchronous = NORMAL")
         try:
@@ -292,7 +299,7 @@ def _at_work(draft: Path) -> Iterator[sqlite3.Connection]:
 def _prepare(draft: Path, path: Path, model: ModelRecord, *, rebuild: bool) -> None:
     """Make the hidden file, unless an interrupted run left one that fits."""
     if draft.exists():
-        if not rebuild and _goes_on(draft, model):
+        if _goes_on(draft, model) and not rebuild:
             return
         draft.unlink()
         draft.with_name(draft.name + "-journal").unlink(missing_ok=True)
@@ -308,7 +315,11 @@ def _prepare(draft: Path, path: Path, model: ModelRecord, *, rebuild: bool) -> N
 
 
 def _goes_on(draft: Path, model: ModelRecord) -> bool:
-    """Whether an interrupted run's file is whole and of this model."""
+    """Whether an interrupted run's file is whole and of this model.
+
+    Raises:
+        OutputError: another run is working on it.
+    """
     try:
         with _reading(draft) as database:
             return _same_model(_model(database), model)
@@ -342,10 +353,15 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         )
     try:
         uri = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as database:
+        with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT)) as database:
             _check_header(path, database)
             yield database
     except (sqlite3.Error, json.JSONDecodeError, TypeError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            raise OutputError(
+                f"another run is working on the index '{path}'; wait for its end or "
+                "choose another file with -o"
+            ) from error
         raise IndexFileError(
             f"'{path}' cannot be read as an index ({error}); it is another kind of "
             "file or was damaged: make it anew with 'geosim index --rebuild'"

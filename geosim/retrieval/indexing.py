@@ -160,12 +160,9 @@ def _every(options: IndexOptions) -> float:
 
 def _of_folder(source: Source, known: Mapping[str, str]) -> Found:
     root = Path(source.path)
-    stamps = {
-        path.relative_to(root).as_posix(): stamp_of(path)
-        for path in find_pictures(root)
-    }
-    new = [name for name, stamp in stamps.items() if known.get(name) != stamp]
     skipped: list[str] = []
+    stamps = _stamps(root, skipped)
+    new = [name for name, stamp in stamps.items() if known.get(name) != stamp]
 
     def read(name: str) -> tuple[Sample, bytes] | None:
         try:
@@ -181,6 +178,22 @@ def _of_folder(source: Source, known: Mapping[str, str]) -> Found:
         gone=[name for name in known if name not in stamps],
         skipped=skipped,
     )
+
+
+def _stamps(root: Path, skipped: list[str]) -> dict[str, str]:
+    """Name and stamp of every picture below a folder."""
+    found = {}
+    for path in find_pictures(root):
+        name = path.relative_to(root).as_posix()
+        try:
+            name.encode()  # bytes that are no UTF-8 cannot be stored
+            found[name] = stamp_of(path)
+        except UnicodeEncodeError:
+            shown = name.encode(errors="replace").decode()
+            skipped.append(f"{shown}: its name is not in UTF-8; rename it")
+        except OSError as error:  # it went while the others were listed
+            skipped.append(f"{name}: {error.strerror}")
+    return found
 
 
 def _of_raster(
