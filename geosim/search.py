@@ -15,7 +15,8 @@ from geosim.images.reading import read_picture
 from geosim.raster.source import plain_images_welcome
 from geosim.retrieval import approximate, checking, delivering, tiles
 from geosim.retrieval.finding import Hit, Searcher
-from geosim.retrieval.index_file import ImageIndex, IndexWriter, editing, open_index
+from geosim.retrieval.index_file import ImageIndex, open_index
+from geosim.retrieval.index_writer import IndexWriter, editing
 from geosim.retrieval.indexing import describe_source, new_samples
 from geosim.retrieval.records import ModelRecord, Source
 from geosim.retrieval.samples import LONGEST_SIDE, Sample
