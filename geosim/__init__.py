@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from geosim.duplicates import find_pairs
     from geosim.errors import GeosimError
     from geosim.finished import open_result
-    from geosim.image_options import CompareOptions
+    from geosim.image_options import CompareOptions, SynthOptions
     from geosim.model_files import TrainResult
     from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
     from geosim.pairs import ImagePair, read_pair_list
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from geosim.search import build_index, search_index
     from geosim.search_options import IndexOptions, SearchOptions
     from geosim.siamese.network import create_siamese_model
+    from geosim.synth import make_pairs
     from geosim.train import train_model
+    from geosim.train_pairs import PairTrainResult, train_on_pairs
 
 __all__ = [
     "ChangeOptions",
@@ -36,7 +38,9 @@ __all__ = [
     "IndexOptions",
     "MinArea",
     "PairOutcome",
+    "PairTrainResult",
     "SearchOptions",
+    "SynthOptions",
     "TrainOptions",
     "TrainResult",
     "__version__",
@@ -47,11 +51,13 @@ __all__ = [
     "detect_change",
     "detect_changes",
     "find_pairs",
+    "make_pairs",
     "open_result",
     "rank_models",
     "read_pair_list",
     "search_index",
     "train_model",
+    "train_on_pairs",
 ]
 
 _HOMES = {
@@ -66,6 +72,8 @@ _HOMES = {
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
     "SearchOptions": "geosim.search_options",
+    "PairTrainResult": "geosim.train_pairs",
+    "SynthOptions": "geosim.image_options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
     "build_index": "geosim.search",
@@ -75,11 +83,13 @@ _HOMES = {
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
     "find_pairs": "geosim.duplicates",
+    "make_pairs": "geosim.synth",
     "open_result": "geosim.finished",
     "rank_models": "geosim.ranking",
     "read_pair_list": "geosim.pairs",
     "search_index": "geosim.search",
     "train_model": "geosim.train",
+    "train_on_pairs": "geosim.train_pairs",
 }
 
 

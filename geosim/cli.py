@@ -16,6 +16,7 @@ from geosim.cli_bench import bench
 from geosim.cli_compare import compare
 from geosim.cli_options import with_change_options
 from geosim.cli_retrieval import index, models, pairs, search
+from geosim.cli_synth import synth
 from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
 from geosim.options import ChangeOptions, ClusterOptions
@@ -150,6 +151,7 @@ def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) 
 app.command()(batch)
 app.command()(bench)
 app.command()(compare)
+app.command()(synth)
 app.command()(train)
 app.command()(index)
 app.command()(search)

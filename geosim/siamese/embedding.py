@@ -37,6 +37,16 @@ TEXTURE_RELU, TEXTURE_WEIGHT = "relu4_3", 0.5
 it, turned and cut copies of a picture are told from similar pictures."""
 
 
+def embedding_fingerprint(weights: LoadedWeights) -> str:
+    """SHA-256 of the tensors that embeddings and distances depend on: all but heads."""
+    digest = hashlib.sha256()
+    for name in sorted(weights.arrays):
+        if name.startswith(("features.", "embedding.")):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(weights.arrays[name]).data)
+    return digest.hexdigest()
+
+
 class Embedder:
     """Embeds batches of pictures of one shape at a time."""
 
