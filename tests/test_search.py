@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import sys
 
 import geopandas as gpd
 import numpy as np
@@ -26,12 +27,14 @@ from geosim.cli import app
 from geosim.errors import (
     IndexFileError,
     LabelError,
+    MissingDependencyError,
     NoDataError,
     OptionError,
     RasterReadError,
     ResultExistsError,
 )
 from geosim.images.models import open_model
+from geosim.retrieval import approximate
 from geosim.retrieval.index_file import open_index
 from geosim.retrieval.tiles import open_tiles, starts
 
@@ -369,6 +372,16 @@ def test_a_broken_video_is_refused(tmp_path, clip):
     with pytest.raises(OSError, match="cannot be read as a video"):
         build_index(broken, tmp_path / "i", QUICK)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4"]
+
+
+def test_without_the_extras_it_is_told_what_to_install(tmp_path, clip, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'geosim\[video\]'"):
+        build_index(clip, tmp_path / "i", QUICK)
+    monkeypatch.setitem(sys.modules, "usearch", None)
+    assert not approximate.available()
+    with pytest.raises(MissingDependencyError, match=r"pip install 'geosim\[search\]'"):
+        approximate.build_graph(np.eye(4, dtype=np.float32), 1)
 
 
 def test_models_are_ranked_on_labelled_folders(tmp_path):

@@ -39,7 +39,7 @@ def ranking_chart(
     """
     image = Image.new("RGB", _SIZE, "white")
     draw = ImageDraw.Draw(image)
-    panels = (("precision among the first k", precision), ("recall", recall))
+    panels = (("precision", precision), ("recall", recall))
     for place, (title, lines) in enumerate(panels):
         _panel(draw, _LEFT + place * (_PANEL + _SPACE), title, depths, lines)
     font = ImageFont.load_default(13)
@@ -76,7 +76,12 @@ def _panel(
         draw.text((left - 38, y - 8), f"{part:.2f}", fill=_INK, font=font)
     for place, depth in enumerate(depths):
         draw.text((at(place, 0)[0] - 8, _BOTTOM + 6), str(depth), fill=_INK, font=font)
-    draw.text((left, _BOTTOM + 28), f"{title}; k below", fill=_INK, font=font)
+    draw.text(
+        (left, _BOTTOM + 28),
+        f"{title} among the first k pictures",
+        fill=_INK,
+        font=font,
+    )
     for colour, values in zip(_colours(len(lines)), lines.values(), strict=True):
         points = [at(place, value) for place, value in enumerate(values)]
         draw.line(points, fill=colour, width=3)
