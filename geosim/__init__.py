@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
     from geosim.compare import ImageComparison, compare_images, compare_models
+    from geosim.duplicates import find_pairs
     from geosim.errors import GeosimError
     from geosim.finished import open_result
     from geosim.image_options import CompareOptions, SynthOptions
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
     from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
+    from geosim.ranking import rank_models
     from geosim.result import ChangeResult
+    from geosim.search import build_index, search_index
+    from geosim.search_options import IndexOptions, SearchOptions
     from geosim.siamese.network import create_siamese_model
     from geosim.synth import make_pairs
     from geosim.train import train_model
@@ -31,21 +35,27 @@ __all__ = [
     "GeosimError",
     "ImageComparison",
     "ImagePair",
+    "IndexOptions",
     "MinArea",
     "PairOutcome",
     "PairTrainResult",
+    "SearchOptions",
     "SynthOptions",
     "TrainOptions",
     "TrainResult",
     "__version__",
+    "build_index",
     "compare_images",
     "compare_models",
     "create_siamese_model",
     "detect_change",
     "detect_changes",
+    "find_pairs",
     "make_pairs",
     "open_result",
+    "rank_models",
     "read_pair_list",
+    "search_index",
     "train_model",
     "train_on_pairs",
 ]
@@ -58,20 +68,26 @@ _HOMES = {
     "GeosimError": "geosim.errors",
     "ImageComparison": "geosim.compare",
     "ImagePair": "geosim.pairs",
+    "IndexOptions": "geosim.search_options",
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
+    "SearchOptions": "geosim.search_options",
     "PairTrainResult": "geosim.train_pairs",
     "SynthOptions": "geosim.image_options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
+    "build_index": "geosim.search",
     "compare_images": "geosim.compare",
     "compare_models": "geosim.compare",
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
+    "find_pairs": "geosim.duplicates",
     "make_pairs": "geosim.synth",
     "open_result": "geosim.finished",
+    "rank_models": "geosim.ranking",
     "read_pair_list": "geosim.pairs",
+    "search_index": "geosim.search",
     "train_model": "geosim.train",
     "train_on_pairs": "geosim.train_pairs",
 }

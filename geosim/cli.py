@@ -17,6 +17,7 @@ from geosim.cli_batch import WorkersOption, batch
 from geosim.cli_bench import bench
 from geosim.cli_compare import compare
 from geosim.cli_options import with_change_options
+from geosim.cli_retrieval import index, models, pairs, search
 from geosim.cli_synth import synth
 from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
@@ -161,6 +162,10 @@ app.command()(bench)
 app.command()(compare)
 app.command()(synth)
 app.command()(train)
+app.command()(index)
+app.command()(search)
+app.command()(pairs)
+app.command()(models)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ Every message says what was wanted, what was found and what to do.
     ├── OptionError (ValueError)         an option's value cannot be used
     │   └── OtherRunError                what was interrupted was another run
     ├── WeightsError (ValueError)        a weights file is not what it should be
+    ├── IndexFileError (ValueError)      an index file is not what it should be
     ├── ClusterError (OSError)           a Dask cluster cannot be used
     └── MissingDependencyError (ImportError)   an optional library is needed
 """
@@ -65,6 +66,10 @@ class OtherRunError(OptionError):
 
 class WeightsError(GeosimError, ValueError):
     """A weights file has other tensors, shapes or bytes than it should."""
+
+
+class IndexFileError(GeosimError, ValueError):
+    """An index of pictures is missing, damaged, or made by another model."""
 
 
 class ClusterError(GeosimError, OSError):

@@ -14,14 +14,18 @@ _Out = TypeVar("_Out")
 
 
 def ahead(
-    function: Callable[[_In], _Out], items: Iterable[_In], depth: int = 1
+    function: Callable[[_In], _Out],
+    items: Iterable[_In],
+    depth: int = 1,
+    *,
+    threads: int = 1,
 ) -> Generator[_Out, None, None]:
-    """`map` that works up to `depth` items ahead in a thread of its own, in order.
+    """`map` that works up to `depth` items ahead in threads of its own, in order.
 
     To be closed (`contextlib.closing`): where the loop over it is left early, that
     waits for the thread, which reads what would be closed under it.
     """
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with ThreadPoolExecutor(max_workers=threads) as pool:
         waiting: deque[Future[_Out]] = deque()
         try:
             for item in items:

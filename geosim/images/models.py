@@ -76,6 +76,12 @@ class ImageModel(Protocol):
             (n, d) float32, unit vectors in the order of the pictures.
         """
 
+    def describe(self, images: Sequence[FloatArray]) -> FloatArray:
+        """Describe pictures so that they are found again.
+
+        As `embed`; `siamese` has a longer vector for it, the others have one for both.
+        """
+
     def differences(self, first: FloatArray, second: FloatArray) -> LevelMaps:
         """Compare two pictures of one frame, pixel by pixel.
 
@@ -178,6 +184,9 @@ class _Siamese:
     def embed(self, images: Sequence[FloatArray]) -> FloatArray:
         return embed_by_shape(images, self._embedder.embed)
 
+    def describe(self, images: Sequence[FloatArray]) -> FloatArray:
+        return embed_by_shape(images, self._embedder.describe)
+
     def differences(self, first: FloatArray, second: FloatArray) -> LevelMaps:
         height, width = first.shape[1:]
         below = ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE))
@@ -197,6 +206,9 @@ class _Structure:
 
     def embed(self, images: Sequence[FloatArray]) -> FloatArray:
         return structure_vectors(images)
+
+    def describe(self, images: Sequence[FloatArray]) -> FloatArray:
+        return self.embed(images)
 
     def differences(self, first: FloatArray, second: FloatArray) -> LevelMaps:
         low, mid, high = structure_differences(first, second)
@@ -218,6 +230,9 @@ class _Torchvision:
 
     def embed(self, images: Sequence[FloatArray]) -> FloatArray:
         return embed_by_shape(images, self._backbone.embed)
+
+    def describe(self, images: Sequence[FloatArray]) -> FloatArray:
+        return self.embed(images)
 
     def differences(self, first: FloatArray, second: FloatArray) -> LevelMaps:
         low, mid, high = self._backbone.distances(np.stack([first, second]))

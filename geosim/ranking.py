@@ -1,0 +1,234 @@
+"""Which model ranks best on a labelled collection of one's own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from geosim.errors import GeosimError, LabelError
+from geosim.images.models import open_model
+from geosim.images.names import MODEL_NAMES
+from geosim.images.reading import find_pictures, read_picture
+from geosim.overlapping import ahead
+from geosim.retrieval import delivering
+from geosim.retrieval.chart import ranking_chart
+from geosim.retrieval.measures import RankingQuality, diffused_ranks, leave_one_out
+from geosim.retrieval.samples import LONGEST_SIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from geosim.images.models import ImageModel
+    from geosim.progress import Progress
+
+FILES = ("models.csv", "models.json", "models.png")
+"""Names of the files of a comparison of models."""
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelQuality:
+    """How one model ranks."""
+
+    model: str
+    """Its name."""
+    weights_sha256: str | None
+    """Of its weights; None where it has none."""
+    similarity: RankingQuality
+    """By cosine similarity."""
+    diffusion: RankingQuality
+    """By diffusion, `search_index(..., rank="class")`."""
+    pictures_per_second: float
+    """Embedding, reading included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelComparison:
+    """How models rank on one collection."""
+
+    models: tuple[ModelQuality, ...]
+    """In the order they were named."""
+    left_out: dict[str, str]
+    """Models that could not be opened, and why."""
+    pictures: int
+    """Pictures that were read."""
+    classes: dict[str, int]
+    """Pictures of each class."""
+    folder: Path | None
+    """Where the files are; None where none were written."""
+
+
+def rank_models(
+    collection: str | Path,
+    models: Sequence[str] | None = None,
+    *,
+    weights: str | Path | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> ModelComparison:
+    """Rank all pictures of a labelled collection for each, with each model.
+
+    Every picture is the query once; right are the others of its class.
+
+    Args:
+        collection: a folder with a folder of pictures per class.
+        models: names; None: all that can be opened.
+        weights: of the one model that is named.
+        out: folder for the table as CSV and JSON and a chart; None: no files.
+        overwrite: True: an earlier result in the folder is replaced.
+        threads: None: all cores.
+        progress: hears the stage "ranking", counted in models.
+
+    Raises:
+        LabelError: fewer than two classes, or none with two pictures.
+        GeosimError: no model can be opened, or one that is named.
+    """
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        delivering.check_result(folder, FILES, overwrite=overwrite)
+    paths, labels = labelled(Path(collection))
+    names = list(models) if models else list(MODEL_NAMES)
+    found: list[ModelQuality] = []
+    left_out: dict[str, str] = {}
+    for place, name in enumerate(names):
+        try:
+            model = open_model(name, weights, threads)
+        except GeosimError as error:
+            if models:
+                raise
+            left_out[name] = " ".join(str(error).split())
+            continue
+        found.append(_measured(model, paths, labels, progress, (place, len(names))))
+    counts = {name: labels.count(name) for name in sorted(set(labels))}
+    comparison = ModelComparison(
+        models=tuple(found),
+        left_out=left_out,
+        pictures=len(paths),
+        classes=counts,
+        folder=folder,
+    )
+    if folder is not None:
+        delivering.deliver(folder, _files(comparison), FILES)
+    return comparison
+
+
+def labelled(collection: Path) -> tuple[list[Path], list[str]]:
+    """Pictures and their classes: the names of the folders right below.
+
+    Raises:
+        LabelError: fewer than two classes, or none with two pictures.
+    """
+    paths = [
+        path
+        for path in find_pictures(collection)
+        if len(path.relative_to(collection).parts) > 1
+    ]
+    labels = [path.relative_to(collection).parts[0] for path in paths]
+    if len(set(labels)) < 2 or len(labels) == len(set(labels)):  # noqa: PLR2004
+        raise LabelError(
+            f"'{collection}' must hold a folder of pictures for each of two or more "
+            f"classes; found {len(set(labels))} with {len(labels)} pictures"
+        )
+    return paths, labels
+
+
+def embed_files(model: ImageModel, paths: Sequence[Path]) -> NDArray[np.float32]:
+    """Vectors of picture files, (n, d) unit vectors.
+
+    Raises:
+        PictureReadError: one cannot be read.
+    """
+    vectors, waiting = [], []
+
+    def read(path: Path) -> NDArray[np.float32]:
+        return read_picture(path, at_most=LONGEST_SIDE).pixels
+
+    with closing(ahead(read, paths, 2 * _BATCH, threads=2)) as pictures:
+        for pixels in pictures:
+            waiting.append(pixels)
+            if len(waiting) == _BATCH:
+                vectors.append(model.describe(waiting))
+                waiting = []
+    if waiting:
+        vectors.append(model.describe(waiting))
+    return np.concatenate(vectors)
+
+
+def _measured(
+    model: ImageModel,
+    paths: Sequence[Path],
+    labels: Sequence[str],
+    progress: Progress | None,
+    place: tuple[int, int],
+) -> ModelQuality:
+    start = time.perf_counter()
+    parts = np.array_split(np.arange(len(paths)), max(len(paths) // 64, 1))
+    vectors = []
+    for step, part in enumerate(parts):
+        vectors.append(embed_files(model, [paths[at] for at in part]))
+        if progress is not None:
+            progress("ranking", place[0] + (step + 1) / len(parts), place[1])
+    embeddings = np.concatenate(vectors)
+    seconds = time.perf_counter() - start
+    return ModelQuality(
+        model=model.name,
+        weights_sha256=model.weights_sha256,
+        similarity=leave_one_out(embeddings, labels),
+        diffusion=leave_one_out(embeddings, labels, ranks=diffused_ranks),
+        pictures_per_second=len(paths) / seconds,
+    )
+
+
+def table(comparison: ModelComparison) -> list[dict[str, Any]]:
+    """A row for each model: measures by similarity, then by diffusion."""
+    rows = []
+    for one in comparison.models:
+        quality = one.similarity
+        row: dict[str, Any] = {
+            "model": one.model,
+            "map": round(quality.mean_average_precision, 4),
+            "map_class": round(one.diffusion.mean_average_precision, 4),
+        }
+        for name, values in (("p", quality.precision), ("r", quality.recall)):
+            pairs = zip(quality.depths, values, strict=True)
+            row |= {f"{name}@{k}": round(value, 4) for k, value in pairs}
+        row["pictures_per_second"] = round(one.pictures_per_second, 2)
+        rows.append(row)
+    return rows
+
+
+def _files(comparison: ModelComparison) -> dict[str, bytes]:
+    rows = table(comparison)
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, list(rows[0]) if rows else ["model"])
+    writer.writeheader()
+    writer.writerows(rows)
+    content = asdict(comparison) | {"folder": None}
+    qualities = {one.model: one.similarity for one in comparison.models}
+    chart = ranking_chart(
+        next(iter(qualities.values())).depths,
+        {name: one.precision for name, one in qualities.items()},
+        {name: one.recall for name, one in qualities.items()},
+        {
+            name: f"{name} (mAP {one.mean_average_precision:.2f})"
+            for name, one in qualities.items()
+        },
+    )
+    return {
+        "models.csv": stream.getvalue().encode(),
+        "models.json": (json.dumps(content, indent=1) + "\n").encode(),
+        "models.png": chart,
+    }

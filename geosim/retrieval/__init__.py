@@ -1,0 +1,1 @@
+"""Finding pictures again: index file, exact and approximate search, groups, video."""

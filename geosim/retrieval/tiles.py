@@ -1,0 +1,193 @@
+"""Tiles of a large raster, with their coordinates."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rasterio.enums import Resampling
+from rasterio.windows import Window
+
+from geosim.raster.source import describe, one_line_errors, open_raster
+from geosim.retrieval.records import Entry, Place, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from geosim.raster.grid import Grid
+
+    Rectangle = tuple[int, int, int, int]
+
+LEAST_DATA = 0.5
+"""Share of a tile's pixels that must have data; emptier tiles are left out."""
+
+_STRETCH_PERCENT = (1.0, 99.0)
+"""Percentiles of the raster that become 0 and 1, where it is not 8 bit."""
+
+_LARGEST_SAMPLE = 1024
+"""Side in pixels of the reduced copy that these are taken from."""
+
+
+class TileReader:
+    """A raster, open for reading tiles as pictures."""
+
+    def __init__(self, path: str, dataset: Any, bands: str | None) -> None:  # noqa: ANN401
+        self.path = path
+        self._dataset = dataset
+        self._source = describe(path, dataset, bands)
+        self._stretch: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """The raster's grid."""
+        return self._source.grid
+
+    def windows(self, side: int, overlap: int) -> list[Rectangle]:
+        """All tiles as (col_off, row_off, width, height), row after row."""
+        cols = starts(self.grid.width, side, overlap)
+        rows = starts(self.grid.height, side, overlap)
+        width, height = min(side, self.grid.width), min(side, self.grid.height)
+        return [(col, row, width, height) for row in rows for col in cols]
+
+    def read(
+        self, window: Rectangle, at_most: int | None = None
+    ) -> NDArray[np.float32] | None:
+        """(3, height, width) in 0..1; None where more than half of it has no data.
+
+        Pixels without data hold the tile's mean.
+
+        Args:
+            window: (col_off, row_off, width, height).
+            at_most: longest side; a larger window is averaged.
+
+        Raises:
+            RasterReadError: it cannot be read.
+        """
+        width, height = window[2:]
+        step = max(max(width, height) / (at_most or math.inf), 1.0)
+        shape = (max(round(height / step), 1), max(round(width / step), 1))
+        values, valid = self._pixels(shape, window=Window(*window))
+        if valid.mean() < LEAST_DATA:
+            return None
+        low, high = self._scale()
+        scaled = (values - low[:, None, None]) / (high - low)[:, None, None]
+        scaled = np.clip(scaled, 0, 1).astype(np.float32)
+        if not valid.all():
+            scaled[:, ~valid] = scaled[:, valid].mean(axis=1, keepdims=True)
+        return three_bands(scaled)
+
+    def entry(self, source: Source, stamp: str, window: Rectangle) -> Entry:
+        """The tile as an entry of an index."""
+        col, row, width, height = window
+        return Entry(
+            source=source,
+            name=f"{col},{row}",
+            width=width,
+            height=height,
+            stamp=stamp,
+            window=window,
+            place=place_of(self.grid, window),
+        )
+
+    def _scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Values of each band that become 0 and 1: the same for all tiles."""
+        if self._stretch is None:
+            self._stretch = self._fit_scale()
+        return self._stretch
+
+    def _fit_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        count = len(self._source.bands)
+        if self._source.dtype == "uint8":
+            return np.zeros(count, np.float32), np.full(count, 255, np.float32)
+        width, height = self.grid.width, self.grid.height
+        step = max(max(width, height) / _LARGEST_SAMPLE, 1.0)
+        shape = (max(round(height / step), 1), max(round(width / step), 1))
+        values, valid = self._pixels(shape)
+        if not valid.any():
+            return np.zeros(count, np.float32), np.ones(count, np.float32)
+        low, high = np.percentile(values[:, valid], _STRETCH_PERCENT, axis=1)
+        high = np.maximum(high, low + 1e-6)
+        return low.astype(np.float32), high.astype(np.float32)
+
+    def _pixels(
+        self, shape: tuple[int, int], window: Window | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Values (bands, *shape) and where all of them are data."""
+        bands = list(self._source.bands)
+        with one_line_errors(self.path):
+            read = self._dataset.read(
+                bands,
+                masked=True,
+                window=window,
+                out_shape=(len(bands), *shape),
+                resampling=Resampling.average,
+            )
+        values = np.asarray(read.data, np.float32)
+        known = np.logical_and(np.isfinite(values), ~np.ma.getmaskarray(read))
+        valid: NDArray[np.bool_] = np.logical_and.reduce(known, axis=0)
+        return np.where(valid, values, 0).astype(np.float32), valid
+
+
+@contextmanager
+def open_tiles(path: str, bands: str | None = None) -> Iterator[TileReader]:
+    """Open a raster for reading tiles.
+
+    Args:
+        path: anything that GDAL opens.
+        bands: as `ChangeOptions.bands`; the first three are seen.
+
+    Raises:
+        RasterReadError: it cannot be opened.
+        OptionError: a band that is not there, a palette, complex numbers.
+    """
+    dataset = open_raster(path)
+    try:
+        yield TileReader(path, dataset, bands)
+    finally:
+        dataset.close()
+
+
+def starts(length: int, side: int, overlap: int) -> list[int]:
+    """First columns (or rows) of tiles: evenly apart, the last one moved inside.
+
+    Args:
+        length: of the raster in pixels.
+        side: of a tile.
+        overlap: pixels that neighbours share at least.
+    """
+    if length <= side:
+        return [0]
+    step = side - overlap
+    found = list(range(0, length - side, step))
+    return [*found, length - side]
+
+
+def three_bands(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The first three bands; of fewer, the first one three times."""
+    return values[:3] if len(values) >= 3 else np.repeat(values[:1], 3, axis=0)  # noqa: PLR2004
+
+
+def place_of(grid: Grid, window: Rectangle) -> Place | None:
+    """Corners of a window; None without a coordinate system."""
+    if grid.crs is None:
+        return None
+    col, row, width, height = window
+    corners = (
+        (col, row),
+        (col + width, row),
+        (col + width, row + height),
+        (col, row + height),
+    )
+    number = grid.crs.to_epsg()
+    return Place(
+        crs=f"EPSG:{number}" if number else grid.crs.to_wkt(),
+        corners=tuple(_float_pair(grid.transform @ corner) for corner in corners),
+    )
+
+
+def _float_pair(pair: Sequence[float]) -> tuple[float, float]:
+    return float(pair[0]), float(pair[1])

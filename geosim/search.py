@@ -1,0 +1,311 @@
+"""Find pictures again: build an index and search it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geosim.errors import IndexFileError, NoDataError, OptionError
+from geosim.images.models import ImageModel, open_model
+from geosim.images.reading import read_picture
+from geosim.raster.source import plain_images_welcome
+from geosim.retrieval import approximate, checking, delivering, tiles
+from geosim.retrieval.finding import Hit, Searcher
+from geosim.retrieval.index_file import ImageIndex, open_index
+from geosim.retrieval.index_writer import IndexWriter, editing
+from geosim.retrieval.indexing import describe_source, new_samples
+from geosim.retrieval.records import ModelRecord, Source
+from geosim.retrieval.samples import LONGEST_SIDE, Sample
+from geosim.retrieval.sheet import thumbnail
+from geosim.search_options import IndexOptions, SearchOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from geosim.progress import Progress
+
+_BATCH = 16
+"""Pictures that run together and are written together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexResult:
+    """What `build_index` did."""
+
+    path: Path
+    """The index file."""
+    added: int
+    """Pictures that were embedded now."""
+    removed: int
+    """Pictures that are gone from the sources, or were read anew."""
+    total: int
+    """Pictures in the index."""
+    skipped: tuple[str, ...]
+    """What could not be read, and why, one line each."""
+    model: ModelRecord
+    """What made the embeddings."""
+    seconds: float
+    """Time it took, without opening the network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """What `search_index` found."""
+
+    hits: tuple[Hit, ...]
+    """The most similar pictures, the first one most."""
+    exact: bool
+    """False where the index's graph was used, which can miss some."""
+    folder: Path | None
+    """Where the files are; None where none were written."""
+    seconds: float
+    """Time of the search, without reading and embedding the query."""
+
+
+def build_index(
+    sources: str | Path | Sequence[str | Path],
+    index: str | Path,
+    options: IndexOptions | None = None,
+    *,
+    model: ImageModel | None = None,
+    progress: Progress | None = None,
+) -> IndexResult:
+    """Make an index of pictures, or bring one up to date.
+
+    Only what is new or has changed is read and embedded; what a folder has no more
+    leaves the index. Interrupted, the next call goes on where this one stood; until the
+    work is done the index is what it was.
+
+    Args:
+        sources: folders of pictures, videos, rasters.
+        index: the index file.
+        options: how; None: the defaults.
+        model: an opened model, used instead of opening that of the options.
+        progress: hears the stage "indexing".
+
+    Raises:
+        OptionError: a source that does not exist.
+        IndexFileError: the file is no index, or one of another model.
+        NoDataError: none of the sources has a picture that can be read.
+        OutputError: the index cannot be written.
+        GeosimError: a video or a raster cannot be read.
+    """
+    options = options or IndexOptions()
+    listed = [sources] if isinstance(sources, str | Path) else list(sources)
+    if not listed:
+        raise OptionError("at least one folder, video or raster is wanted")
+    wanted = [describe_source(source, options) for source in listed]
+    opened = model or open_model(options.model, options.weights, options.threads)
+    record = model_record(opened, options.weights)
+    start = time.perf_counter()
+    with plain_images_welcome():
+        path = Path(index)
+        with editing(path, record, rebuild=options.rebuild) as writer:
+            run = _Run(writer, opened, options, progress, len(wanted))
+            for place, source in enumerate(wanted):
+                run.update(source, place)
+            run.check()
+            _add_graph(writer, options)
+            total = writer.count()
+    return IndexResult(
+        path=path,
+        added=run.added,
+        removed=run.removed,
+        total=total,
+        skipped=tuple(run.skipped),
+        model=record,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def search_index(
+    query: str | Path | NDArray[np.generic],
+    index: str | Path | ImageIndex,
+    options: SearchOptions | None = None,
+    *,
+    out: str | Path | None = None,
+    model: ImageModel | None = None,
+) -> SearchResult:
+    """Find the pictures of an index that are most similar to a query.
+
+    Args:
+        query: a picture: a path or an array, as `read_picture` takes it.
+        index: the index file, or what `open_index` made of it.
+        options: how; None: the defaults.
+        out: folder for contact sheet, CSV, JSON and GeoPackage; None: no files.
+        model: an opened model, used instead of opening that of the index.
+
+    Raises:
+        IndexFileError: the index is none, is empty or its weights are others.
+        GeosimError: the query cannot be read, the folder cannot be written.
+    """
+    options = options or SearchOptions()
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        delivering.check_result(
+            folder, delivering.SEARCH_FILES, overwrite=options.overwrite
+        )
+    opened = index if isinstance(index, ImageIndex) else open_index(index)
+    if not len(opened):
+        raise IndexFileError(f"'{opened.path}' has no pictures; add some first")
+    network = model or open_of(opened, options.threads)
+    pixels = _read_query(query, options.window)
+    vector = network.describe([pixels])[0]
+    start = time.perf_counter()
+    searcher = Searcher(opened, use_graph=not options.exact)
+    hits = searcher.hits(vector, options.count, options.rank)
+    seconds = time.perf_counter() - start
+    if options.check:
+        hits = _checked(opened, pixels, hits, options.check)
+    if folder is not None:
+        named = "the given picture" if isinstance(query, np.ndarray) else str(query)
+        small = opened.thumbnails([hit.position for hit in hits])
+        title = Path(named).name + (f" {options.window}" if options.window else "")
+        files = delivering.search_files(title, thumbnail(pixels), hits, small)
+        delivering.deliver(folder, files, delivering.SEARCH_FILES)
+    return SearchResult(
+        hits=tuple(hits), exact=searcher.exact, folder=folder, seconds=seconds
+    )
+
+
+def model_record(model: ImageModel, weights: str | None = None) -> ModelRecord:
+    """What an index keeps of a model: name, weights' hash, length of its vectors."""
+    probe = np.zeros((3, 64, 64), np.float32)
+    return ModelRecord(
+        model=model.name,
+        weights=weights or "",
+        weights_sha256=model.weights_sha256 or "",
+        size=int(model.describe([probe]).shape[1]),
+    )
+
+
+def open_of(index: ImageIndex, threads: int | None = None) -> ImageModel:
+    """The model that made an index.
+
+    Raises:
+        IndexFileError: the weights of that name are others now.
+    """
+    record = index.model
+    model = open_model(record.model, record.weights or None, threads)
+    found = model.weights_sha256 or ""
+    if found != record.weights_sha256:
+        raise IndexFileError(
+            f"'{index.path}' was made with weights {record.weights_sha256[:12]}, those "
+            f"of {record.model} are {found[:12]} now; make the index anew with "
+            "'geosim index --rebuild'"
+        )
+    return model
+
+
+class _Run:
+    """One call of `build_index`."""
+
+    def __init__(
+        self,
+        writer: IndexWriter,
+        model: ImageModel,
+        options: IndexOptions,
+        progress: Progress | None,
+        sources: int,
+    ) -> None:
+        self._writer, self._model, self._options = writer, model, options
+        self._progress, self._sources = progress, sources
+        self.added = self.removed = 0
+        self.skipped: list[str] = []
+
+    def update(self, source: Source, place: int) -> None:
+        """Bring what is known of a source up to date."""
+        number = self._writer.source(source)
+        done = self._writer.finished(number)
+        found = new_samples(
+            source, self._writer.stamps(number), self._options, finished=done
+        )
+        self._writer.remove(number, found.gone)
+        self.removed += len(found.gone)
+        waiting: list[tuple[Sample, bytes]] = []
+        for share, sample, small in found.samples:
+            if sample is not None:
+                waiting.append((sample, small))
+            if len(waiting) == _BATCH:
+                self._embed(number, waiting)
+            self._tell(place + share)
+        self._embed(number, waiting)
+        self._writer.finish(number, found.stamp)
+        self.skipped += found.skipped
+        self._tell(place + 1)
+
+    def check(self) -> None:
+        """Refuse where there is nothing in the end."""
+        if self._writer.count():
+            return
+        why = f": {self.skipped[0]}" if self.skipped else ""
+        raise NoDataError(
+            f"no picture that can be read was found{why}; a folder of JPEG, PNG, TIFF "
+            "or WebP files, a video or a raster is wanted"
+        )
+
+    def _embed(self, number: int, waiting: list[tuple[Sample, bytes]]) -> None:
+        if not waiting:
+            return
+        vectors = self._model.describe([sample.pixels for sample, _ in waiting])
+        entries = [sample.entry for sample, _ in waiting]
+        self._writer.add(number, entries, vectors, [small for _, small in waiting])
+        self.added += len(waiting)
+        waiting.clear()
+
+    def _tell(self, done: float) -> None:
+        if self._progress is not None:
+            self._progress("indexing", done, self._sources)
+
+
+def _add_graph(writer: IndexWriter, options: IndexOptions) -> None:
+    """Approximate search for a large collection, where usearch is installed."""
+    if writer.count() < approximate.APPROXIMATE_FROM or writer.has_graph():
+        return
+    if approximate.available():
+        found = approximate.build_graph(writer.embeddings(), options.thread_count)
+        writer.put_graph(found)
+
+
+def _checked(
+    index: ImageIndex, query: NDArray[np.float32], hits: list[Hit], count: int
+) -> list[Hit]:
+    """The hits with the first of `count` that shows the same thing in front."""
+
+    def read(hit: Hit) -> NDArray[np.float32]:
+        return checking.pixels_of(hit.entry, index.thumbnails([hit.position])[0])
+
+    rest = hits[count:]
+    return [*checking.same_first(query, hits[:count], read), *rest]
+
+
+def _read_query(
+    query: str | Path | NDArray[np.generic],
+    window: tuple[int, int, int, int] | None,
+) -> NDArray[np.float32]:
+    """(3, height, width) in 0..1."""
+    if window is None:
+        return read_picture(query, at_most=LONGEST_SIDE).pixels
+    if isinstance(query, np.ndarray):
+        raise OptionError("a window is for a query that is a file; cut the array")
+    with plain_images_welcome(), tiles.open_tiles(str(query)) as reader:
+        grid = reader.grid
+        col, row, width, height = window
+        inside = 0 <= col < col + width <= grid.width
+        if not (inside and 0 <= row < row + height <= grid.height):
+            raise OptionError(
+                f"--window wants columns and rows inside of {grid.width} x "
+                f"{grid.height} pixels; found {' '.join(map(str, window))}"
+            )
+        pixels = reader.read(window, at_most=LONGEST_SIDE)
+    if pixels is None:
+        raise NoDataError(
+            f"the window of '{query}' has hardly any data; choose another"
+        )
+    return pixels
