@@ -15,6 +15,7 @@ from geosim.cli_batch import WorkersOption, batch
 from geosim.cli_bench import bench
 from geosim.cli_compare import compare
 from geosim.cli_options import with_change_options
+from geosim.cli_serve import serve
 from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
 from geosim.options import ChangeOptions, ClusterOptions
@@ -149,6 +150,7 @@ def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) 
 app.command()(batch)
 app.command()(bench)
 app.command()(compare)
+app.command()(serve)
 app.command()(train)
 
 
