@@ -73,7 +73,7 @@ def preview_raster(
     """
     with _opened(path, "image", limits) as dataset:
         scale = min(1.0, side / max(dataset.width, dataset.height))
-        shape = [max(round(n * scale), 1) for n in (dataset.height, dataset.width)]
+        shape = tuple(max(round(n * scale), 1) for n in (dataset.height, dataset.width))
         values = dataset.read(
             colour_bands(dataset), out_shape=shape, masked=True, out_dtype="float32"
         )

@@ -154,4 +154,5 @@ def _done(task: Task, arguments: dict[str, Any], pipe: Connection) -> tuple[str,
         return "refused", "there is not enough memory for this; give smaller files"
     except Exception as error:  # noqa: BLE001 - the server lives on
         sys.stderr.write(f"geosim worker: {type(error).__name__}: {error}\n")
+        sys.stderr.flush()
         return "refused", "the files could not be worked on; try other files"
