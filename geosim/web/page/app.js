@@ -123,8 +123,11 @@ const showComparison = (found) => {
   });
 };
 
-const area = (one) =>
-  one.area_ha == null ? `${one.area_px.toLocaleString("en")} px` : `${one.area_ha.toFixed(2)} ha`;
+const area = ({ area_ha: hectares, area_px: pixels }) => {
+  if (hectares == null) return `${pixels.toLocaleString("en")} px`;
+  if (hectares < 0.1) return `${Math.round(hectares * 1e4)} m²`;
+  return `${hectares.toFixed(2)} ha`;
+};
 
 const showChange = (told) => {
   const found = told.result;

@@ -42,6 +42,7 @@ export class Viewer {
       }),
     );
     this.slider.value = 50;
+    this.opacity.value = heat === null ? 100 : 55;
     this.whole();
   }
 
