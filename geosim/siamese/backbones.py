@@ -190,10 +190,16 @@ def pretrained(name: str) -> Any:  # noqa: ANN401 - torchvision has no types
     return models.get_model_weights(name).IMAGENET1K_V1
 
 
+def _place(entry: Any) -> Path:  # noqa: ANN401 - torchvision has no types
+    """Where torch keeps the file of an entry."""
+    name = str(entry.url).rsplit("/", 1)[-1]
+    return Path(torch.hub.get_dir()) / "checkpoints" / name
+
+
 def _downloaded(name: str) -> tuple[dict[str, Any], str]:
     """The tensors from torch's cache, or from the network into it; their SHA-256."""
     entry = pretrained(name)
-    place = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
+    place = _place(entry)
     there = place.exists()
     try:
         state = entry.get_state_dict(
@@ -253,3 +259,8 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_downloaded(name: str) -> bool:
+    """Whether the ImageNet weights lie in torch's cache, so that none are fetched."""
+    return _place(pretrained(name)).is_file()

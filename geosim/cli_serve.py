@@ -1,0 +1,41 @@
+"""The command `geosim serve`."""
+
+from typing import Annotated
+
+import typer
+
+from geosim.console import hush_libraries
+from geosim.refusing import refusing
+
+
+def serve(
+    *,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for the whole network.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port; 0: any that is free.", min=0, max=65535)
+    ] = 8000,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Serve the web page: compare two pictures, or two GeoTIFFs, in a browser.
+
+    The page works offline; uploads stay on this machine and are deleted. Needs
+    geosim[web].
+    """
+    if not debug:
+        hush_libraries()
+    with refusing(debug=debug, interrupted="stopped"):
+        from geosim.web.limits import WebLimits
+        from geosim.web.serving import serve as run
+
+        def ready(address: str) -> None:
+            if not quiet:
+                typer.echo(f"geosim is at {address}  (Ctrl-C ends it)", err=True)
+
+        run(host, port, WebLimits(), ready=ready)
