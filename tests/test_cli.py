@@ -7,7 +7,6 @@ import re
 import select
 import subprocess
 import sys
-import time
 from dataclasses import fields
 
 import pytest
@@ -48,16 +47,22 @@ def pair(tmp_path):
 
 @pytest.mark.parametrize("arguments", [["--help"], ["change", "--help"], ["--version"]])
 def test_help_answers_at_once(root, arguments):
+    """Processor time: what the clock tells hangs on what else the machine does."""
     seconds = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = _of_children()
         done = call(root, *arguments)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(_of_children() - began)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         if min(seconds) < 0.7:
             break
     assert min(seconds) < 0.7
+
+
+def _of_children():
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def test_help_imports_nothing_heavy(root):
