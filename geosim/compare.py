@@ -54,6 +54,9 @@ FILES = {
 }
 """What a comparison writes."""
 
+_DONE = {"none": "", "resize": ", resized", "register": ", registered"}
+"""What the sheet says of the second picture."""
+
 MODELS_FILE = "models.json"
 """The table of all models, beside a folder of each."""
 
@@ -106,10 +109,11 @@ class ImageComparison:
         """(height, width, 3): both pictures, heatmap, overlay and levels together."""
         found = self.differences
         second = np.where(self.pair.valid, self.pair.second, np.float32(0.6))
-        shown = self.alignment.done
+        done = self.alignment.done
+        first_name, second_name = (Path(name).name for name in self.names)
         panels = [
-            (self.names[0], as_bytes(self.pair.first)),
-            (f"{self.names[1]} ({shown})", as_bytes(second)),
+            (first_name, as_bytes(self.pair.first)),
+            (f"{second_name}{_DONE[done]}", as_bytes(second)),
             (f"difference, {self.model}", self.visualization),
             ("difference over the first", self.overlay),
             ("low: edges, texture, colour", drawing.heatmap(found.low)),

@@ -10,7 +10,7 @@ import io
 import threading
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -288,10 +288,26 @@ def _from_pillow(image: Image.Image, name: str, at_most: int | None) -> Picture:
             notes.append("more than 8 bits")
             pixels = _wide(np.asarray(image))
         else:
-            pixels = _bands_first(np.asarray(_as_srgb(image, notes)))
+            # while it has 8 bits: a large picture takes four times as much as floats
+            pixels = _bands_first(np.asarray(_shrunk(_as_srgb(image, notes), at_most)))
     except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
         raise _damaged(name, error) from error
     return Picture(pixels=pixels, name=name, original_size=size, notes=tuple(notes))
+
+
+def _shrunk(image: Image.Image, at_most: int | None) -> Image.Image:
+    size = _size_within(image.size, at_most)
+    if size == image.size:
+        return image
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _size_within(size: tuple[int, int], at_most: int | None) -> tuple[int, int]:
+    """(width, height) with no side longer than `at_most`, the shape kept."""
+    if not at_most or max(size) <= at_most:
+        return size
+    scale = at_most / max(size)
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
 
 
 def _as_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -343,7 +359,8 @@ def _scaled(values: NDArray[np.generic]) -> FloatArray:
         return values.astype(np.float32)
     if values.dtype == np.uint8:
         return values.astype(np.float32) / np.float32(255)
-    numbers = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    exact = np.float32 if values.dtype == np.uint16 else np.float64
+    numbers = np.nan_to_num(values.astype(exact), posinf=0.0, neginf=0.0)
     largest = float(numbers.max(initial=0.0))
     if np.issubdtype(values.dtype, np.integer):
         bits = max(int(largest).bit_length(), 8)
@@ -406,14 +423,7 @@ def _from_gdal(content: bytes, name: str, limits: Limits) -> Picture:
 
 
 def _reduced(picture: Picture, at_most: int | None) -> Picture:
-    width, height = picture.size
-    if not at_most or max(width, height) <= at_most:
+    size = _size_within(picture.size, at_most)
+    if size == picture.size:
         return picture
-    scale = at_most / max(width, height)
-    new = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return Picture(
-        pixels=resized(picture.pixels, *new),
-        name=picture.name,
-        original_size=picture.original_size,
-        notes=picture.notes,
-    )
+    return replace(picture, pixels=resized(picture.pixels, *size))
