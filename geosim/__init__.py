@@ -9,7 +9,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
-    from geosim.compare import ImageComparison, compare_images, compare_models
+    from geosim.compare import compare_images, compare_models
+    from geosim.comparison_files import ImageComparison
     from geosim.errors import GeosimError
     from geosim.finished import open_result
     from geosim.image_options import CompareOptions, SynthOptions
@@ -56,7 +57,7 @@ _HOMES = {
     "ClusterOptions": "geosim.options",
     "CompareOptions": "geosim.image_options",
     "GeosimError": "geosim.errors",
-    "ImageComparison": "geosim.compare",
+    "ImageComparison": "geosim.comparison_files",
     "ImagePair": "geosim.pairs",
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
