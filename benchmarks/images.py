@@ -98,6 +98,24 @@ def alike(task: tuple[str, Path, Path, str, str | None, Any]) -> tuple[str, floa
     return treatment, scores.similarity
 
 
+def _results(
+    tasks: list[Any], options: argparse.Namespace
+) -> Iterator[tuple[str, float]]:
+    """Of every task in its order; those that were kept are not done again."""
+    keep: Path | None = options.keep
+    kept = keep.read_text().splitlines() if keep and keep.exists() else []
+    for line in kept:
+        treatment, value = json.loads(line)
+        yield treatment, value
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(options.workers) as pool:
+        for result in pool.imap(alike, tasks[len(kept) :], chunksize=4):
+            if keep:
+                with keep.open("a") as file:
+                    file.write(json.dumps(result) + "\n")
+            yield result
+
+
 def area_under_curve(same: FloatArray, other: FloatArray) -> float:
     """Chance that a pair of the same has the higher similarity; ties count half."""
     more = (same[:, None] > other).mean()
@@ -113,10 +131,8 @@ def similarities(data: Path, options: argparse.Namespace) -> dict[str, Any]:
         for pair in pairs_of(files, options.pairs, rng)
     ]
     found: dict[str, list[float]] = {}
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(options.workers) as pool:
-        for treatment, value in pool.imap(alike, tasks, chunksize=8):
-            found.setdefault(treatment, []).append(value)
+    for treatment, value in _results(tasks, options):
+        found.setdefault(treatment, []).append(value)
     table: dict[str, Any] = {
         name: {
             "pairs": len(values),
@@ -201,6 +217,9 @@ def main() -> None:
     parser.add_argument("--weights")
     parser.add_argument("--align", default="register", choices=("register", "resize"))
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--keep", type=Path, help="file of finished pairs, to go on after a break"
+    )
     parser.add_argument("--only", choices=("similarity", "registered"))
     options = parser.parse_args()
     if options.only != "registered":
