@@ -9,7 +9,8 @@ list; those at even places are what `scripts/calibrate_similarity.py` may look a
 Same pictures: a tile beside itself as JPEG of quality 60, at half the size, 15 %
 brighter and 15 % darker. Others: tiles of two classes, drawn at random. Registered: an
 object (an ellipse of another place) stands in the first picture and is painted out in
-the second, which is turned by 7 degrees and scaled by 1.2.
+the second, which is turned by 7 degrees and scaled by 1.2. Graded: pairs of which a
+known share shows the same, as `geosim synth` makes them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from geosim.images.alignment import align
 from geosim.images.comparison import at_one_resolution, score
 from geosim.images.models import open_model
 from geosim.images.reading import as_bytes, read_picture, resized
-from geosim.images.similarity import calibration_of
+from geosim.images.similarity import calibration_of, similarity
+from geosim.images.synthetic import make_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 
 TREATMENTS = ("identical", "jpeg 60", "half size", "15 % brighter", "15 % darker")
 OTHERS = "two classes"
+SHARES = (1.0, 0.95, 0.9, 0.75, 0.5, 0.25, 0.0)
+GRADED = 12
+"""Pairs of each share."""
 
 
 def tiles(data: Path, *, measured: bool) -> list[Path]:
@@ -154,6 +159,28 @@ def similarities(data: Path, options: argparse.Namespace) -> dict[str, Any]:
     return table
 
 
+def graded(data: Path, options: argparse.Namespace) -> dict[float, list[float]]:
+    """Similarity of pairs of which a known share shows the same, by that share."""
+    files = tiles(data, measured=True)
+    rng = np.random.default_rng(4)
+    model = open_model(options.model, options.weights, options.workers)
+    calibration = calibration_of(model)
+    found: dict[float, list[float]] = {}
+    for share in SHARES:
+        pairs = []
+        for _ in range(GRADED):
+            chosen = rng.choice(len(files), 2, replace=False)
+            picture, donor = (
+                resized(read_picture(files[index]).pixels, 256, 256) for index in chosen
+            )
+            pairs.append(make_pair(picture, donor, share, rng))
+        first = model.embed([pair.first for pair in pairs])
+        second = model.embed([pair.second for pair in pairs])
+        cosines = (first * second).sum(axis=1)
+        found[share] = [similarity(float(c), calibration) for c in cosines]
+    return found
+
+
 def painted_out(
     picture: FloatArray, donor: FloatArray, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
@@ -220,12 +247,16 @@ def main() -> None:
     parser.add_argument(
         "--keep", type=Path, help="file of finished pairs, to go on after a break"
     )
-    parser.add_argument("--only", choices=("similarity", "registered"))
+    parser.add_argument("--only", choices=("similarity", "graded", "registered"))
     options = parser.parse_args()
-    if options.only != "registered":
+    if options.only in (None, "similarity"):
         for name, row in similarities(options.data, options).items():
             print(f"{name:<26}", json.dumps(row), flush=True)
-    if options.only != "similarity":
+    if options.only in (None, "graded"):
+        for share, values in graded(options.data, options).items():
+            quantiles = np.quantile(values, (0.1, 0.5, 0.9)).round(3)
+            print(f"{share:.0%} the same: 10 %, median, 90 %:", *quantiles, flush=True)
+    if options.only in (None, "registered"):
         rows = registered(options.data, options)
         shares = [row["top 1 % on the object"] for row in rows]
         print(
