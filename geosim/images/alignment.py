@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_erosion, gaussian_filter
 from skimage.feature import SIFT, match_descriptors
 from skimage.measure import ransac
 from skimage.transform import ProjectiveTransform, warp
@@ -38,6 +38,10 @@ _TOLERANCE = 2.0
 """Largest distance of a match that agrees, in pixels of `_FEATURE_SIDE`."""
 
 _TRIES = 2000
+_RIM = 3
+"""Pixels along the edge of what both show that count as the same: a registration is
+exact to about one, so that a frame or a wall behind a picture shows there."""
+
 _LEAST_SCALE, _LEAST_OVERLAP = 0.1, 0.05
 _RATIO = 0.8
 """A match counts where the second best is farther by this factor (Lowe)."""
@@ -77,7 +81,8 @@ class AlignedPair:
     first: FloatArray
     """(3, height, width) float32 in 0..1."""
     second: FloatArray
-    """As `first`; where it shows nothing, the first one's pixels."""
+    """As `first`; where it shows nothing, and along the edge of what it shows, the
+    first one's pixels."""
     valid: NDArray[np.bool_]
     """(height, width), True where both show something."""
     alignment: Alignment
@@ -141,6 +146,7 @@ def _registered(
     matrix, matches, inliers = found
     moved, valid = laid_over(second, matrix, (first.shape[1], first.shape[2]))
     overlap = float(valid.mean())
+    inner = binary_erosion(valid, iterations=_RIM)
     rotation, scale = _turn_and_scale(matrix, first)
     if overlap < _LEAST_OVERLAP or not _LEAST_SCALE < scale < 1 / _LEAST_SCALE:
         return None
@@ -151,7 +157,7 @@ def _registered(
     )
     return AlignedPair(
         first=first,
-        second=np.where(valid, moved, first).astype(np.float32),
+        second=np.where(inner, moved, first).astype(np.float32),
         valid=valid,
         alignment=Alignment(
             asked="register",
