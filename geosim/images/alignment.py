@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_erosion, gaussian_filter
 from skimage.feature import SIFT, match_descriptors
 from skimage.measure import ransac
 from skimage.transform import ProjectiveTransform, warp
@@ -38,6 +38,10 @@ _TOLERANCE = 2.0
 """Largest distance of a match that agrees, in pixels of `_FEATURE_SIDE`."""
 
 _TRIES = 2000
+_RIM = 3
+"""Pixels along the edge of what both show that count as the same: a registration is
+exact to about one, so that a frame or a wall behind a picture shows there."""
+
 _LEAST_SCALE, _LEAST_OVERLAP = 0.1, 0.05
 _RATIO = 0.8
 """A match counts where the second best is farther by this factor (Lowe)."""
@@ -50,7 +54,8 @@ class Alignment:
     asked: Align
     """What was asked for."""
     done: Align
-    """What was done: `resize` where nothing in common was found to register by."""
+    """What was done: `resize`, or `none` of one size, where nothing in common was found
+    to register by."""
     said: str
     """The same in words."""
     matches: int = 0
@@ -63,7 +68,8 @@ class Alignment:
     rotation: float = 0.0
     """By how much the second picture is turned, degrees, clockwise positive."""
     scale: float = 1.0
-    """How many of its pixels lie along one of the first picture's, at the centre."""
+    """How many of its pixels, as compared, lie along one of the first picture's, at the
+    centre."""
     overlap: float = 1.0
     """Share of the first picture that the second one shows."""
 
@@ -75,20 +81,25 @@ class AlignedPair:
     first: FloatArray
     """(3, height, width) float32 in 0..1."""
     second: FloatArray
-    """As `first`; where it shows nothing, the first one's pixels."""
+    """As `first`; where it shows nothing, and along the edge of what it shows, the
+    first one's pixels."""
     valid: NDArray[np.bool_]
     """(height, width), True where both show something."""
     alignment: Alignment
     """What was done."""
 
 
-def align(first: FloatArray, second: FloatArray, how: Align) -> AlignedPair:
+def align(
+    first: FloatArray, second: FloatArray, how: Align, *, reduced: float = 1.0
+) -> AlignedPair:
     """Lay the second picture over the first.
 
     Args:
         first: (3, height, width) float32 in 0..1; its frame is kept.
         second: (3, any height, any width).
         how: see `Align`.
+        reduced: how many times more the second picture was reduced than the first
+            before it came here; told, as the scale in the pictures' own pixels.
 
     Raises:
         OptionError: `none` with pictures of two sizes.
@@ -101,7 +112,7 @@ def align(first: FloatArray, second: FloatArray, how: Align) -> AlignedPair:
             f"{second.shape[2]} x {second.shape[1]}; use --align resize or register"
         )
     if how == "register":
-        found = _registered(first, second)
+        found = _registered(first, second, reduced)
         if found is not None:
             return found
     told = "as they are" if same_size else _resize_told(first, second)
@@ -113,7 +124,7 @@ def align(first: FloatArray, second: FloatArray, how: Align) -> AlignedPair:
         valid=np.ones((height, width), np.bool_),
         alignment=Alignment(
             asked=how,
-            done="none" if how == "none" else "resize",
+            done="none" if same_size else "resize",
             said=told,
             scale=float(np.sqrt(second[0].size / first[0].size)),
         ),
@@ -125,7 +136,9 @@ def _resize_told(first: FloatArray, second: FloatArray) -> str:
     return f"second resized from {shapes[0]} to {shapes[1]}"
 
 
-def _registered(first: FloatArray, second: FloatArray) -> AlignedPair | None:
+def _registered(
+    first: FloatArray, second: FloatArray, reduced: float
+) -> AlignedPair | None:
     """The pair registered; None where no homography is found."""
     found = find_homography(first, second)
     if found is None:
@@ -133,16 +146,18 @@ def _registered(first: FloatArray, second: FloatArray) -> AlignedPair | None:
     matrix, matches, inliers = found
     moved, valid = laid_over(second, matrix, (first.shape[1], first.shape[2]))
     overlap = float(valid.mean())
+    inner = binary_erosion(valid, iterations=_RIM)
     rotation, scale = _turn_and_scale(matrix, first)
     if overlap < _LEAST_OVERLAP or not _LEAST_SCALE < scale < 1 / _LEAST_SCALE:
         return None
     said = (
         f"registered by {inliers} of {matches} matched features: second turned by "
-        f"{rotation:.1f} degrees, scaled {scale:.2f}, shows {overlap:.0%} of the first"
+        f"{rotation:.1f} degrees, scaled {scale * reduced:.2f}, shows {overlap:.0%} of "
+        "the first"
     )
     return AlignedPair(
         first=first,
-        second=np.where(valid, moved, first).astype(np.float32),
+        second=np.where(inner, moved, first).astype(np.float32),
         valid=valid,
         alignment=Alignment(
             asked="register",
