@@ -9,7 +9,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
-    from geosim.compare import ImageComparison, compare_images, compare_models
+    from geosim.compare import compare_images, compare_models
+    from geosim.comparison_files import ImageComparison
     from geosim.duplicates import find_pairs
     from geosim.errors import GeosimError
     from geosim.finished import open_result
@@ -66,7 +67,7 @@ _HOMES = {
     "ClusterOptions": "geosim.options",
     "CompareOptions": "geosim.image_options",
     "GeosimError": "geosim.errors",
-    "ImageComparison": "geosim.compare",
+    "ImageComparison": "geosim.comparison_files",
     "ImagePair": "geosim.pairs",
     "IndexOptions": "geosim.search_options",
     "MinArea": "geosim.options",
