@@ -141,7 +141,11 @@ def _checked(out: str | Path | None, options: CompareOptions) -> Path | None:
 
 def _aligned(pictures: list[Picture], options: CompareOptions) -> AlignedPair:
     first, second = (_large_enough(picture.pixels) for picture in pictures)
-    return align(first, second, options.align)
+    shrunk = [
+        max(picture.original_size) / max(image.shape)
+        for picture, image in zip(pictures, (first, second), strict=True)
+    ]
+    return align(first, second, options.align, reduced=shrunk[1] / shrunk[0])
 
 
 def _large_enough(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -111,6 +111,10 @@ def test_turned_and_scaled_with_an_object_painted_out():
     second = np.clip(np.stack(bands), 0, 1)
     found = compare_images(as_uint8(PHOTO), as_uint8(second))
     assert found.alignment.rotation == pytest.approx(7, abs=0.2)
+    small = CompareOptions(side=200)  # the second picture is reduced by more
+    reduced = compare_images(as_uint8(PHOTO), as_uint8(second), None, small)
+    for one in (found, reduced):
+        assert "turned by 7.0 degrees, scaled 1.2" in one.alignment.said
     combined = np.nan_to_num(found.differences.combined)
     top = combined >= np.quantile(combined, 0.99)
     assert place[top].mean() >= 0.9
@@ -215,7 +219,8 @@ def test_all_models_beside_each_other(files, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(backbones, "pretrained", lambda _: Nowhere())
     out = tmp_path / "all"
-    found = compare_models(files / "photo.png", files / "copy.jpg", out)
+    quick = CompareOptions(align="resize")
+    found = compare_models(files / "photo.png", files / "copy.jpg", out, quick)
     assert list(found)[:2] == ["siamese", "ssim"]
     assert sorted(p.name for p in out.iterdir()) == ["models.json", "siamese", "ssim"]
     table = json.loads((out / "models.json").read_text())
@@ -225,7 +230,7 @@ def test_all_models_beside_each_other(files, tmp_path, monkeypatch):
     assert found["ssim"].paths["heatmap"].exists()
     with pytest.raises(ResultExistsError):
         compare_models(files / "photo.png", files / "copy.jpg", out)
-    again = CompareOptions(overwrite=True)
+    again = CompareOptions(overwrite=True, align="resize")
     compare_models(files / "photo.png", files / "copy.jpg", out, again)
     assert sorted(p.name for p in out.iterdir()) == ["models.json", "siamese", "ssim"]
 

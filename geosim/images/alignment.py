@@ -64,7 +64,8 @@ class Alignment:
     rotation: float = 0.0
     """By how much the second picture is turned, degrees, clockwise positive."""
     scale: float = 1.0
-    """How many of its pixels lie along one of the first picture's, at the centre."""
+    """How many of its pixels, as compared, lie along one of the first picture's, at the
+    centre."""
     overlap: float = 1.0
     """Share of the first picture that the second one shows."""
 
@@ -83,13 +84,17 @@ class AlignedPair:
     """What was done."""
 
 
-def align(first: FloatArray, second: FloatArray, how: Align) -> AlignedPair:
+def align(
+    first: FloatArray, second: FloatArray, how: Align, *, reduced: float = 1.0
+) -> AlignedPair:
     """Lay the second picture over the first.
 
     Args:
         first: (3, height, width) float32 in 0..1; its frame is kept.
         second: (3, any height, any width).
         how: see `Align`.
+        reduced: how many times more the second picture was reduced than the first
+            before it came here; told, as the scale in the pictures' own pixels.
 
     Raises:
         OptionError: `none` with pictures of two sizes.
@@ -102,7 +107,7 @@ def align(first: FloatArray, second: FloatArray, how: Align) -> AlignedPair:
             f"{second.shape[2]} x {second.shape[1]}; use --align resize or register"
         )
     if how == "register":
-        found = _registered(first, second)
+        found = _registered(first, second, reduced)
         if found is not None:
             return found
     told = "as they are" if same_size else _resize_told(first, second)
@@ -126,7 +131,9 @@ def _resize_told(first: FloatArray, second: FloatArray) -> str:
     return f"second resized from {shapes[0]} to {shapes[1]}"
 
 
-def _registered(first: FloatArray, second: FloatArray) -> AlignedPair | None:
+def _registered(
+    first: FloatArray, second: FloatArray, reduced: float
+) -> AlignedPair | None:
     """The pair registered; None where no homography is found."""
     found = find_homography(first, second)
     if found is None:
@@ -139,7 +146,8 @@ def _registered(first: FloatArray, second: FloatArray) -> AlignedPair | None:
         return None
     said = (
         f"registered by {inliers} of {matches} matched features: second turned by "
-        f"{rotation:.1f} degrees, scaled {scale:.2f}, shows {overlap:.0%} of the first"
+        f"{rotation:.1f} degrees, scaled {scale * reduced:.2f}, shows {overlap:.0%} of "
+        "the first"
     )
     return AlignedPair(
         first=first,
