@@ -36,7 +36,7 @@ from geosim.retrieval.index_file import ImageIndex, open_index
 from geosim.retrieval.index_writer import editing
 from geosim.retrieval.measures import diffused_ranks, leave_one_out
 from geosim.retrieval.records import Entry, ModelRecord, Source
-from geosim.search import build_index
+from geosim.search import build_index, query_views
 from geosim.search_options import IndexOptions, SearchOptions
 from geosim.siamese.weights import load_weights, save_weights
 
@@ -178,8 +178,9 @@ def near_duplicates(
         for number, name in enumerate(names):
             with Image.open(name) as opened:
                 changed.append(altered(opened.convert("RGB"), rng, number, kind))
-        vectors = model.describe([read_picture(image).pixels for image in changed])
-        scores = vectors @ part.embeddings.T
+        pictures = [read_picture(image).pixels for image in changed]
+        vectors = query_views(model, pictures)
+        scores = (vectors @ part.embeddings.T).max(axis=1)
         own = scores[np.arange(len(chosen)), chosen]
         ranks = (scores > own[:, None]).sum(axis=1)
         found[f"near_first_{kind}"] = float((ranks == 0).mean())

@@ -13,13 +13,14 @@ from geosim.errors import IndexFileError, NoDataError, OptionError
 from geosim.images.models import ImageModel, open_model
 from geosim.images.reading import read_picture
 from geosim.raster.source import plain_images_welcome
-from geosim.retrieval import approximate, checking, delivering, tiles
+from geosim.retrieval import checking, delivering, tiles
+from geosim.retrieval.building import Building, add_graph
 from geosim.retrieval.finding import Hit, Searcher
 from geosim.retrieval.index_file import ImageIndex, open_index
-from geosim.retrieval.index_writer import IndexWriter, editing
-from geosim.retrieval.indexing import describe_source, new_samples
-from geosim.retrieval.records import ModelRecord, Source
-from geosim.retrieval.samples import LONGEST_SIDE, Sample
+from geosim.retrieval.index_writer import editing
+from geosim.retrieval.indexing import describe_source
+from geosim.retrieval.records import ModelRecord
+from geosim.retrieval.samples import LONGEST_SIDE
 from geosim.retrieval.sheet import thumbnail
 from geosim.search_options import IndexOptions, SearchOptions
 
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 
     from geosim.progress import Progress
 
-_BATCH = 16
-"""Pictures that run together and are written together."""
+_QUERY_SCALES = (1.0, 0.8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +107,11 @@ def build_index(
     with plain_images_welcome():
         path = Path(index)
         with editing(path, record, rebuild=options.rebuild) as writer:
-            run = _Run(writer, opened, options, progress, len(wanted))
+            run = Building(writer, opened, options, progress, len(wanted))
             for place, source in enumerate(wanted):
                 run.update(source, place)
             run.check()
-            _add_graph(writer, options)
+            add_graph(writer, options)
             total = writer.count()
     return IndexResult(
         path=path,
@@ -156,10 +156,10 @@ def search_index(
         raise IndexFileError(f"'{opened.path}' has no pictures; add some first")
     network = model or open_of(opened, options.threads)
     pixels = _read_query(query, options.window)
-    vector = network.describe([pixels])[0]
+    views = query_views(network, [pixels])[0]
     start = time.perf_counter()
     searcher = Searcher(opened, use_graph=not options.exact)
-    hits = searcher.hits(vector, options.count, options.rank)
+    hits = searcher.hits(views, options.count, options.rank)
     seconds = time.perf_counter() - start
     if options.check:
         hits = _checked(opened, pixels, hits, options.check)
@@ -203,74 +203,22 @@ def open_of(index: ImageIndex, threads: int | None = None) -> ImageModel:
     return model
 
 
-class _Run:
-    """One call of `build_index`."""
+def query_views(
+    model: ImageModel, pictures: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """How queries are looked at: as they are, and smaller, as a part of a picture is.
 
-    def __init__(
-        self,
-        writer: IndexWriter,
-        model: ImageModel,
-        options: IndexOptions,
-        progress: Progress | None,
-        sources: int,
-    ) -> None:
-        self._writer, self._model, self._options = writer, model, options
-        self._progress, self._sources = progress, sources
-        self.added = self.removed = 0
-        self.skipped: list[str] = []
+    A cropped picture is enlarged to the working size; the second view undoes that.
 
-    def update(self, source: Source, place: int) -> None:
-        """Bring what is known of a source up to date."""
-        number = self._writer.source(source)
-        done = self._writer.finished(number)
-        found = new_samples(
-            source, self._writer.stamps(number), self._options, finished=done
-        )
-        self._writer.remove(number, found.gone)
-        self.removed += len(found.gone)
-        waiting: list[tuple[Sample, bytes]] = []
-        for share, sample, small in found.samples:
-            if sample is not None:
-                waiting.append((sample, small))
-            if len(waiting) == _BATCH:
-                self._embed(number, waiting)
-            self._tell(place + share)
-        self._embed(number, waiting)
-        self._writer.finish(number, found.stamp)
-        self.skipped += found.skipped
-        self._tell(place + 1)
+    Args:
+        model: of the index.
+        pictures: each (3, height, width) in 0..1.
 
-    def check(self) -> None:
-        """Refuse where there is nothing in the end."""
-        if self._writer.count():
-            return
-        why = f": {self.skipped[0]}" if self.skipped else ""
-        raise NoDataError(
-            f"no picture that can be read was found{why}; a folder of JPEG, PNG, TIFF "
-            "or WebP files, a video or a raster is wanted"
-        )
-
-    def _embed(self, number: int, waiting: list[tuple[Sample, bytes]]) -> None:
-        if not waiting:
-            return
-        vectors = self._model.describe([sample.pixels for sample, _ in waiting])
-        entries = [sample.entry for sample, _ in waiting]
-        self._writer.add(number, entries, vectors, [small for _, small in waiting])
-        self.added += len(waiting)
-        waiting.clear()
-
-    def _tell(self, done: float) -> None:
-        if self._progress is not None:
-            self._progress("indexing", done, self._sources)
-
-
-def _add_graph(writer: IndexWriter, options: IndexOptions) -> None:
-    """Approximate search for a large collection, where usearch is installed."""
-    if writer.count() < approximate.APPROXIMATE_FROM or writer.has_graph():
-        return
-    if approximate.available():
-        found = approximate.build_graph(writer.embeddings(), options.thread_count)
-        writer.put_graph(found)
+    Returns:
+        (n, 2, d) unit vectors.
+    """
+    both = [model.describe(pictures, scale=scale) for scale in _QUERY_SCALES]
+    return np.stack(both, axis=1)
 
 
 def _checked(

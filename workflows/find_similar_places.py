@@ -5,9 +5,9 @@ from pathlib import Path
 from geosim import IndexOptions, SearchOptions, build_index, search_index
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
-HERE = (192, 192, 128, 128)  # first column, first row, width, height in pixels
+HERE = (128, 256, 128, 128)  # first column, first row, width, height in pixels
 
-options = IndexOptions(tile_size=128, overlap=64)
+options = IndexOptions(tile_size=128)
 made = build_index(SAMPLE / "1990.tif", "places.index", options)
 print(f"{made.total} tiles, {made.added} of them new")
 

@@ -76,10 +76,16 @@ class ImageModel(Protocol):
             (n, d) float32, unit vectors in the order of the pictures.
         """
 
-    def describe(self, images: Sequence[FloatArray]) -> FloatArray:
+    def describe(
+        self, images: Sequence[FloatArray], *, scale: float = 1.0
+    ) -> FloatArray:
         """Describe pictures so that they are found again.
 
         As `embed`; `siamese` has a longer vector for it, the others have one for both.
+
+        Args:
+            images: as in `embed`.
+            scale: of the working size; another scale tells of finer or coarser things.
         """
 
     def differences(self, first: FloatArray, second: FloatArray) -> LevelMaps:
@@ -136,20 +142,24 @@ def working_size(width: int, height: int) -> tuple[int, int]:
 
 
 def embed_by_shape(
-    images: Sequence[FloatArray], run: Callable[[FloatArray], FloatArray]
+    images: Sequence[FloatArray],
+    run: Callable[[FloatArray], FloatArray],
+    scale: float = 1.0,
 ) -> FloatArray:
     """Bring pictures into their working sizes and run those of one shape together.
 
     Args:
         images: each (3, height, width) float32 in 0..1.
         run: embeds a batch (n, 3, height, width).
+        scale: of the working sizes.
 
     Returns:
         (n, d) in the order of the pictures.
     """
     by_shape: dict[tuple[int, int], list[int]] = {}
     for index, image in enumerate(images):
-        size = working_size(image.shape[2], image.shape[1])
+        width, height = working_size(image.shape[2], image.shape[1])
+        size = (_scaled(width, scale), _scaled(height, scale))
         by_shape.setdefault(size, []).append(index)
     found: dict[int, FloatArray] = {}
     for size, members in by_shape.items():
@@ -159,6 +169,11 @@ def embed_by_shape(
     if not found:
         return np.empty((0, 0), np.float32)
     return np.stack([found[index] for index in range(len(images))])
+
+
+def _scaled(side: int, scale: float) -> int:
+    """A side times a scale, a multiple of the network's stride again."""
+    return max(STRIDE * round(side * scale / STRIDE), 2 * _STEP)
 
 
 def _chunks(members: Sequence[int]) -> Iterable[Sequence[int]]:
@@ -184,8 +199,10 @@ class _Siamese:
     def embed(self, images: Sequence[FloatArray]) -> FloatArray:
         return embed_by_shape(images, self._embedder.embed)
 
-    def describe(self, images: Sequence[FloatArray]) -> FloatArray:
-        return embed_by_shape(images, self._embedder.describe)
+    def describe(
+        self, images: Sequence[FloatArray], *, scale: float = 1.0
+    ) -> FloatArray:
+        return embed_by_shape(images, self._embedder.describe, scale)
 
     def differences(self, first: FloatArray, second: FloatArray) -> LevelMaps:
         height, width = first.shape[1:]
@@ -207,7 +224,10 @@ class _Structure:
     def embed(self, images: Sequence[FloatArray]) -> FloatArray:
         return structure_vectors(images)
 
-    def describe(self, images: Sequence[FloatArray]) -> FloatArray:
+    def describe(
+        self, images: Sequence[FloatArray], *, scale: float = 1.0
+    ) -> FloatArray:
+        del scale  # its cells cover the whole picture
         return self.embed(images)
 
     def differences(self, first: FloatArray, second: FloatArray) -> LevelMaps:
@@ -231,8 +251,10 @@ class _Torchvision:
     def embed(self, images: Sequence[FloatArray]) -> FloatArray:
         return embed_by_shape(images, self._backbone.embed)
 
-    def describe(self, images: Sequence[FloatArray]) -> FloatArray:
-        return self.embed(images)
+    def describe(
+        self, images: Sequence[FloatArray], *, scale: float = 1.0
+    ) -> FloatArray:
+        return embed_by_shape(images, self._backbone.embed, scale)
 
     def differences(self, first: FloatArray, second: FloatArray) -> LevelMaps:
         low, mid, high = self._backbone.distances(np.stack([first, second]))

@@ -69,11 +69,12 @@ class Searcher:
     def ranked(
         self, query: NDArray[np.float32], count: int, rank: Ranking
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """As `nearest` with one view, in another order where that is asked for."""
+        """As `nearest`, or by diffusion from the first view."""
         if rank == "similarity":
             return self.nearest(query, count)
-        rows, scores = self.nearest(query, max(count, SHORTLIST))
-        reached = diffused(self.index.embeddings[rows], query)
+        first = np.atleast_2d(query)[0]
+        rows, scores = self.nearest(first, max(count, SHORTLIST))
+        reached = diffused(self.index.embeddings[rows], first)
         # where no path leads, the similarity itself decides
         order = np.lexsort((-scores, -reached))[:count]
         return rows[order], scores[order]
