@@ -9,7 +9,8 @@ list; those at even places are what `scripts/calibrate_similarity.py` may look a
 Same pictures: a tile beside itself as JPEG of quality 60, at half the size, 15 %
 brighter and 15 % darker. Others: tiles of two classes, drawn at random. Registered: an
 object (an ellipse of another place) stands in the first picture and is painted out in
-the second, which is turned by 7 degrees and scaled by 1.2.
+the second, which is turned by 7 degrees and scaled by 1.2. Graded: pairs of which a
+known share shows the same, as `geosim synth` makes them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from geosim.images.alignment import align
 from geosim.images.comparison import at_one_resolution, score
 from geosim.images.models import open_model
 from geosim.images.reading import as_bytes, read_picture, resized
-from geosim.images.similarity import calibration_of
+from geosim.images.similarity import calibration_of, similarity
+from geosim.images.synthetic import make_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 
 TREATMENTS = ("identical", "jpeg 60", "half size", "15 % brighter", "15 % darker")
 OTHERS = "two classes"
+SHARES = (1.0, 0.95, 0.9, 0.75, 0.5, 0.25, 0.0)
+GRADED = 12
+"""Pairs of each share."""
 
 
 def tiles(data: Path, *, measured: bool) -> list[Path]:
@@ -98,6 +103,24 @@ def alike(task: tuple[str, Path, Path, str, str | None, Any]) -> tuple[str, floa
     return treatment, scores.similarity
 
 
+def _results(
+    tasks: list[Any], options: argparse.Namespace
+) -> Iterator[tuple[str, float]]:
+    """Of every task in its order; those that were kept are not done again."""
+    keep: Path | None = options.keep
+    kept = keep.read_text().splitlines() if keep and keep.exists() else []
+    for line in kept:
+        treatment, value = json.loads(line)
+        yield treatment, value
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(options.workers) as pool:
+        for result in pool.imap(alike, tasks[len(kept) :], chunksize=4):
+            if keep:
+                with keep.open("a") as file:
+                    file.write(json.dumps(result) + "\n")
+            yield result
+
+
 def area_under_curve(same: FloatArray, other: FloatArray) -> float:
     """Chance that a pair of the same has the higher similarity; ties count half."""
     more = (same[:, None] > other).mean()
@@ -113,10 +136,8 @@ def similarities(data: Path, options: argparse.Namespace) -> dict[str, Any]:
         for pair in pairs_of(files, options.pairs, rng)
     ]
     found: dict[str, list[float]] = {}
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(options.workers) as pool:
-        for treatment, value in pool.imap(alike, tasks, chunksize=8):
-            found.setdefault(treatment, []).append(value)
+    for treatment, value in _results(tasks, options):
+        found.setdefault(treatment, []).append(value)
     table: dict[str, Any] = {
         name: {
             "pairs": len(values),
@@ -136,6 +157,28 @@ def similarities(data: Path, options: argparse.Namespace) -> dict[str, Any]:
     }
     table["area under the ROC curve"] = area_under_curve(same, other)
     return table
+
+
+def graded(data: Path, options: argparse.Namespace) -> dict[float, list[float]]:
+    """Similarity of pairs of which a known share shows the same, by that share."""
+    files = tiles(data, measured=True)
+    rng = np.random.default_rng(4)
+    model = open_model(options.model, options.weights, options.workers)
+    calibration = calibration_of(model)
+    found: dict[float, list[float]] = {}
+    for share in SHARES:
+        pairs = []
+        for _ in range(GRADED):
+            chosen = rng.choice(len(files), 2, replace=False)
+            picture, donor = (
+                resized(read_picture(files[index]).pixels, 256, 256) for index in chosen
+            )
+            pairs.append(make_pair(picture, donor, share, rng))
+        first = model.embed([pair.first for pair in pairs])
+        second = model.embed([pair.second for pair in pairs])
+        cosines = (first * second).sum(axis=1)
+        found[share] = [similarity(float(c), calibration) for c in cosines]
+    return found
 
 
 def painted_out(
@@ -201,12 +244,19 @@ def main() -> None:
     parser.add_argument("--weights")
     parser.add_argument("--align", default="register", choices=("register", "resize"))
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", choices=("similarity", "registered"))
+    parser.add_argument(
+        "--keep", type=Path, help="file of finished pairs, to go on after a break"
+    )
+    parser.add_argument("--only", choices=("similarity", "graded", "registered"))
     options = parser.parse_args()
-    if options.only != "registered":
+    if options.only in (None, "similarity"):
         for name, row in similarities(options.data, options).items():
             print(f"{name:<26}", json.dumps(row), flush=True)
-    if options.only != "similarity":
+    if options.only in (None, "graded"):
+        for share, values in graded(options.data, options).items():
+            quantiles = np.quantile(values, (0.1, 0.5, 0.9)).round(3)
+            print(f"{share:.0%} the same: 10 %, median, 90 %:", *quantiles, flush=True)
+    if options.only in (None, "registered"):
         rows = registered(options.data, options)
         shares = [row["top 1 % on the object"] for row in rows]
         print(

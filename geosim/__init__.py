@@ -9,17 +9,20 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
-    from geosim.compare import ImageComparison, compare_images, compare_models
+    from geosim.compare import compare_images, compare_models
+    from geosim.comparison_files import ImageComparison
     from geosim.errors import GeosimError
     from geosim.finished import open_result
-    from geosim.image_options import CompareOptions
+    from geosim.image_options import CompareOptions, SynthOptions
     from geosim.model_files import TrainResult
     from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
     from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
     from geosim.result import ChangeResult
     from geosim.siamese.network import create_siamese_model
+    from geosim.synth import make_pairs
     from geosim.train import train_model
+    from geosim.train_pairs import PairTrainResult, train_on_pairs
 
 __all__ = [
     "ChangeOptions",
@@ -31,6 +34,8 @@ __all__ = [
     "ImagePair",
     "MinArea",
     "PairOutcome",
+    "PairTrainResult",
+    "SynthOptions",
     "TrainOptions",
     "TrainResult",
     "__version__",
@@ -39,9 +44,11 @@ __all__ = [
     "create_siamese_model",
     "detect_change",
     "detect_changes",
+    "make_pairs",
     "open_result",
     "read_pair_list",
     "train_model",
+    "train_on_pairs",
 ]
 
 _HOMES = {
@@ -50,10 +57,12 @@ _HOMES = {
     "ClusterOptions": "geosim.options",
     "CompareOptions": "geosim.image_options",
     "GeosimError": "geosim.errors",
-    "ImageComparison": "geosim.compare",
+    "ImageComparison": "geosim.comparison_files",
     "ImagePair": "geosim.pairs",
     "MinArea": "geosim.options",
     "PairOutcome": "geosim.batch_summary",
+    "PairTrainResult": "geosim.train_pairs",
+    "SynthOptions": "geosim.image_options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
     "compare_images": "geosim.compare",
@@ -61,9 +70,11 @@ _HOMES = {
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
+    "make_pairs": "geosim.synth",
     "open_result": "geosim.finished",
     "read_pair_list": "geosim.pairs",
     "train_model": "geosim.train",
+    "train_on_pairs": "geosim.train_pairs",
 }
 
 

@@ -16,6 +16,7 @@ from geosim.cli_bench import bench
 from geosim.cli_compare import compare
 from geosim.cli_options import with_change_options
 from geosim.cli_serve import serve
+from geosim.cli_synth import synth
 from geosim.cli_train import train
 from geosim.console import decisions, hush_libraries, progress_bar, summary
 from geosim.options import ChangeOptions, ClusterOptions
@@ -151,6 +152,7 @@ app.command()(batch)
 app.command()(bench)
 app.command()(compare)
 app.command()(serve)
+app.command()(synth)
 app.command()(train)
 
 

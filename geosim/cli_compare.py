@@ -13,7 +13,7 @@ from geosim.options import parse_threads
 from geosim.refusing import refusing
 
 if TYPE_CHECKING:
-    from geosim.compare import ImageComparison
+    from geosim.comparison_files import ImageComparison
     from geosim.errors import GeosimError
 
 DEFAULTS = CompareOptions()
@@ -130,7 +130,7 @@ def _tell_all(
     quiet: bool,
 ) -> None:
     """The table of all models; those that are missing say why on stderr."""
-    from geosim.compare import models_table
+    from geosim.comparison_files import models_table
 
     table = models_table(found)
     if as_json:

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from geosim.cli_train_pairs import (
+    DistanceOption,
+    MarginOption,
+    is_table,
+    train_table,
+)
 from geosim.console import hush_libraries, progress_bar, training_summary
 from geosim.options import TrainOptions, parse_threads
 from geosim.refusing import refusing
@@ -22,7 +28,7 @@ def train(  # noqa: PLR0913 - the options are the command
         Path,
         typer.Argument(
             help="Labelled pairs: A/ (date 1), B/ (date 2), label/ (0 same, 1 or 255 "
-            "changed); files of the same names."
+            "changed); files of the same names. Or a CSV file: first, second, similar."
         ),
     ],
     *,
@@ -56,6 +62,8 @@ def train(  # noqa: PLR0913 - the options are the command
             help="Learn from swapped dates too: labels of what came and what went.",
         ),
     ] = DEFAULTS.swap_dates,
+    distance: DistanceOption = "cosine",
+    margin: MarginOption = None,
     weights: Annotated[
         str, typer.Option(help="Name or path of the weights to start from.")
     ] = DEFAULTS.weights,
@@ -87,6 +95,9 @@ def train(  # noqa: PLR0913 - the options are the command
 ) -> None:
     """Train a model of one's own on the labelled pairs of FOLDER.
 
+    FOLDER may be a CSV file of similar and dissimilar pictures: then the embedding is
+    trained that `geosim compare` and the search use.
+
     Starts from the weights that geosim comes with; `geosim change --weights` takes the
     result. Needs the extra 'torch'.
     """
@@ -106,6 +117,18 @@ def train(  # noqa: PLR0913 - the options are the command
             resume=resume,
             overwrite=overwrite,
         )
+        if is_table(folder):
+            train_table(
+                folder,
+                out,
+                options,
+                distance=distance,
+                margin=margin,
+                as_json=as_json,
+                quiet=quiet,
+                verbose=verbose,
+            )
+            return
         result = _run(folder, out, options, quiet=quiet, verbose=verbose)
         if as_json:
             typer.echo(

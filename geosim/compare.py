@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
-
-import geosim
+from geosim.comparison_files import (
+    FILES,
+    MODELS_FILE,
+    ImageComparison,
+    models_table,
+    with_paths,
+    write_into,
+)
 from geosim.errors import GeosimError, OptionError
 from geosim.image_options import CompareOptions
 from geosim.images import drawing
 from geosim.images.alignment import align
 from geosim.images.comparison import (
-    Differences,
     Scores,
     at_one_resolution,
     compare_pixels,
@@ -28,120 +30,20 @@ from geosim.images.comparison import (
 )
 from geosim.images.models import SMALLEST_SIDE, open_model
 from geosim.images.names import MODEL_NAMES
-from geosim.images.reading import as_bytes, read_picture, resized
+from geosim.images.reading import read_picture, resized
 from geosim.images.similarity import calibration_of
 from geosim.raster.staging import check_folder, publish_folder, work_folder, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
 
-    from geosim.images.alignment import AlignedPair, Alignment
+    from geosim.images.alignment import AlignedPair
     from geosim.images.models import ImageModel
     from geosim.images.reading import Picture
 
     Source = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
-
-FILES = {
-    "heatmap": "heatmap.png",
-    "overlay": "overlay.png",
-    "sheet": "sheet.png",
-    "low": "low.png",
-    "mid": "mid.png",
-    "high": "high.png",
-    "record": "compare.json",
-}
-"""What a comparison writes."""
-
-MODELS_FILE = "models.json"
-"""The table of all models, beside a folder of each."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageComparison:
-    """How alike two pictures are, and where they differ.
-
-    Can be taken apart: `similarity, differences, visualization = compare_images(a, b)`.
-    """
-
-    similarity: float
-    """0 unrelated .. 1 the same, also resized, recompressed or slightly re-lit."""
-    differences: Differences
-    """Maps in the first picture's frame: combined, low, mid, high."""
-    visualization: NDArray[np.uint8]
-    """(height, width, 3), the heatmap: blue the same, yellow and red different."""
-    cosine: float
-    """-1..1, of the model's embeddings."""
-    euclidean: float
-    """0..2, distance of the embeddings, which have length 1."""
-    ssim: float
-    """-1..1, mean structural similarity of the aligned pictures' brightness."""
-    alignment: Alignment
-    """What was done to lay the second picture over the first."""
-    pair: AlignedPair
-    """Both pictures in one frame."""
-    model: str
-    """Name of the model."""
-    weights_sha256: str | None
-    """Of the model's weights; None for `ssim`."""
-    names: tuple[str, str]
-    """What the pictures are called."""
-    notes: tuple[str, ...] = ()
-    """What was done when they were read."""
-    paths: dict[str, Path] = field(default_factory=dict)
-    """The files that were written, by the keys of `FILES`."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """The similarity, the differences, the visualization."""
-        return iter((self.similarity, self.differences, self.visualization))
-
-    @property
-    def overlay(self) -> NDArray[np.uint8]:
-        """(height, width, 3): the differences over the first picture in grey."""
-        return drawing.overlay(self.pair.first, self.differences.combined)
-
-    @property
-    def sheet(self) -> NDArray[np.uint8]:
-        """(height, width, 3): both pictures, heatmap, overlay and levels together."""
-        found = self.differences
-        second = np.where(self.pair.valid, self.pair.second, np.float32(0.6))
-        shown = self.alignment.done
-        panels = [
-            (self.names[0], as_bytes(self.pair.first)),
-            (f"{self.names[1]} ({shown})", as_bytes(second)),
-            (f"difference, {self.model}", self.visualization),
-            ("difference over the first", self.overlay),
-            ("low: edges, texture, colour", drawing.heatmap(found.low)),
-            ("high: what is shown", drawing.heatmap(found.high)),
-        ]
-        figures = (
-            f"similarity {self.similarity:.3f}, cosine {self.cosine:.3f}, "
-            f"Euclidean {self.euclidean:.3f}, SSIM {self.ssim:.3f}"
-        )
-        return drawing.sheet(panels, [figures, self.alignment.said])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: everything but the pictures themselves."""
-        combined = self.differences.combined
-        height, width = combined.shape
-        return {
-            "first": self.names[0],
-            "second": self.names[1],
-            "model": self.model,
-            "weights_sha256": self.weights_sha256,
-            "similarity": round(self.similarity, 6),
-            "cosine": round(self.cosine, 6),
-            "euclidean": round(self.euclidean, 6),
-            "ssim": round(self.ssim, 6),
-            "difference_mean": round(float(np.nanmean(combined)), 6),
-            "difference_max": round(float(np.nanmax(combined)), 6),
-            "frame": {"width": width, "height": height},
-            "alignment": asdict(self.alignment),
-            "notes": list(self.notes),
-            "files": {key: path.name for key, path in self.paths.items()},
-            "software": f"geosim {geosim.__version__}",
-        }
 
 
 def compare_images(
@@ -284,9 +186,9 @@ def _written(result: ImageComparison, folder: Path) -> ImageComparison:
     with work_folder(folder) as work:
         work.keep = False
         made = work.new_result()
-        _write_into(result, made)
+        write_into(result, made)
         publish_folder(made, folder)
-    return _with_paths(result, folder)
+    return with_paths(result, folder)
 
 
 def _all_written(
@@ -299,7 +201,7 @@ def _all_written(
         for name, result in found.items():
             if isinstance(result, ImageComparison):
                 (made / name).mkdir()
-                _write_into(result, made / name)
+                write_into(result, made / name)
         table = models_table(found)
         with writing(made / MODELS_FILE):
             (made / MODELS_FILE).write_text(json.dumps(table, indent=2) + "\n")
@@ -307,7 +209,7 @@ def _all_written(
             _replace_folder(made / name, folder / name)
         publish_folder(made, folder)
     return {
-        name: _with_paths(result, folder / name)
+        name: with_paths(result, folder / name)
         if isinstance(result, ImageComparison)
         else result
         for name, result in found.items()
@@ -319,46 +221,3 @@ def _replace_folder(made: Path, place: Path) -> None:
     if made.is_dir() and place.is_dir():
         publish_folder(made, place)
         made.rmdir()
-
-
-def models_table(
-    found: dict[str, ImageComparison | GeosimError],
-) -> dict[str, dict[str, Any]]:
-    """By model: the figures as plain values, or `error`."""
-    return {
-        name: {
-            key: result.to_dict()[key]
-            for key in (
-                *("similarity", "cosine", "euclidean", "ssim"),
-                *("difference_mean", "difference_max", "weights_sha256"),
-            )
-        }
-        if isinstance(result, ImageComparison)
-        else {"error": " ".join(str(result).split())}
-        for name, result in found.items()
-    }
-
-
-def _with_paths(result: ImageComparison, folder: Path) -> ImageComparison:
-    return replace(result, paths={key: folder / name for key, name in FILES.items()})
-
-
-def _write_into(result: ImageComparison, folder: Path) -> None:
-    """The files of `FILES` in a folder that nobody sees yet."""
-    found = result.differences
-    pictures = {
-        "heatmap": result.visualization,
-        "overlay": result.overlay,
-        "sheet": result.sheet,
-        "low": drawing.levels(found.low),
-        "mid": drawing.levels(found.mid),
-        "high": drawing.levels(found.high),
-    }
-    for key, picture in pictures.items():
-        path = folder / FILES[key]
-        with writing(path):
-            Image.fromarray(picture).save(path)
-    path = folder / FILES["record"]
-    record = _with_paths(result, folder).to_dict()
-    with writing(path):
-        path.write_text(json.dumps(record, indent=2) + "\n")

@@ -9,6 +9,7 @@ from geosim.errors import OptionError
 from geosim.images.names import MODEL_NAMES, Align, ModelName
 
 _LEAST_SIDE = 64
+_MOST_NUISANCE = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +54,47 @@ class CompareOptions:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they go into the record."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthOptions:
+    """How `make_pairs` works. Every field has the default of the command line."""
+
+    count: int = 100
+    """Pairs to make."""
+    least: float = 0.0
+    """Smallest similarity of a pair, 0..1."""
+    most: float = 1.0
+    """Largest similarity; those in between come alike often."""
+    size: int = 256
+    """Side of the pictures in pixels."""
+    nuisance: float = 1.0
+    """How much light, blur and grain differ; 0: not at all, 1: as usual."""
+    seed: int = 0
+    """Of all chance."""
+    overwrite: bool = False
+    """True: earlier pairs in the folder are replaced."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            OptionError: the first value that cannot be used.
+        """
+        if self.count < 1:
+            raise OptionError(f"--count wants at least 1; found {self.count}")
+        if not 0 <= self.least <= self.most <= 1:
+            raise OptionError(
+                "--similarity wants a number from 0 to 1 or two such as 0.2-0.9; "
+                f"found {self.least:g}-{self.most:g}"
+            )
+        if self.size < _LEAST_SIDE:
+            raise OptionError(
+                f"--size wants at least {_LEAST_SIDE} px; found {self.size}"
+            )
+        if not 0 <= self.nuisance <= _MOST_NUISANCE:
+            raise OptionError(
+                f"--nuisance wants 0 to {_MOST_NUISANCE:g}; found {self.nuisance:g}"
+            )
+        if self.seed < 0:
+            raise OptionError(f"--seed wants 0 or more; found {self.seed}")

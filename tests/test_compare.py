@@ -13,7 +13,7 @@ from rasters import listing
 from skimage.transform import SimilarityTransform, warp
 
 from geosim import CompareOptions, compare_images, compare_models
-from geosim.compare import FILES
+from geosim.comparison_files import FILES
 from geosim.errors import OptionError, PictureReadError, ResultExistsError
 
 PHOTO = textured(21, 220, 280)

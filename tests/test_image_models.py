@@ -236,10 +236,11 @@ def test_other_bytes_than_promised_are_refused(server, monkeypatch, tmp_path):
 
 
 @pytest.mark.torch
-def test_without_network_the_remedy_is_named(server, monkeypatch):
+def test_without_network_the_remedy_is_named(server, monkeypatch, capsys):
     _, url, _ = server
     for where in (f"{url}/resnet18-1.pth", "http://127.0.0.1:1/resnet18-1.pth"):
         offered(monkeypatch, where)
         with pytest.raises(WeightsError, match="give it with --weights") as caught:
             open_model("resnet18")
         assert "\n" not in str(caught.value)
+    assert capsys.readouterr().err == ""

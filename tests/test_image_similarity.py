@@ -19,7 +19,8 @@ from geosim.images.similarity import (
     measure,
     similarity,
 )
-from geosim.siamese.weights import WEIGHTS
+from geosim.siamese.embedding import embedding_fingerprint
+from geosim.siamese.weights import WEIGHTS, load_weights
 
 EVEN = Calibration(unrelated=0.2, same=0.8, levels=(0.5, 0.5, 0.5))
 
@@ -44,8 +45,9 @@ def test_more_alike_is_never_less_similar(one, two, unrelated, same):
 
 
 def test_known_weights_have_their_calibration():
-    shipped = {record.sha256 for record in WEIGHTS.values()}
-    assert shipped | {None} == set(CALIBRATIONS)
+    shipped = {embedding_fingerprint(load_weights(name)) for name in WEIGHTS}
+    assert shipped | {"ssim"} == set(CALIBRATIONS)
+    assert open_model("siamese", threads=2).fingerprint in CALIBRATIONS
     for calibration in CALIBRATIONS.values():
         assert -1 < calibration.unrelated < calibration.same < 1
         assert min(calibration.levels) > 0.1
@@ -68,7 +70,7 @@ def test_unknown_weights_are_measured():
     found = measure(model)
     assert -0.5 < found.unrelated < 0.6
     assert 0.7 < found.same <= 1
-    model.weights_sha256 = "of nobody"
+    model.fingerprint = "of nobody"
     assert calibration_of(model) == found
 
 

@@ -87,7 +87,7 @@ def test_laid_over_by_a_whole_shift_is_a_copy():
 )
 def test_without_anything_in_common_it_is_resized(second):
     found = align(FIRST, second, "register")
-    assert found.alignment.done == "resize"
+    assert found.alignment.done == ("none" if second.shape == FIRST.shape else "resize")
     assert found.alignment.said.startswith("no common features to register by; ")
     assert found.second.shape == FIRST.shape
     assert found.valid.all()

@@ -122,6 +122,31 @@ def test_compare(page, pictures):
         assert heatmap.size == (640, 480)
 
 
+def test_dropped_files_fill_both_places_and_swap(page, pictures):
+    transfer = page.evaluate_handle("new DataTransfer()")
+    for path in pictures:
+        told = {"name": path.name, "bytes": list(path.read_bytes())}
+        transfer.evaluate(
+            "(t, f) => t.items.add(new File([new Uint8Array(f.bytes)], f.name))", told
+        )
+    page.dispatch_event("header", "drop", {"dataTransfer": transfer})
+    expect(page.locator("#about0")).to_contain_text("first.png, 640", timeout=PATIENCE)
+    expect(page.locator("#about1")).to_contain_text("second.tif, 640", timeout=PATIENCE)
+    page.click("#swap")
+    expect(page.locator("#about0")).to_contain_text("second.tif, 640", timeout=PATIENCE)
+    expect(page.locator("#about1")).to_contain_text("first.png, 640", timeout=PATIENCE)
+
+
+def test_a_change_map_can_be_stopped(page, sample_pair):
+    choose(page, sample_pair)
+    expect(page.locator("#go")).to_have_text("Map the changes", timeout=PATIENCE)
+    page.click("#go")
+    page.click("#stop", timeout=PATIENCE)
+    expect(page.locator("#status")).to_have_text("Stopped.", timeout=PATIENCE)
+    expect(page.locator("#result")).to_be_hidden()
+    expect(page.locator("#stop")).to_be_hidden()
+
+
 def test_every_model_that_is_present(page, pictures):
     choose(page, pictures)
     expect(page.locator("#model option")).to_have_count(6, timeout=PATIENCE)

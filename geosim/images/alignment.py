@@ -50,7 +50,8 @@ class Alignment:
     asked: Align
     """What was asked for."""
     done: Align
-    """What was done: `resize` where nothing in common was found to register by."""
+    """What was done: `resize`, or `none` of one size, where nothing in common was found
+    to register by."""
     said: str
     """The same in words."""
     matches: int = 0
@@ -113,7 +114,7 @@ def align(first: FloatArray, second: FloatArray, how: Align) -> AlignedPair:
         valid=np.ones((height, width), np.bool_),
         alignment=Alignment(
             asked=how,
-            done="none" if how == "none" else "resize",
+            done="none" if same_size else "resize",
             said=told,
             scale=float(np.sqrt(second[0].size / first[0].size)),
         ),

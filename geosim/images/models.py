@@ -63,6 +63,8 @@ class ImageModel(Protocol):
     """One of `MODEL_NAMES`."""
     weights_sha256: str | None
     """SHA-256 of its weights file; None where a model has no weights."""
+    fingerprint: str
+    """Of what its numbers depend on: two models of one fingerprint say the same."""
 
     def embed(self, images: Sequence[FloatArray]) -> FloatArray:
         """Embed pictures.
@@ -164,11 +166,12 @@ class _Siamese:
     name = "siamese"
 
     def __init__(self, weights: str | Path | None, threads: int | None) -> None:
-        from geosim.siamese.embedding import Embedder
+        from geosim.siamese.embedding import Embedder, embedding_fingerprint
         from geosim.siamese.engine import open_engine
 
         loaded = load_weights(weights or DEFAULT_WEIGHTS)
         self.weights_sha256: str | None = loaded.record.sha256
+        self.fingerprint = embedding_fingerprint(loaded)
         self._embedder = Embedder(loaded, threads)
         self._engine = open_engine(loaded, threads=threads)
 
@@ -190,6 +193,7 @@ class _Structure:
 
     name = "ssim"
     weights_sha256: str | None = None
+    fingerprint = "ssim"
 
     def embed(self, images: Sequence[FloatArray]) -> FloatArray:
         return structure_vectors(images)
@@ -210,6 +214,7 @@ class _Torchvision:
         self.name = name
         self._backbone = Backbone(name, weights, threads)
         self.weights_sha256: str | None = self._backbone.weights_sha256
+        self.fingerprint = f"{name} {self.weights_sha256}"
 
     def embed(self, images: Sequence[FloatArray]) -> FloatArray:
         return embed_by_shape(images, self._backbone.embed)

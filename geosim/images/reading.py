@@ -10,7 +10,7 @@ import io
 import threading
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from geosim.errors import PictureReadError
+from geosim.images.pixels import as_bytes, bands_first, resized, scaled, wide
 
 if TYPE_CHECKING:
     import os
@@ -132,39 +133,6 @@ def find_pictures(folder: Path) -> list[Path]:
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     )
-
-
-def resized(pixels: FloatArray, width: int, height: int) -> FloatArray:
-    """A picture in another size, by area when smaller, bicubic when larger.
-
-    Args:
-        pixels: (bands, H, W) float32.
-        width: wanted, in pixels.
-        height: wanted.
-
-    Returns:
-        (bands, height, width) float32 in 0..1.
-    """
-    if pixels.shape[1:] == (height, width):
-        return pixels
-    # Pillow's bicubic filter grows with the step, so that it averages when reducing
-    bands = [
-        np.asarray(
-            Image.fromarray(np.ascontiguousarray(band, np.float32)).resize(
-                (width, height), Image.Resampling.BICUBIC
-            )
-        )
-        for band in pixels
-    ]
-    whole: FloatArray = np.clip(np.stack(bands), 0.0, 1.0).astype(np.float32)
-    return whole
-
-
-def as_bytes(pixels: FloatArray) -> NDArray[np.uint8]:
-    """(3, H, W) float32 in 0..1 as (H, W, 3) uint8 for Pillow."""
-    scaled = np.clip(pixels, 0, 1) * np.float32(255) + np.float32(0.5)
-    rounded: NDArray[np.uint8] = scaled.astype(np.uint8)
-    return np.ascontiguousarray(np.moveaxis(rounded, 0, -1))
 
 
 def _from_file(path: Path, name: str, at_most: int | None, limits: Limits) -> Picture:
@@ -286,12 +254,28 @@ def _from_pillow(image: Image.Image, name: str, at_most: int | None) -> Picture:
                 size = (size[1], size[0])
         if image.mode in _WIDE_MODES:
             notes.append("more than 8 bits")
-            pixels = _wide(np.asarray(image))
+            pixels = wide(np.asarray(image))
         else:
-            pixels = _bands_first(np.asarray(_as_srgb(image, notes)))
+            # while it has 8 bits: a large picture takes four times as much as floats
+            pixels = bands_first(np.asarray(_shrunk(_as_srgb(image, notes), at_most)))
     except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
         raise _damaged(name, error) from error
     return Picture(pixels=pixels, name=name, original_size=size, notes=tuple(notes))
+
+
+def _shrunk(image: Image.Image, at_most: int | None) -> Image.Image:
+    size = _size_within(image.size, at_most)
+    if size == image.size:
+        return image
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _size_within(size: tuple[int, int], at_most: int | None) -> tuple[int, int]:
+    """(width, height) with no side longer than `at_most`, the shape kept."""
+    if not at_most or max(size) <= at_most:
+        return size
+    scale = at_most / max(size)
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
 
 
 def _as_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -323,40 +307,6 @@ def _as_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _bands_first(values: NDArray[np.uint8]) -> FloatArray:
-    return np.ascontiguousarray(np.moveaxis(values, -1, 0), np.float32) / np.float32(
-        255
-    )
-
-
-def _wide(values: NDArray[np.generic]) -> FloatArray:
-    """(H, W) or (3, H, W) of more than 8 bits as (3, H, W) in 0..1."""
-    scaled = _scaled(values)
-    if scaled.ndim == 2:  # noqa: PLR2004
-        scaled = np.repeat(scaled[None], 3, axis=0)
-    return scaled
-
-
-def _scaled(values: NDArray[np.generic]) -> FloatArray:
-    """Values of any type in 0..1; see `read_picture`."""
-    if values.dtype == np.bool_:
-        return values.astype(np.float32)
-    if values.dtype == np.uint8:
-        return values.astype(np.float32) / np.float32(255)
-    numbers = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
-    largest = float(numbers.max(initial=0.0))
-    if np.issubdtype(values.dtype, np.integer):
-        bits = max(int(largest).bit_length(), 8)
-        top = float(2**bits - 1)
-    elif largest <= 1.0:
-        top = 1.0
-    elif largest <= 255.0:  # noqa: PLR2004 - bytes kept as floats
-        top = 255.0
-    else:
-        top = float(np.quantile(numbers, 0.999)) or 1.0
-    return np.clip(numbers / top, 0, 1).astype(np.float32)
-
-
 def _from_array(values: NDArray[np.generic], name: str) -> Picture:
     """An array in one of the usual orders."""
     shape = values.shape
@@ -369,15 +319,15 @@ def _from_array(values: NDArray[np.generic], name: str) -> Picture:
             f"{name}: wanted numbers (height, width) or (height, width, 1 to 4), found "
             f"{values.dtype} {shape}; put the bands last"
         )
-    scaled = _scaled(values)
+    numbers = scaled(values)
     notes: tuple[str, ...] = ()
-    if scaled.ndim == 3 and scaled.shape[2] in (2, 4):  # noqa: PLR2004
-        alpha = scaled[..., -1:]
-        scaled = scaled[..., :-1] * alpha + (1 - alpha)
+    if numbers.ndim == 3 and numbers.shape[2] in (2, 4):  # noqa: PLR2004
+        alpha = numbers[..., -1:]
+        numbers = numbers[..., :-1] * alpha + (1 - alpha)
         notes = ("transparent parts shown as white",) if alpha.min() < 1 else ()
-    if scaled.ndim == 2 or scaled.shape[2] == 1:  # noqa: PLR2004
-        scaled = np.repeat(scaled.reshape(*scaled.shape[:2], 1), 3, axis=2)
-    pixels = np.ascontiguousarray(np.moveaxis(scaled, -1, 0), np.float32)
+    if numbers.ndim == 2 or numbers.shape[2] == 1:  # noqa: PLR2004
+        numbers = np.repeat(numbers.reshape(*numbers.shape[:2], 1), 3, axis=2)
+    pixels = np.ascontiguousarray(np.moveaxis(numbers, -1, 0), np.float32)
     size = (pixels.shape[2], pixels.shape[1])
     return Picture(pixels=pixels, name=name, original_size=size, notes=notes)
 
@@ -398,7 +348,7 @@ def _from_gdal(content: bytes, name: str, limits: Limits) -> Picture:
             values = file.read(list(range(1, count + 1)))
     except RasterioError as error:
         raise _damaged(name, error) from error
-    pixels = _wide(values if count > 1 else values[0])
+    pixels = wide(values if count > 1 else values[0])
     size = (pixels.shape[2], pixels.shape[1])
     more = file.count - count
     notes = ("more than 8 bits",) + ((f"{more} further bands left out",) * bool(more))
@@ -406,14 +356,19 @@ def _from_gdal(content: bytes, name: str, limits: Limits) -> Picture:
 
 
 def _reduced(picture: Picture, at_most: int | None) -> Picture:
-    width, height = picture.size
-    if not at_most or max(width, height) <= at_most:
+    size = _size_within(picture.size, at_most)
+    if size == picture.size:
         return picture
-    scale = at_most / max(width, height)
-    new = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return Picture(
-        pixels=resized(picture.pixels, *new),
-        name=picture.name,
-        original_size=picture.original_size,
-        notes=picture.notes,
-    )
+    return replace(picture, pixels=resized(picture.pixels, *size))
+
+
+__all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "Limits",
+    "Picture",
+    "as_bytes",
+    "find_pictures",
+    "read_picture",
+    "resized",
+]

@@ -54,20 +54,20 @@ class Calibration:
     """Mean distance of unrelated pictures at low, mid and high level."""
 
 
-CALIBRATIONS: Mapping[str | None, Calibration] = {
+CALIBRATIONS: Mapping[str, Calibration] = {
     # geosim-vgg16-1, on aerial tiles (scripts/calibrate_similarity.py)
-    "d303dc0b73333368d93686b16cb2279f156e540787883b9c5f406d913d2660a0": Calibration(
+    "445ce1e9e0d03807312d5140134c643005f1cf34cf2f14022a490c4a52ff8cff": Calibration(
         unrelated=0.38, same=0.85, levels=(0.51, 0.68, 0.79)
     ),
     # SSIM, which has no weights, on the same
-    None: Calibration(unrelated=0.25, same=0.99, levels=(0.43, 0.47, 0.47)),
+    "ssim": Calibration(unrelated=0.25, same=0.99, levels=(0.43, 0.47, 0.47)),
 }
-"""By the SHA-256 of a model's weights; other weights are calibrated when first used."""
+"""By a model's fingerprint; others are calibrated when first used."""
 
 
 def calibration_of(model: ImageModel) -> Calibration:
     """The calibration of a model: known, or measured on drawn pictures."""
-    known = CALIBRATIONS.get(model.weights_sha256)
+    known = CALIBRATIONS.get(model.fingerprint)
     return known if known is not None else measure(model)
 
 

@@ -7,9 +7,12 @@ the file's name and keeps the file in torch's cache (`TORCH_HOME`), or from a fi
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import re
+import sys
 import urllib.error
+from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -201,10 +204,14 @@ def _downloaded(name: str) -> tuple[dict[str, Any], str]:
     entry = pretrained(name)
     place = _place(entry)
     there = place.exists()
+    watched = sys.stderr.isatty()
+    # torch names the file on stderr; in a script only our own line is wanted there
+    aside = nullcontext() if watched else redirect_stderr(io.StringIO())
     try:
-        state = entry.get_state_dict(
-            progress=False, check_hash=True, weights_only=True, map_location="cpu"
-        )
+        with aside:
+            state = entry.get_state_dict(
+                progress=watched, check_hash=True, weights_only=True, map_location="cpu"
+            )
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
         if there:
             cause = f"'{place}' cannot be read; remove it and try again"

@@ -7,6 +7,7 @@ for the tiles of a change map.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
     from geosim.siamese.weights import LoadedWeights
 
     FloatArray = NDArray[np.float32]
+
+
+def embedding_fingerprint(weights: LoadedWeights) -> str:
+    """SHA-256 of the tensors that embeddings and distances depend on: all but heads."""
+    digest = hashlib.sha256()
+    for name in sorted(weights.arrays):
+        if name.startswith(("features.", "embedding.")):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(weights.arrays[name]).data)
+    return digest.hexdigest()
 
 
 class Embedder:

@@ -1,0 +1,274 @@
+"""Training on similar and dissimilar pictures, from a CSV file to a weights file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import geosim
+from geosim.errors import OptionError
+from geosim.images.models import working_size
+from geosim.images.reading import read_picture, resized
+from geosim.model_files import Places, check_places, places_beside
+from geosim.options import TrainOptions
+from geosim.progress import Clock, Progress
+from geosim.publish.curves import Line, curves_png, running_mean
+from geosim.publish.pair_card import PairTrainingRecord, pair_model_card
+from geosim.raster.staging import writing
+from geosim.siamese.weights import load_weights, save_weights
+from geosim.similar_pairs import hold_out_pairs, read_similar_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from geosim.siamese.metric import Distance, PairFit, PairIndex, PairTrainer
+    from geosim.siamese.weights import LoadedWeights
+    from geosim.similar_pairs import SimilarPair
+
+    FloatArray = NDArray[np.float32]
+
+DEFAULT_MODEL = "model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairTrainResult:
+    """What `train_on_pairs` wrote."""
+
+    weights: Path
+    """The weights file: for `--weights`."""
+    card: Path
+    """The model card, Markdown."""
+    curves: Path
+    """The curves, PNG."""
+    record: PairTrainingRecord
+    """What it was trained on and how well held-out pairs were told."""
+
+
+def train_on_pairs(
+    table: str | Path,
+    out: str | Path | None = None,
+    options: TrainOptions | None = None,
+    *,
+    distance: Distance = "cosine",
+    margin: float | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> PairTrainResult:
+    """Train an embedding on similar and dissimilar pictures.
+
+    Args:
+        table: CSV file with the columns first, second and similar (1 or 0).
+        out: the weights file to write; None: `model.safetensors` here. The card and the
+            curves go beside it.
+        options: how; the defaults where None. `validation` is a share or another CSV
+            file; `refit` and `swap_dates` count for nothing.
+        distance: of embeddings, cosine or Euclidean.
+        margin: distance wanted of dissimilar pairs; None: 0.9 cosine, 1.3 Euclidean.
+        progress: called as the work goes on; the stages are "reading" and "training".
+        say: called with a line of text at each look at the held-out pairs.
+
+    Returns:
+        The files and the figures.
+
+    Raises:
+        MissingDependencyError: torch is not installed.
+        GeosimError: one of `geosim.errors`; nothing is left under a final name.
+    """
+    from geosim.siamese.checkpoint import read_checkpoint, write_checkpoint
+    from geosim.siamese.devices import describe_device, use_device
+    from geosim.siamese.metric import PairTrainer
+
+    options = options or TrainOptions()
+    began, clock = time.perf_counter(), Clock(progress)
+    wanted = _margin(distance, margin)
+    places = places_beside(Path(out or DEFAULT_MODEL))
+    check_places(places, options)
+    if options.device != "cpu":
+        raise OptionError("--device: pairs of pictures are trained on the CPU")
+    use_device(options.device, options.threads)
+    start = load_weights(options.weights)
+    training, held_out = _split(Path(table), options)
+    pictures, index = _indexed(training + held_out)
+    with clock.stage("reading", len(pictures)) as tick:
+        trainer = PairTrainer(
+            start.arrays,
+            [_read(path) for path in pictures],
+            seed=options.seed,
+            distance=distance,
+            margin=wanted,
+            tick=tick,
+        )
+    key = {
+        "weights": start.record.sha256,
+        "seed": options.seed,
+        "distance": distance,
+        "margin": wanted,
+        "pictures": [str(path) for path in pictures],
+        "pairs": len(training),
+    }
+    if options.resume:
+        trainer.restore(read_checkpoint(places.checkpoint, key))
+    with clock.stage("training", options.steps) as tick:
+        fit = trainer.run(
+            _part(index, 0, len(training)),
+            _part(index, len(training), None),
+            options.steps,
+            _teller(
+                tick,
+                say,
+                lambda: write_checkpoint(places.checkpoint, trainer.content(), key),
+            ),
+        )
+    known = _known(start, Path(table), (len(training), len(held_out)), fit)
+    known |= {"distance": distance, "margin": wanted, "options": options.to_dict()}
+    known["device"] = describe_device(options.device)
+    known["seconds"] = round(time.perf_counter() - began, 1)
+    return _write(places, trainer, start, known)
+
+
+def _margin(distance: str, margin: float | None) -> float:
+    from geosim.siamese.metric import MARGINS
+
+    if distance not in MARGINS:
+        raise OptionError(
+            f"--distance wants one of {', '.join(MARGINS)}; found '{distance}'"
+        )
+    if margin is not None and not 0 < margin <= 2:  # noqa: PLR2004 - unit vectors
+        raise OptionError(f"--margin wants more than 0, at most 2; found {margin:g}")
+    return MARGINS[distance] if margin is None else margin
+
+
+def _split(
+    table: Path, options: TrainOptions
+) -> tuple[list[SimilarPair], list[SimilarPair]]:
+    pairs = read_similar_pairs(table)
+    if isinstance(options.validation, str):
+        return pairs, read_similar_pairs(Path(options.validation))
+    return hold_out_pairs(pairs, options.validation, options.seed)
+
+
+def _indexed(pairs: list[SimilarPair]) -> tuple[list[Path], PairIndex]:
+    """All pictures once, and the pairs by their places."""
+    from geosim.siamese.metric import PairIndex
+
+    both = [place for pair in pairs for place in (pair.first, pair.second)]
+    pictures = list(dict.fromkeys(both))
+    where = {path: place for place, path in enumerate(pictures)}
+    return pictures, PairIndex(
+        first=np.array([where[pair.first] for pair in pairs], np.int64),
+        second=np.array([where[pair.second] for pair in pairs], np.int64),
+        similar=np.array([pair.similar for pair in pairs], np.bool_),
+    )
+
+
+def _part(index: PairIndex, start: int, end: int | None) -> PairIndex:
+    from geosim.siamese.metric import PairIndex
+
+    part = slice(start, end)
+    return PairIndex(
+        first=index.first[part], second=index.second[part], similar=index.similar[part]
+    )
+
+
+def _read(path: Path) -> FloatArray:
+    """A picture in the size in which it will be embedded."""
+    picture = read_picture(path, at_most=1024)
+    return resized(picture.pixels, *working_size(*picture.size))
+
+
+def _teller(
+    tick: Callable[[float], None],
+    say: Callable[[str], None],
+    keep: Callable[[], None],
+) -> Callable[[PairFit], None]:
+    """Pass the steps on; keep and tell each look."""
+    done = 0
+
+    def tell(fit: PairFit) -> None:
+        nonlocal done
+        tick(fit.step - done)
+        done = fit.step
+        look = fit.looks[-1]
+        if look.step == fit.step:
+            keep()
+            loss = f"loss {running_mean(fit.losses)[-1]:.4f}, " if fit.losses else ""
+            say(
+                f"step {fit.step}: {loss}held out: loss {look.loss:.4f}, "
+                f"ROC {look.auc:.3f}"
+            )
+
+    return tell
+
+
+def _known(
+    start: LoadedWeights, table: Path, counts: tuple[int, int], fit: PairFit
+) -> dict[str, Any]:
+    """The fields of the record that the fit tells."""
+    first, best = fit.looks[0], fit.best_look
+    return {
+        "started_from": f"{start.record.name}, sha256 `{start.record.sha256}`",
+        "licence": start.record.licence,
+        "attribution": start.record.attribution,
+        "trained_on": table.name,
+        "pairs": counts[0],
+        "held_out": counts[1],
+        "steps": best.step,
+        "auc_before": first.auc,
+        "auc": best.auc,
+        "loss_before": first.loss,
+        "loss": best.loss,
+        "software": f"geosim {geosim.__version__}",
+    }
+
+
+def _write(
+    places: Places, trainer: PairTrainer, start: LoadedWeights, known: dict[str, Any]
+) -> PairTrainResult:
+    """Write weights, curves and card; the checkpoint has done its duty then."""
+    name = places.weights.stem
+    metadata = {
+        "name": name,
+        "version": "1",
+        "licence": f"{known['licence']}; and the terms of the pictures",
+        "attribution": known["attribution"],
+        "trained_on": f"similar and dissimilar pairs: {known['trained_on']}",
+    }
+    fit = trainer.fit
+    looks = [look.step for look in fit.looks]
+    steps = range(1, fit.step + 1)
+    panels: list[tuple[str, list[Line]]] = [
+        (
+            "contrastive loss",
+            [
+                ("learned from, mean of 20", steps, running_mean(fit.losses)),
+                ("held out", looks, [look.loss for look in fit.looks]),
+            ],
+        ),
+        (
+            "held out",
+            [("area under the ROC curve", looks, [look.auc for look in fit.looks])],
+        ),
+    ]
+    picture = curves_png(panels, fit.step, fit.best_look.step)
+    with writing(places.weights):
+        sha256 = save_weights(
+            places.weights, trainer.tensors(start.arrays), metadata=metadata
+        )
+        record = PairTrainingRecord(name=name, sha256=sha256, **known)
+        card = pair_model_card(
+            record, weights=places.weights.name, curves=places.curves.name
+        )
+        for path, content in ((places.curves, picture), (places.card, card.encode())):
+            partial = path.with_name(path.name + ".part")
+            partial.write_bytes(content)
+            partial.replace(path)
+        places.checkpoint.unlink(missing_ok=True)
+    return PairTrainResult(
+        weights=places.weights, card=places.card, curves=places.curves, record=record
+    )
