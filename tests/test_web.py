@@ -417,6 +417,21 @@ def test_a_worker_survives_its_tasks():
         worker.close()
 
 
+def hoarding(report):
+    del report
+    return np.ones(1_000_000_000, np.uint8).size
+
+
+def test_a_worker_has_no_more_memory_than_it_is_given():
+    worker = Worker(900_000_000)
+    try:
+        with pytest.raises(TaskRefusedError, match="not enough memory"):
+            worker.call(hoarding, 60)
+        assert worker.call(adding, 30, a=2, b=2) == 4
+    finally:
+        worker.close()
+
+
 def test_words_fit_the_figures():
     assert "show the same" in verdict(0.99, 0)
     assert "some parts changed" in verdict(0.99, 0.02)

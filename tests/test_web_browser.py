@@ -35,6 +35,7 @@ def address(root):
     yield re.search(r"http://\S+", line)[0]
     server.send_signal(signal.SIGINT)
     assert server.wait(30) in (0, 130)
+    server.stderr.close()
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,8 @@ def page(chromium, address):
     made.goto(address)
     yield made
     context.close()
-    assert faults == []
+    # Chromium itself tells of every answer that is a refusal
+    assert [one for one in faults if not one.endswith("(Unprocessable Entity)")] == []
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,33 @@ def test_compare(page, pictures):
     assert page.locator(".sheet img").evaluate_all(loaded)
     with page.expect_download() as download:
         page.click("text=heatmap.png")
-    assert Image.open(download.value.path()).size == (640, 480)
+    with Image.open(download.value.path()) as heatmap:
+        assert heatmap.size == (640, 480)
+
+
+def test_dropped_files_fill_both_places_and_swap(page, pictures):
+    transfer = page.evaluate_handle("new DataTransfer()")
+    for path in pictures:
+        told = {"name": path.name, "bytes": list(path.read_bytes())}
+        transfer.evaluate(
+            "(t, f) => t.items.add(new File([new Uint8Array(f.bytes)], f.name))", told
+        )
+    page.dispatch_event("header", "drop", {"dataTransfer": transfer})
+    expect(page.locator("#about0")).to_contain_text("first.png, 640", timeout=PATIENCE)
+    expect(page.locator("#about1")).to_contain_text("second.tif, 640", timeout=PATIENCE)
+    page.click("#swap")
+    expect(page.locator("#about0")).to_contain_text("second.tif, 640", timeout=PATIENCE)
+    expect(page.locator("#about1")).to_contain_text("first.png, 640", timeout=PATIENCE)
+
+
+def test_a_change_map_can_be_stopped(page, sample_pair):
+    choose(page, sample_pair)
+    expect(page.locator("#go")).to_have_text("Map the changes", timeout=PATIENCE)
+    page.click("#go")
+    page.click("#stop", timeout=PATIENCE)
+    expect(page.locator("#status")).to_have_text("Stopped.", timeout=PATIENCE)
+    expect(page.locator("#result")).to_be_hidden()
+    expect(page.locator("#stop")).to_be_hidden()
 
 
 def test_every_model_that_is_present(page, pictures):
@@ -171,7 +199,7 @@ def test_keyboard_alone(page, pictures):
     for number in (0, 1):
         tab_to(f"file{number}")
         with page.expect_file_chooser() as chooser:
-            page.keyboard.press("Enter")
+            page.keyboard.press("Space")
         chooser.value.set_files(pictures[number])
     expect(page.locator(".preview img:not([hidden])")).to_have_count(
         2, timeout=PATIENCE

@@ -62,7 +62,7 @@ class Server:
         self.limits = limits
         self._made = tempfile.TemporaryDirectory(prefix="geosim-web-")  # mode 0700
         self.folder = Path(self._made.name)
-        self.worker = Worker()
+        self.worker = Worker(limits.worker_bytes)
         self._looking = threading.Lock()
         self._models: tuple[float, list[dict[str, Any]]] = (-math.inf, [])
         self.jobs = Jobs(self.folder, limits)

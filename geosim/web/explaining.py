@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from geosim.compare import ImageComparison
+    from geosim.comparison_files import ImageComparison
     from geosim.images.names import ModelName
 
 SAME, NEARLY, RELATED, LITTLE = 0.95, 0.8, 0.5, 0.2

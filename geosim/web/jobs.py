@@ -94,7 +94,7 @@ class Jobs:
         self._limits = limits
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
-        self._worker = Worker()
+        self._worker = Worker(limits.worker_bytes)
         self._pool = ThreadPoolExecutor(1, "jobs")
 
     def new(self) -> Job:

@@ -21,6 +21,8 @@ class WebLimits:
     """Most pixels of such a raster, width times height."""
     raster_bands: int = 16
     """Most bands of such a raster."""
+    worker_bytes: int = 6_000_000_000
+    """Memory that a process may take which decodes and computes."""
     upload_seconds: float = 120.0
     """A request must have arrived after this time."""
     compare_seconds: float = 120.0

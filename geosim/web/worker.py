@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import threading
@@ -39,8 +40,14 @@ class TaskTimeoutError(TaskRefusedError):
 class Worker:
     """One process that does one task after another; it starts with the first."""
 
-    def __init__(self) -> None:
-        """Start nothing yet."""
+    def __init__(self, memory: int | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            memory: bytes of data the process may have, so that a file which unpacks
+                into more ends its task and not the machine; None: as many as there are.
+        """
+        self._memory = memory
         self._turn = threading.Lock()
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -89,7 +96,10 @@ class Worker:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(
-                target=_work, args=(theirs,), name="geosim worker", daemon=True
+                target=_work,
+                args=(theirs, self._memory),
+                name="geosim worker",
+                daemon=True,
             )
             self._process.start()
             theirs.close()
@@ -133,10 +143,14 @@ class Worker:
             pipe.close()
 
 
-def _work(pipe: Connection) -> None:
+def _work(pipe: Connection, memory: int | None) -> None:
     """The process: do what comes, until nobody is there any more."""
     # Ctrl-C in a terminal reaches all processes; the server ends this one in order
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if memory is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard == resource.RLIM_INFINITY or hard > memory:
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, hard))
     while True:
         try:
             task, arguments = pipe.recv()

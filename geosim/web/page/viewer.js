@@ -98,6 +98,8 @@ export class Viewer {
     this.opacity.setAttribute("aria-valuetext", `${this.opacity.value} %`);
     const pixel = this.width ? (w * this.scale) / this.width : 1;
     this.view.classList.toggle("near", pixel > 3);
+    // a finger on the whole picture scrolls the page, on a part of it the part
+    this.view.classList.toggle("zoomed", this.scale > 1);
   }
 
   #listen() {
