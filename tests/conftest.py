@@ -19,7 +19,7 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# a shell starts what it puts in the background deaf to Ctrl-C, and children inherit that
+# a shell starts what it puts in the background deaf to Ctrl-C; children inherit it
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
