@@ -5,7 +5,6 @@ Nothing heavy is imported before a command runs: `geosim --help` answers at once
 
 import gc
 import json
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +15,14 @@ import geosim
 from geosim.cli_batch import WorkersOption, batch
 from geosim.cli_bench import bench
 from geosim.cli_compare import compare
+from geosim.cli_models import models
 from geosim.cli_options import with_change_options
-from geosim.cli_retrieval import index, models, pairs, search
+from geosim.cli_retrieval import index, pairs, search
 from geosim.cli_serve import serve
+from geosim.cli_shared import AsJson, Debug, Quiet
 from geosim.cli_synth import synth
 from geosim.cli_train import train
-from geosim.console import decisions, hush_libraries, progress_bar, summary
+from geosim.console import decisions, hush_libraries, shown_progress, summary
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing
 from geosim.siamese.weights import reading_weights
@@ -86,18 +87,12 @@ def change(  # noqa: PLR0913 - the options are the command
             show_default="in this process",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the run's record as JSON.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")
-    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Tell each decision.")
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    debug: Debug = False,
 ) -> None:
     """Find what changed between BEFORE and AFTER.
 
@@ -129,9 +124,7 @@ def _run(
             stack.enter_context(reading_weights(options.weights))
         from geosim.pipeline import detect_change  # slow: the weights come meanwhile
 
-        progress = None
-        if not quiet and sys.stderr.isatty():
-            progress = stack.enter_context(progress_bar())
+        progress = stack.enter_context(shown_progress(quiet=quiet))
         return detect_change(
             before, after, out, options, cluster=cluster, progress=progress
         )

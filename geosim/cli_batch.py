@@ -1,7 +1,6 @@
 """The command `geosim batch`."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from geosim.cli_options import with_change_options
-from geosim.console import batch_summary, hush_libraries, outcome_line, progress_bar
+from geosim.cli_shared import AsJson, Debug, Quiet
+from geosim.console import batch_summary, hush_libraries, outcome_line, shown_progress
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing
 
@@ -82,18 +82,12 @@ def batch(  # noqa: PLR0913 - the options are the command
         int, typer.Option(help="How often a failed or lost pair is tried again.")
     ] = DEFAULTS.retries,
     options: Callable[[], ChangeOptions],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print all results as JSON.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")
-    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Tell of each pair that ends.")
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    debug: Debug = False,
 ) -> None:
     """Find what changed in each pair of a list, on the workers of a Dask cluster.
 
@@ -129,9 +123,7 @@ def _run(
         if verbose and not quiet:
             typer.echo(outcome_line(outcome), err=True)
 
-    if quiet or not sys.stderr.isatty():
-        return detect_changes(pairs, out, **how, ended=ended)
-    with progress_bar() as progress:
+    with shown_progress(quiet=quiet) as progress:
         return detect_changes(pairs, out, **how, ended=ended, progress=progress)
 
 

@@ -1,14 +1,14 @@
 """The command `geosim bench`."""
 
 import json
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geosim.cli_options import with_change_options
-from geosim.console import bench_table, hush_libraries, progress_bar
+from geosim.cli_shared import AsJson, Debug, Quiet
+from geosim.console import bench_table, hush_libraries, shown_progress
 from geosim.options import BENCH_RESOLUTION, BENCH_SIZE, ChangeOptions
 from geosim.refusing import refusing
 
@@ -36,15 +36,9 @@ def bench(
         float, typer.Option(help="Size of a pixel in metres.")
     ] = BENCH_RESOLUTION,
     options: Callable[[], ChangeOptions],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as JSON.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show no progress.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Measure how fast this machine compares a synthetic pair.
 
@@ -64,7 +58,5 @@ def _run(
     """Call the library; progress on stderr."""
     from geosim.bench import measure
 
-    if quiet or not sys.stderr.isatty():
-        return measure(options, size=size, resolution=resolution)
-    with progress_bar() as progress:
+    with shown_progress(quiet=quiet) as progress:
         return measure(options, size=size, resolution=resolution, progress=progress)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from geosim.console import hush_libraries
+from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet, Threads
+from geosim.console import aligned, hush_libraries
 from geosim.image_options import CompareOptions
 from geosim.images.names import Align
 from geosim.options import parse_threads
@@ -59,21 +60,11 @@ def compare(  # noqa: PLR0913 - the options are the command
     side: Annotated[
         int, typer.Option(help="Longest side at which pictures are compared, in px.")
     ] = DEFAULTS.side,
-    threads: Annotated[
-        str, typer.Option(help="A number, or 'all'.", metavar="N|all")
-    ] = "all",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier result.")
-    ] = DEFAULTS.overwrite,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the record as JSON.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    threads: Threads = "all",
+    overwrite: Overwrite = DEFAULTS.overwrite,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Compare two pictures: how alike they are, and where they differ.
 
@@ -118,8 +109,7 @@ def _tell(result: "ImageComparison", *, as_json: bool, quiet: bool) -> None:
         ("aligned", result.alignment.said),
         *((key, str(path)) for key, path in result.paths.items()),
     ]
-    width = max(len(name) for name, _ in rows)
-    typer.echo("\n".join(f"{name:<{width}}  {value}" for name, value in rows))
+    typer.echo(aligned(rows))
 
 
 def _tell_all(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from geosim.cli_shared import Overwrite, Threads
 from geosim.errors import OptionError
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
 from geosim.raster.radiometry import Normalization
@@ -75,7 +76,6 @@ _Device = Annotated[Device, typer.Option(help="cuda and torch need the extra 'to
 _Precision = Annotated[
     Precision, typer.Option(help="Of the network; auto: int8 where it can.")
 ]
-_Threads = Annotated[str, typer.Option(help="A number, or 'all'.", metavar="N|all")]
 _Memory = Annotated[int, typer.Option(help="MB to work with.")]
 _BlockSize = Annotated[
     int | None,
@@ -84,9 +84,6 @@ _BlockSize = Annotated[
 _Co = Annotated[
     list[str] | None,
     typer.Option("--co", help="GDAL creation option, repeatable.", metavar="K=V"),
-]
-_Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace an earlier result.")
 ]
 _Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with an interrupted run.")
@@ -110,11 +107,11 @@ def change_options(  # noqa: PLR0913 - the options are the command
     weights: _Weights = DEFAULTS.weights,
     device: _Device = DEFAULTS.device,
     precision: _Precision = DEFAULTS.precision,
-    threads: _Threads = "all",
+    threads: Threads = "all",
     memory: _Memory = DEFAULTS.memory,
     block_size: _BlockSize = DEFAULTS.block_size,
     co: _Co = None,
-    overwrite: _Overwrite = DEFAULTS.overwrite,
+    overwrite: Overwrite = DEFAULTS.overwrite,
     resume: _Resume = DEFAULTS.resume,
 ) -> ChangeOptions:
     """Read the options as they come from the command line.

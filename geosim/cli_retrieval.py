@@ -1,15 +1,14 @@
-"""The commands `geosim index`, `search`, `pairs` and `models`."""
+"""The commands `geosim index`, `search` and `pairs`."""
 
 import json
-import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from geosim.console import hush_libraries, progress_bar
-from geosim.images.names import MODEL_NAMES, ModelName
+from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet, Threads
+from geosim.console import hush_libraries, shown_progress
+from geosim.images.names import ModelName
 from geosim.options import parse_threads
 from geosim.refusing import refusing
 from geosim.search_options import (
@@ -19,12 +18,6 @@ from geosim.search_options import (
     Ranking,
     SearchOptions,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from geosim.progress import Progress
-    from geosim.ranking import ModelComparison
 
 DEFAULTS, SEARCH_DEFAULTS = IndexOptions(), SearchOptions()
 
@@ -38,19 +31,6 @@ WeightsOption = Annotated[
 ]
 IndexOption = Annotated[
     Path, typer.Option("--index", "-i", help="An index that 'geosim index' made.")
-]
-ThreadsOption = Annotated[
-    str, typer.Option(help="A number, or 'all'.", metavar="N|all")
-]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace an earlier result.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")
-]
-DebugOption = Annotated[
-    bool, typer.Option("--debug", help="Show the traceback of an error.")
 ]
 
 
@@ -98,13 +78,13 @@ def index(  # noqa: PLR0913 - the options are the command
             show_default="red, green, blue where named, else the first three",
         ),
     ] = DEFAULTS.bands,
-    threads: ThreadsOption = "all",
+    threads: Threads = "all",
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make it anew, not only what is new.")
     ] = DEFAULTS.rebuild,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Make an index of pictures, or bring one up to date.
 
@@ -128,7 +108,7 @@ def index(  # noqa: PLR0913 - the options are the command
             rebuild=rebuild,
         )
         path = out or Path(f"{sources[0].absolute().stem}.index")
-        with _progress(quiet=quiet) as progress:
+        with shown_progress(quiet=quiet) as progress:
             result = build_index(sources, path, options, progress=progress)
         for line in result.skipped if not quiet else ():
             typer.echo(f"skipped: {line}", err=True)
@@ -184,11 +164,11 @@ def search(  # noqa: PLR0913 - the options are the command
             "--out", "-o", help="Folder of the result.", show_default="search_QUERY"
         ),
     ] = None,
-    threads: ThreadsOption = "all",
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
+    threads: Threads = "all",
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Find the pictures of an index that are most similar to QUERY.
 
@@ -238,10 +218,10 @@ def pairs(  # noqa: PLR0913 - the options are the command
             "--out", "-o", help="Folder of the result.", show_default="pairs_INDEX"
         ),
     ] = None,
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Find the most similar pairs of an index, and groups of near duplicates.
 
@@ -270,85 +250,3 @@ def pairs(  # noqa: PLR0913 - the options are the command
                 f"{result.folder}: {len(result.pairs):,} pairs{more}, "
                 f"{len(result.groups):,} groups"
             )
-
-
-def models(  # noqa: PLR0913 - the options are the command
-    *,
-    compare: Annotated[
-        Path | None,
-        typer.Option(help="A folder with a folder of pictures per class."),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(help="Repeatable.", show_default="all that can be opened"),
-    ] = None,
-    weights: WeightsOption = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", "-o", help="Folder of the result.", show_default="models_FOLDER"
-        ),
-    ] = None,
-    threads: ThreadsOption = "all",
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Name the models, or measure how they rank a labelled collection.
-
-    With --compare every picture is the query once, the others of its class are right:
-    mean average precision, precision and recall among the first k, and a chart.
-    """
-    if not debug:
-        hush_libraries()
-    with refusing(debug=debug):
-        if compare is None:
-            typer.echo(json.dumps(MODEL_NAMES) if as_json else "\n".join(MODEL_NAMES))
-            return
-        from geosim.ranking import rank_models
-
-        with _progress(quiet=quiet) as progress:
-            found = rank_models(
-                compare,
-                model,
-                weights=weights,
-                out=out or Path(f"models_{compare.absolute().name}"),
-                overwrite=overwrite,
-                threads=parse_threads(threads),
-                progress=progress,
-            )
-        _tell_models(found, as_json=as_json, quiet=quiet)
-
-
-def _tell_models(found: "ModelComparison", *, as_json: bool, quiet: bool) -> None:
-    """The table of all models."""
-    from geosim.ranking import table
-
-    rows = table(found)
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    if quiet:
-        return
-    for name, reason in found.left_out.items():
-        typer.echo(f"left out: {name}: {reason}", err=True)
-    names = list(rows[0])
-    widths = [max(len(name), 12 if name == "model" else 6) for name in names]
-    typer.echo("  ".join(f"{n:>{w}}" for n, w in zip(names, widths, strict=True)))
-    for row in rows:
-        cells = zip(row.values(), widths, strict=True)
-        typer.echo("  ".join(f"{value!s:>{width}}" for value, width in cells))
-    typer.echo(
-        f"{found.folder}: {found.pictures:,} pictures, {len(found.classes)} classes"
-    )
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> "Iterator[Progress | None]":
-    """A bar on stderr where somebody sees it."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    with progress_bar() as progress:
-        yield progress

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from geosim.cli_shared import Debug, Quiet
 from geosim.console import hush_libraries
 from geosim.refusing import refusing
 
@@ -16,12 +17,8 @@ def serve(
     port: Annotated[
         int, typer.Option(help="Port; 0: any that is free.", min=0, max=65535)
     ] = 8000,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Serve the web page: compare two pictures, or two GeoTIFFs, in a browser.
 

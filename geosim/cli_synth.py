@@ -1,13 +1,13 @@
 """The command `geosim synth`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geosim.console import hush_libraries, progress_bar
+from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet
+from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.image_options import SynthOptions
 from geosim.refusing import refusing
@@ -42,18 +42,10 @@ def synth(  # noqa: PLR0913 - the options are the command
         typer.Option(help="How much light, blur and grain differ: 0 not, 1 usual."),
     ] = DEFAULTS.nuisance,
     seed: Annotated[int, typer.Option(help="Of all chance.")] = DEFAULTS.seed,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace earlier pairs.")
-    ] = DEFAULTS.overwrite,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print what was made as JSON.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    overwrite: Overwrite = DEFAULTS.overwrite,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Make pairs of pictures that are alike to a chosen degree, with their truth.
 
@@ -109,7 +101,5 @@ def _run(
     """Call the library with a progress bar on stderr."""
     from geosim.synth import make_pairs
 
-    if quiet or not sys.stderr.isatty():
-        return make_pairs(pictures, out, options)
-    with progress_bar() as progress:
+    with shown_progress(quiet=quiet) as progress:
         return make_pairs(pictures, out, options, progress=progress)

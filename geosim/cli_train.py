@@ -1,19 +1,19 @@
 """The command `geosim train`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet, Threads
 from geosim.cli_train_pairs import (
     DistanceOption,
     MarginOption,
     is_table,
     train_table,
 )
-from geosim.console import hush_libraries, progress_bar, training_summary
+from geosim.console import hush_libraries, shown_progress, training_summary
 from geosim.options import TrainOptions, parse_threads
 from geosim.refusing import refusing
 
@@ -60,7 +60,6 @@ SwapDates = Annotated[
 Start = Annotated[str, typer.Option(help="Name or path of the weights to start from.")]
 Seed = Annotated[int, typer.Option(help="Of all chance.")]
 Device = Annotated[Literal["cpu", "cuda"], typer.Option(help="Where to train.")]
-Threads = Annotated[str, typer.Option(help="A number, or 'all'.", metavar="N|all")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with an interrupted training.")
 ]
@@ -72,17 +71,9 @@ KeepCheckpoint = Annotated[
         "threshold anew.",
     ),
 ]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace an earlier model.")
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print the training's record as JSON.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Tell each look at held-out pairs.")
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 def train(  # noqa: PLR0913 - the options are the command
@@ -171,7 +162,5 @@ def _run(
         if verbose and not quiet:
             typer.echo(line, err=True)
 
-    if quiet or not sys.stderr.isatty():
-        return train_model(folder, out, options, say=say)
-    with progress_bar() as progress:
+    with shown_progress(quiet=quiet) as progress:
         return train_model(folder, out, options, progress=progress, say=say)

@@ -2,13 +2,12 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from geosim.console import progress_bar
+from geosim.console import aligned, shown_progress
 from geosim.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -50,21 +49,16 @@ def train_table(  # noqa: PLR0913 - as the command has them
         if verbose and not quiet:
             typer.echo(line, err=True)
 
-    if quiet or not sys.stderr.isatty():
+    with shown_progress(quiet=quiet) as progress:
         result = train_on_pairs(
-            table, out, options, distance=distance, margin=margin, say=say
+            table,
+            out,
+            options,
+            distance=distance,
+            margin=margin,
+            progress=progress,
+            say=say,
         )
-    else:
-        with progress_bar() as progress:
-            result = train_on_pairs(
-                table,
-                out,
-                options,
-                distance=distance,
-                margin=margin,
-                progress=progress,
-                say=say,
-            )
     if as_json:
         record = result.record.to_dict() | {"weights": str(result.weights)}
         typer.echo(json.dumps(record))
@@ -85,5 +79,4 @@ def pair_training_summary(result: "PairTrainResult") -> str:
         ("card", os.fspath(result.card)),
         ("curves", os.fspath(result.curves)),
     ]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    return aligned(rows)

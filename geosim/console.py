@@ -93,6 +93,22 @@ def progress_bar() -> Iterator[Progress]:
         yield show
 
 
+@contextmanager
+def shown_progress(*, quiet: bool) -> Iterator[Progress | None]:
+    """The bar on stderr, or None where nobody sees it or wants it."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    with progress_bar() as progress:
+        yield progress
+
+
+def aligned(rows: Sequence[tuple[str, str]]) -> str:
+    """Names and values in two columns."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
 def decisions(result: ChangeResult) -> list[str]:
     """What was decided on the way, one line each."""
     record = result.record
@@ -124,8 +140,7 @@ def summary(result: ChangeResult) -> str:
         ("shift found", moved),
     ]
     rows += [(name, os.fspath(path)) for name, path in result.paths.items()]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    return aligned(rows)
 
 
 def outcome_line(outcome: PairOutcome) -> str:
@@ -152,8 +167,7 @@ def batch_summary(outcomes: Sequence[PairOutcome], home: Path) -> str:
         ("summary", os.fspath(home / "summary.csv")),
         ("footprints", os.fspath(home / "summary.parquet")),
     ]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    return aligned(rows)
 
 
 def bench_table(record: BenchRecord) -> str:
@@ -171,8 +185,7 @@ def bench_table(record: BenchRecord) -> str:
         ("512 x 512 px", f"{record.cold_start:.1f} s"),
     ]
     rows += [(stage, f"{seconds:.1f} s") for stage, seconds in record.timings.items()]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    return aligned(rows)
 
 
 def training_summary(result: TrainResult) -> str:
@@ -189,5 +202,4 @@ def training_summary(result: TrainResult) -> str:
         ("card", os.fspath(result.card)),
         ("curves", os.fspath(result.curves)),
     ]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+    return aligned(rows)
