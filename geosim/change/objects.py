@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +35,7 @@ class Objects:
 
     def numbers(self, strip: int, mask: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Object numbers (from 1; 0 elsewhere) of a strip, given its mask again."""
-        labels, count = label(mask)
+        labels, count = _labelled(mask)
         of_label = np.zeros(count + 1, np.int32)
         start = self.offsets[strip]
         of_label[1:] = self.object_of[start : start + count]
@@ -70,7 +69,7 @@ class ObjectFinder:
             levels: (rows, width), probability levels.
             row_areas: (rows,), area of a pixel in each row.
         """
-        labels, count = label(mask)
+        labels, count = _labelled(mask)
         self._offsets.append(self._next)
         here = np.where(labels > 0, labels.astype(np.int64) + self._next, 0)
         if self._above is not None:
@@ -152,3 +151,12 @@ def _sums(
 ) -> NDArray[np.float64]:
     """Sum of the values of each group 0..count-1."""
     return np.bincount(group, values, count).astype(np.float64)
+
+
+def _labelled(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    """Numbers of connected pixels, from 1, and how many there are."""
+    from scipy.ndimage import label  # slow to import; `preparing` loads it meanwhile
+
+    labels: NDArray[np.int32]
+    labels, count = label(mask)
+    return labels, count

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +16,9 @@ if TYPE_CHECKING:
 
 _STEP = 0.05
 """Shifts are resolved to this many pixels."""
+
+_COARSE_STEP = 0.25
+"""First sought this far apart: a third of the width of a peak below `_LOW_PASS`."""
 
 _LARGEST = 8.0
 """Largest shift that is looked for, in pixels."""
@@ -110,9 +111,9 @@ def _spectrum(
 ) -> NDArray[np.complex128]:
     """Half-whitened, band-passed cross-power spectrum of weight 1."""
     taper = np.outer(np.hanning(_SIDE), np.hanning(_SIDE))
-    waves = [fft.fft2((date - date.mean()) * taper) for date in (before, after)]
+    waves = [np.fft.fft2((date - date.mean()) * taper) for date in (before, after)]
     power = np.conj(waves[0]) * waves[1]
-    along = fft.fftfreq(_SIDE)
+    along = np.fft.fftfreq(_SIDE)
     frequency = np.hypot(along[:, None], along)
     band = np.exp(-0.5 * (frequency / _LOW_PASS) ** 2) * (frequency > _HIGH_PASS)
     half_white = power / np.sqrt(np.abs(power) + 1e-12) * band
@@ -121,19 +122,31 @@ def _spectrum(
 
 
 def _peak(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """(d_row, d_col) at which the correlation is largest."""
-    shifts, waves, parts = _waves()
-    across = waves @ spectrum
-    # the real part alone of the second product: half the work
-    correlation = np.hstack([across.real, -across.imag]) @ parts
-    row, col = np.unravel_index(int(correlation.argmax()), correlation.shape)
-    return np.array([shifts[row], shifts[col]])
+    """(d_row, d_col) at which the correlation is largest: coarsely, then around it."""
+    near = np.zeros(2)
+    for steps in _COARSE, _FINE:
+        shifts = np.clip(near[:, None] + steps, -_LARGEST, _LARGEST)
+        # einsum, since the threads of `@` cost more than products as small as these
+        across = np.einsum("sf,fg->sg", _waves(shifts[0]), spectrum)
+        along = _waves(shifts[1])
+        correlation = np.einsum("sg,tg->st", across.real, along.real)
+        correlation -= np.einsum("sg,tg->st", across.imag, along.imag)
+        row, col = np.unravel_index(int(correlation.argmax()), correlation.shape)
+        near = np.array([shifts[0][row], shifts[1][col]])
+    return near
 
 
-@cache
-def _waves() -> tuple[NDArray[np.float64], NDArray[np.complex128], NDArray[np.float64]]:
-    """Shifts, waves (shifts, frequencies), their parts (2 frequencies, shifts)."""
-    count = round(_LARGEST / _STEP)
-    shifts = np.arange(-count, count + 1, dtype=np.float64) * _STEP
-    waves = np.exp(2j * np.pi * np.outer(shifts, fft.fftfreq(_SIDE)))
-    return shifts, waves, np.hstack([waves.real, waves.imag]).T.copy()
+def _waves(shifts: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """The spectrum of each shift along one axis, shape (shifts, 128)."""
+    waves: NDArray[np.complex128]
+    waves = np.exp(2j * np.pi * np.outer(shifts, np.fft.fftfreq(_SIDE)))
+    return waves
+
+
+def _steps(largest: float, step: float) -> NDArray[np.float64]:
+    """Shifts from -largest to largest."""
+    count = round(largest / step)
+    return np.arange(-count, count + 1, dtype=np.float64) * step
+
+
+_COARSE, _FINE = _steps(_LARGEST, _COARSE_STEP), _steps(_COARSE_STEP, _STEP)

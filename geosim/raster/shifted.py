@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import correlate1d
 
 from geosim.raster.grid import Grid, Window, at
 
@@ -70,6 +69,8 @@ def resample(band: NDArray[Any], shift: tuple[float, float]) -> NDArray[np.float
     Returns:
         (height, width) float32.
     """
+    from scipy.ndimage import correlate1d  # slow to import, seldom needed
+
     out = band
     for axis, part in ((0, shift[1]), (1, shift[0])):
         weights = _weights(part - np.floor(part))
