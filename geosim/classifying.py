@@ -14,7 +14,7 @@ from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Window
 from geosim.themes.classes import CLASSES, COVERS, THEMES, class_of
-from geosim.themes.cover import NEEDED, spectral_cover
+from geosim.themes.cover import NEEDED, spectral_cover, texture, with_banks
 from geosim.themes.roles import is_sensor, per_date
 from geosim.themes.tones import Tones, fit_tones
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _CELL = 512
 """Columns of a cell: what is read at a time, of a strip's rows."""
 
-_MARGIN = 8
+_MARGIN = 10
 """Pixels around a cell that smoothing and texture reach."""
 
 _COUNT = len(COVERS)
@@ -115,15 +115,15 @@ class Classifier:
         """Number of the pair of covers of each pixel of a cell, and how sure it is."""
         grid = self.scene.grid
         outer = part.grown(_MARGIN).clipped(grid.width, grid.height)
-        best, sure = [], []
-        for values, tones in zip(
-            self.scene.read_roles(outer), self.tones, strict=True
-        ):
+        covers = []
+        for values, tones in zip(self.scene.read_roles(outer), self.tones, strict=True):
             bands = dict(zip(self.scene.roles, tones.apply(values), strict=True))
-            cover = spectral_cover(bands)
-            cover = uniform_filter(cover, (0, 3, 3))[:, *part.slices_in(outer)]
-            best.append(cover.argmax(axis=0))
-            sure.append(cover.max(axis=0))
+            covers.append(spectral_cover(bands, texture(bands["red"] + bands["green"])))
+        best, sure = [], []
+        for cover in with_banks(covers[0], covers[1]):
+            smooth = uniform_filter(cover, (0, 3, 3))[:, *part.slices_in(outer)]
+            best.append(smooth.argmax(axis=0))
+            sure.append(smooth.max(axis=0))
         return best[0] * _COUNT + best[1], sure[0] * sure[1]
 
     def _count(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import minimum_filter, uniform_filter
 
 from geosim.themes.classes import COVERS
 from geosim.themes.indices import spectral_index
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 NEEDED = frozenset({"red", "green", "nir"})
 """Roles without which there are no indices to go by."""
+
+_ROUGH = 5
+"""Side in pixels of the window of `texture`."""
+
+_BANK = 21
+"""Side in pixels of the window in which water must have moved for a bank."""
 
 ORDER = tuple(COVERS)
 """Covers in the order of a membership array."""
@@ -49,16 +56,35 @@ def stacked(parts: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
     return whole
 
 
-def spectral_cover(bands: Bands) -> NDArray[np.float32]:
+def texture(seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How rough the ground is: relative spread of the brightness in 5 x 5 pixels.
+
+    Of all such windows that hold a pixel the calmest counts: the edge between two smooth
+    fields is not rough.
+
+    Args:
+        seen: (height, width), what is seen, above 0.
+    """
+    tone = np.log(np.maximum(seen, np.float32(1e-3)))
+    mean = uniform_filter(tone, _ROUGH)
+    spread = np.maximum(uniform_filter(tone * tone, _ROUGH) - mean * mean, 0.0)
+    calmest: NDArray[np.float32] = minimum_filter(np.sqrt(spread), _ROUGH)
+    return calmest
+
+
+def spectral_cover(
+    bands: Bands, rough: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Memberships of pixels, (7, ...) in the order of `COVERS`, that add up to 1.
 
     Args:
         bands: reflectances by role, of one shape; `NEEDED` and, better, `swir1`.
+        rough: `texture` of what is seen, of that shape.
     """
     ndvi = spectral_index("ndvi", bands)
     snow, water = _snow(bands, ndvi), _water(bands)
-    plants = soft(ndvi, 0.38, 0.05)
-    forest, built = _forest(bands, ndvi), _built(bands)
+    plants = _plants(bands, ndvi)
+    forest, built = _forest(bands, ndvi), _built(bands, rough)
     dry = (1.0 - snow) * (1.0 - water)
     return stacked(
         {
@@ -70,6 +96,27 @@ def spectral_cover(bands: Bands) -> NDArray[np.float32]:
             "bare": dry * (1.0 - plants) * (1.0 - built),
         }
     )
+
+
+def with_banks(
+    before: NDArray[np.float32], after: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Built-up ground beside water that moved is taken for what it is: sand and mud.
+
+    Banks look like roofs and roads to every index; where they lie tells them apart.
+
+    Args:
+        before: (7, height, width) memberships of date 1, with a margin of 10 px.
+        after: of date 2.
+    """
+    water, built, bare = (ORDER.index(slug) for slug in ("water", "built_up", "bare"))
+    moved = uniform_filter(np.abs(after[water] - before[water]), _BANK)
+    bank = soft(moved, 0.15, 0.03)
+    for cover in (before, after):
+        taken = cover[built] * bank
+        cover[bare] += taken
+        cover[built] -= taken
+    return before, after
 
 
 def _snow(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -90,6 +137,14 @@ def _water(bands: Bands) -> NDArray[np.float32]:
     return dark * soft(spectral_index("ndwi", bands), 0.05, 0.05)
 
 
+def _plants(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Green; towns with gardens look green too, but are dry."""
+    if "swir1" in bands:
+        moist = ndvi + np.float32(0.5) * spectral_index("ndmi", bands)
+        return soft(moist, 0.45, 0.05)
+    return soft(ndvi, 0.38, 0.05)
+
+
 def _forest(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
     """Darker than other plants, and moister (Gao 1996)."""
     dark = soft(-bands["green"], -0.085, 0.012)
@@ -98,8 +153,8 @@ def _forest(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
     return dark * soft(ndvi, 0.6, 0.06)
 
 
-def _built(bands: Bands) -> NDArray[np.float32]:
-    """Less red than soil, and less bright than sand."""
+def _built(bands: Bands, rough: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rough, where fields are smooth; less red than soil, lighter than burnt ground."""
     redness = bands["red"] / np.maximum(bands["green"], np.float32(1e-3))
-    grey = soft(-redness, -1.35, 0.12)
-    return grey
+    grey = soft(-redness, -1.4, 0.08)
+    return soft(rough, 0.07, 0.015) * grey * soft(bands["red"], 0.06, 0.008)
