@@ -148,9 +148,7 @@ def write_tiles(
     raster.close()
 
 
-def write_vectors(
-    staging: Path, found: Found, polygons: gpd.GeoDataFrame
-) -> None:
+def write_vectors(staging: Path, found: Found, polygons: gpd.GeoDataFrame) -> None:
     """Write `changes.gpkg` with these polygons."""
     tiles = tile_polygons(tile_layers(found), found.scene.grid, found.tile_size)
     write_geopackage(

@@ -108,6 +108,7 @@ def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
             reference=options.grid,
             resolution=options.resolution,
             bounds=options.bounds,
+            masks=options.masks,
         ) as scene,
     ):
         yield scene
