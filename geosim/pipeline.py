@@ -181,8 +181,7 @@ def _deliver(
         record = delivery.run_record(
             found,
             name=folder.name or "change",
-            changed_m2=float(changes["area_m2"].sum()),
-            polygons=polygons,
+            changes=changes,
             timings=clock.seconds,
             notes=notes_on(found),
         )

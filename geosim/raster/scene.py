@@ -55,16 +55,16 @@ class Scene:
     ) -> None:
         self.grid = grid
         self._before, self._after, self._stack = before, after, stack
-        self._files = masks or MaskFiles()
+        self.masks = masks or MaskFiles()
         self._masks = [
             self._open_mask(path, grid)
-            for path in (self._files.before, self._files.after)
+            for path in (self.masks.before, self.masks.after)
         ]
 
     def _open_mask(self, path: str | None, grid: Grid) -> Mask | None:
         if path is None:
             return None
-        return open_mask(path, self._files.kind, grid, self._stack)
+        return open_mask(path, self.masks.kind, grid, self._stack)
 
     @property
     def before(self) -> Source:
@@ -166,7 +166,7 @@ class Scene:
         note = f", moved by ({-d_row:+.2f}, {-d_col:+.2f}) px (rows, columns)"
         self._after = open_on(self._after.dataset, self._after.source, grid, note)
         self._after.enter(self._stack)
-        self._masks[1] = self._open_mask(self._files.after, grid)
+        self._masks[1] = self._open_mask(self.masks.after, grid)
 
 
 @contextmanager
