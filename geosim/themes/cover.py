@@ -17,6 +17,7 @@ from scipy.ndimage import minimum_filter, uniform_filter
 
 from geosim.themes.classes import COVERS
 from geosim.themes.indices import spectral_index
+from geosim.themes.tones import WATER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,15 +75,18 @@ def texture(seen: NDArray[np.float32]) -> NDArray[np.float32]:
     return calmest
 
 
-def spectral_cover(bands: Bands, rough: NDArray[np.float32]) -> NDArray[np.float32]:
+def spectral_cover(
+    bands: Bands, rough: NDArray[np.float32], wet: float = WATER
+) -> NDArray[np.float32]:
     """Memberships of pixels, (7, ...) in the order of `COVERS`, that add up to 1.
 
     Args:
         bands: reflectances by role, of one shape; `NEEDED` and, better, `swir1`.
         rough: `texture` of what is seen, of that shape.
+        wet: NDWI that parts water from land, where there is no `swir1`.
     """
     ndvi = spectral_index("ndvi", bands)
-    snow, water = _snow(bands, ndvi), _water(bands)
+    snow, water = _snow(bands, ndvi), _water(bands, wet)
     plants = _plants(bands, ndvi)
     forest, built = _forest(bands, ndvi), _built(bands, rough)
     dry = (1.0 - snow) * (1.0 - water)
@@ -129,12 +133,12 @@ def _snow(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
     return soft(bands["green"], 0.6, 0.04) * soft(-ndvi, -0.1, 0.03)
 
 
-def _water(bands: Bands) -> NDArray[np.float32]:
+def _water(bands: Bands, wet: float) -> NDArray[np.float32]:
     """Darker in the infrared than where one sees (McFeeters 1996; Xu 2006)."""
     dark = soft(-bands["nir"], -0.19, 0.02)
     if "swir1" in bands:
         return dark * soft(spectral_index("mndwi", bands), 0.05, 0.06)
-    return dark * soft(spectral_index("ndwi", bands), 0.05, 0.05)
+    return dark * soft(spectral_index("ndwi", bands), wet, 0.05)
 
 
 def _plants(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
