@@ -4,8 +4,8 @@
     python -m benchmarks.themes sample --seeds 7 11 23
 
 `water`: NAIP's dates of North Dakota; water gained and lost by geosim's classes against
-NDWI (McFeeters 1996) cut by hand on each date, over the area that changed. `sample`: the
-synthetic pair of `sample_data/`, and others that its generator draws from other seeds,
+NDWI (McFeeters 1996) cut by hand on each date, over the area that changed. `sample`:
+the synthetic pair of `sample_data/`, and others that its generator draws from seeds,
 against the classes that were drawn.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 BY_HAND = {2010: 0.15, 2014: 0.50, 2016: 0.30, 2019: 0.25}
 """NDWI above which a pixel of a date is water: the valley of its histogram, looked at
-over the picture. The dates were delivered with stretches of their own, so 0 would not do."""
+over the picture. Each date was delivered with a stretch of its own: 0 would not do."""
 
 PAIRS = ((2010, 2014), (2014, 2016), (2016, 2019), (2010, 2019))
 
@@ -99,7 +99,9 @@ def water(folder: Path, work: Path) -> None:
     for pair in PAIRS:
         paths = [folder / f"{year}.tif" for year in pair]
         options = ChangeOptions(bands="naip", overwrite=True)
-        result = detect_change(*paths, work / f"{pair[0]}_{pair[1]}", options)
+        result = detect_change(
+            paths[0], paths[1], work / f"{pair[0]}_{pair[1]}", options
+        )
         with rasterio.open(result.paths["change"]) as file:
             changed = file.read(1) == 1
             hectares = abs(file.transform.a * file.transform.e) / 1e4
@@ -134,7 +136,7 @@ def sample(seeds: list[int], work: Path) -> None:
     for seed in seeds:
         folder = work / f"seed_{seed}"
         folder.mkdir(parents=True, exist_ok=True)
-        generate = [sys.executable, root / "generate.py", "--out", folder]
+        generate = [sys.executable, str(root / "generate.py"), "--out", str(folder)]
         if not (folder / "truth.tif").exists():
             subprocess.run([*generate, "--seed", str(seed)], check=True)  # noqa: S603
         result = detect_change(
@@ -143,9 +145,15 @@ def sample(seeds: list[int], work: Path) -> None:
             folder / "result",
             ChangeOptions(overwrite=True),
         )
-        with rasterio.open(folder / "truth.tif") as file:
-            truth = file.read(1)
-            hectares = abs(file.transform.a * file.transform.e) / 1e4
+        with (
+            rasterio.open(result.paths["change"]) as grid,
+            rasterio.open(folder / "truth.tif") as file,
+            WarpedVRT(
+                file, transform=grid.transform, width=grid.width, height=grid.height
+            ) as on_grid,
+        ):
+            truth = on_grid.read(1)
+            hectares = abs(grid.transform.a * grid.transform.e) / 1e4
         _score(seed, truth, class_raster(result), hectares)
 
 

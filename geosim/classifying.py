@@ -139,7 +139,7 @@ class Classifier:
     @property
     def spectral(self) -> bool:
         """True where the bands allow indices, False where colour has to do."""
-        return NEEDED <= set(self.scene.roles)
+        return set(self.scene.roles) >= NEEDED
 
     def _count(
         self,
@@ -161,7 +161,7 @@ class Classifier:
 def fit_classifier_tones(
     scene: Scene, sample: Sample, options: ChangeOptions
 ) -> tuple[Tones, Tones] | None:
-    """How both dates' numbers become reflectances; None where no classes can be told."""
+    """How both dates' numbers become reflectances; None where nothing can be told."""
     known = set(scene.roles)
     if not (known >= NEEDED or known >= colour.NEEDED):
         return None

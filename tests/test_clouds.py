@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from rasters import texture
 from scipy.ndimage import gaussian_filter
 
 from geosim.change.clouds import cloud_signs
-from rasters import texture
 
 
 def dark_ground(seed=1):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasters import NORTH_UP, UTM, drawn_pair, write, write_pair
 from shapely import box
 
 from geosim import ChangeOptions, detect_change, read_pair_list
@@ -12,7 +13,6 @@ from geosim.errors import GridMismatchError, OptionError, RasterReadError
 from geosim.raster.grid import Window
 from geosim.raster.mask_files import MaskFiles
 from geosim.raster.scene import open_scene
-from rasters import NORTH_UP, UTM, drawn_pair, write, write_pair
 
 
 @pytest.fixture(scope="module")

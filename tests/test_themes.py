@@ -178,11 +178,12 @@ def test_soft_step():
 )
 def test_cover_of_typical_spectra(spectrum, rough, cover):
     roles = ("green", "red", "nir", "swir1")
-    bands = {r: np.full((2, 2), v, np.float32) for r, v in zip(roles, spectrum, strict=True)}  # fmt: skip # noqa: E501
+    values = [np.full((2, 2), value, np.float32) for value in spectrum]
+    bands = dict(zip(roles, values, strict=True))
     found = spectral_cover(bands, np.full((2, 2), rough, np.float32))
     assert found.sum(axis=0) == pytest.approx(1.0, abs=1e-5)
     assert ORDER[found[:, 0, 0].argmax()] == cover
-    if cover not in ("snow_ice",):  # without short-wave infrared snow is hardly told
+    if cover != "snow_ice":  # without short-wave infrared snow is hardly told
         del bands["swir1"]
         found = spectral_cover(bands, np.full((2, 2), rough, np.float32))
         assert ORDER[found[:, 0, 0].argmax()] == cover
@@ -235,13 +236,14 @@ def test_digital_numbers_are_scaled_by_the_brightest_infrared():
 
 
 def test_raw_landsat_loses_what_the_air_adds():
-    red, nir = np.float32([50.0] * 500 + [60.0] * 500), np.float32([10.0] * 500 + [90.0] * 500)  # fmt: skip # noqa: E501
+    red = np.float32([50.0] * 500 + [60.0] * 500)
+    nir = np.float32([10.0] * 500 + [90.0] * 500)
     tones = fit_tones(
         np.stack([red, nir]), ("red", "nir"), dtype="uint8", scaling={},
         sensor="landsat-tm",
     )  # fmt: skip
     found = tones.apply(np.float32([[50.0, 60.0], [10.0, 90.0]]))
-    # 0.40 at 80 numbers above the darkest; red has 0.67 / 0.85 of the gain; 0.01 is left
+    # 0.40 at 80 above the darkest; red has 0.67 / 0.85 of the gain; 0.01 is left
     assert found == pytest.approx(
         np.array([[0.01, 0.01 + 0.4 * 10 * 0.67 / (80 * 0.85)], [0.01, 0.41]]), abs=1e-4
     )

@@ -1,10 +1,10 @@
 """Land cover of pixels on one date, as soft memberships, from spectral indices.
 
-A tree of soft questions: is it snow? If not, water? If not, covered by plants? Plants are
-forest or other vegetation, what is bare of them is built-up or bare ground. Each answer
-is a logistic curve around a threshold, not a step, and the memberships are the products
-along the tree's branches, so that they add up to one and are lower where two covers look
-alike. Thresholds are those of the indices' papers or lie where covers part on open
+A tree of soft questions: is it snow? If not, water? If not, covered by plants? Plants
+are forest or other vegetation, what is bare of them is built-up or bare ground. Each
+answer is a logistic curve around a threshold, not a step, and the memberships are the
+products along the tree's branches: they add up to one and are lower where two covers
+look alike. Thresholds are those of the indices' papers or lie where covers part on open
 imagery; docs/themes.md tells which.
 """
 
@@ -62,7 +62,7 @@ def stacked(parts: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
 def texture(seen: NDArray[np.float32]) -> NDArray[np.float32]:
     """How rough the ground is: relative spread of the brightness in 5 x 5 pixels.
 
-    Of all such windows that hold a pixel the calmest counts: the edge between two smooth
+    Of all such windows that hold a pixel the calmest counts: an edge between two smooth
     fields is not rough.
 
     Args:
@@ -159,7 +159,7 @@ def _forest(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _built(bands: Bands, rough: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rough, where fields are smooth; less red than soil, lighter than burnt ground."""
-    redness: NDArray[np.float32]
-    redness = bands["red"] / np.maximum(bands["green"], np.float32(1e-3))
+    green: NDArray[np.float32] = np.maximum(bands["green"], np.float32(1e-3))
+    redness = bands["red"] / green
     grey = soft(-redness, -1.4, 0.08)
     return soft(rough, 0.07, 0.015) * grey * soft(bands["red"], 0.06, 0.008)
