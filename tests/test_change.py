@@ -36,7 +36,8 @@ BANDS = {
 }
 CHANGES = [
     *("id", "area_m2", "area_ha", "area_px", "perimeter_m", "probability_mean"),
-    *("probability_max", "class", "date_before", "date_after", "geometry"),
+    *("probability_max", "class", "class_probability", "from_class", "to_class"),
+    *("date_before", "date_after", "geometry"),
 ]
 NODATA = 255
 
@@ -197,7 +198,7 @@ def test_vector_layers(sample_result):
     assert list(changes.columns) == CHANGES
     assert changes["id"].tolist() == list(range(1, len(changes) + 1))
     assert changes["area_px"].is_monotonic_decreasing
-    assert set(changes["class"]) == {"changed"}
+    assert set(changes["class"]) >= {"forest_loss", "water_gain", "bare_or_mining"}
     assert set(changes["date_before"]) == {"1990"}
     assert set(changes["date_after"]) == {"2020"}
     assert list(tiles.columns) == ["row", "col", *BANDS["tiles.tif"], "geometry"]
