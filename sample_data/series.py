@@ -71,7 +71,9 @@ def burnt(area: Geometry, pixel: float, touched: bool = False) -> Array:  # noqa
     return np.asarray(inside == 1)
 
 
-def _paint(ground: Array, area: Array, colour: tuple[float, ...], texture: Array) -> None:
+def _paint(
+    ground: Array, area: Array, colour: tuple[float, ...], texture: Array
+) -> None:
     """Give an area a colour whose brightness a texture multiplies."""
     for band, level in zip(ground, colour, strict=True):
         band[area] = level * texture[area]
@@ -83,7 +85,10 @@ def _open_land(ground: Array, seed: int, year: int, pixel: float) -> None:
     patches = fractal(stream(seed, "grass"), side, 8, 300, 1.2)
     _paint(ground, np.ones((side, side), bool), _OPEN, 1 + 0.05 * patches)
     for number, field in enumerate(places.fields()):
-        lasting, season = stream(seed, f"field {number}"), stream(seed, f"{number} {year}")
+        lasting, season = (
+            stream(seed, f"field {number}"),
+            stream(seed, f"{number} {year}"),
+        )
         green = lasting.uniform(-0.18, 0.18)
         now = season.normal(0, 0.025, 4)
         tones = (1 - green, 1 - 0.4 * green, 1 - green, 1 + 0.5 * green)

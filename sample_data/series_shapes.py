@@ -56,7 +56,13 @@ _BLOCKS: dict[int, list[tuple[float, float, float, float]]] = {
 }
 """Quarters built by a date: left, top, right, bottom."""
 _LAKE: Points = [(1900, 2500), (2200, 2400), (2420, 2560), (2300, 2780), (1980, 2740)]
-_RESERVOIR: Points = [(2600, 2100), (2880, 2040), (3000, 2260), (2820, 2440), (2620, 2360)]
+_RESERVOIR: Points = [
+    (2600, 2100),
+    (2880, 2040),
+    (3000, 2260),
+    (2820, 2440),
+    (2620, 2360),
+]
 _RESERVOIR_FULL = 2010
 _UPPER: Points = [(420, -100), (460, 150), (330, 360)]
 _LOWER: Points = [(330, 1150), (430, 1500), (300, 1900), (180, 2150), (-100, 2300)]
