@@ -33,8 +33,8 @@ from geosim.series_deciding import (
     block_side,
     calibrate,
     decide_all,
-    first_sample,
     reach_of,
+    samples_of,
 )
 from geosim.series_options import FINEST_TOGETHER, SeriesOptions
 from geosim.series_pairs import (
@@ -327,7 +327,7 @@ def _decide(
     dates, bands = len(plan.dates), len(stack.bands)
     reach = reach_of(plan.grid)
     calibration = calibrate(stack, maps, reach)
-    covering = fit_covering(stack, first_sample(stack), plan.options)
+    covering = fit_covering(stack, samples_of(stack), plan.options)
     decider = Decider(
         stack=stack,
         maps=maps,
