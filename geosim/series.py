@@ -58,7 +58,7 @@ from geosim.series_stack import (
     open_stack,
     series_grid,
 )
-from geosim.series_summing import Maps, drop_small, find_places, write_years
+from geosim.series_summing import Maps, clean, find_places, write_years
 from geosim.themes.classes import COVERS, THEMES
 
 if TYPE_CHECKING:
@@ -343,7 +343,8 @@ def _decide(
     )
     side = block_side(plan.options.memory, dates * bands)
     covered = decide_all(decider, rasters, side, tick)
-    drop_small(plan.grid, rasters["codes"], dates, plan.options.min_area, tick)
+    slugs = slugs_of_codes(plan.options.theme)
+    clean(plan.grid, rasters["codes"], dates, plan.options.min_area, slugs, tick)
     known = dict(zip(COVERS, covered.tolist(), strict=True)) if covering else {}
     return calibration, known
 

@@ -20,7 +20,7 @@ from geosim.siamese.architecture import smoothing_sigma
 from geosim.themes.classes import COVERS
 from geosim.series_classes import UNKNOWN, state_means
 from geosim.timeline.calibration import Calibration, fit_calibration
-from geosim.timeline.edges import MARGIN, at_least_half, within
+from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ _ENOUGH = 1000
 _HIGH = 4.0
 """Squared height, over the price of a state, of a step that needs no further date: twice
 as high as what the noise would pass."""
+_FURTHER = 2
+"""Reach around what is likely, in reaches around what is sure: more has to agree there."""
 _BYTES = 60
 """Measured bytes per date, band and pixel of a block."""
 
@@ -77,7 +79,7 @@ class Decider:
     def block(self, window: Window) -> BlockDecision:
         """Decide a block."""
         grid = self.stack.grid
-        margin = MARGIN + math.ceil(self.reach)
+        margin = MARGIN + math.ceil(_FURTHER * self.reach)
         outer = window.grown(margin).clipped(grid.width, grid.height)
         rows, cols = window.slices_in(outer)
         values, valid = self.stack.read(outer)
@@ -124,7 +126,8 @@ class Decider:
             here = valid[last] & (before[last] == first)
             if here.any():
                 changed = maps.likely(window) if likely else maps.changed(window)
-                near = within(changed, self.reach) if self.together else changed
+                reach = self.reach * (_FURTHER if likely else 1)
+                near = within(changed, reach) if self.together else changed
                 found[last] |= near & here
         return found
 
@@ -211,7 +214,8 @@ class Decider:
             change[:, some] = (states[date] - states[date - 1]) * starts[date]
             begun = np.zeros(some.shape, np.bool_)
             begun[some] = starts[date]
-            kept[date] = at_least_half(change, begun)[some]
+            half = at_least_half(change, begun)
+            kept[date] = (half | small_holes(half))[some]
         return kept
 
 
