@@ -3,7 +3,7 @@
 All colours stay apart for readers who cannot tell red from green.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
@@ -139,6 +139,16 @@ def change_style() -> str:
         f' alpha="{colour[3]}" label={quoteattr(CLASS_LABELS[value])}/>\n'
         for value, colour in CHANGE_COLOUR_TABLE.items()
         if value != NODATA
+    )
+    return _raster(_PALETTED.format(items=items))
+
+
+def palette_style(classes: Mapping[int, tuple[str, RGBA]]) -> str:
+    """QML of a raster of classes: label and colour of each value, others without."""
+    items = "".join(
+        f'        <paletteEntry value="{value}" color="{_hex(colour)}"'
+        f' alpha="{colour[3]}" label={quoteattr(label)}/>\n'
+        for value, (label, colour) in classes.items()
     )
     return _raster(_PALETTED.format(items=items))
 
