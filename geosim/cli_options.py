@@ -10,6 +10,7 @@ import typer
 from geosim.cli_shared import Overwrite, Threads
 from geosim.errors import OptionError
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
+from geosim.publish.formats import Format
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device, Precision
 
@@ -85,6 +86,14 @@ _Co = Annotated[
     list[str] | None,
     typer.Option("--co", help="GDAL creation option, repeatable.", metavar="K=V"),
 ]
+_Formats = Annotated[
+    list[Format] | None,
+    typer.Option(
+        "--format",
+        help="Of the polygons, beside the GeoPackage; repeatable.",
+        show_default="gpkg",
+    ),
+]
 _Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with an interrupted run.")
 ]
@@ -111,6 +120,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
     memory: _Memory = DEFAULTS.memory,
     block_size: _BlockSize = DEFAULTS.block_size,
     co: _Co = None,
+    formats: _Formats = None,
     overwrite: Overwrite = DEFAULTS.overwrite,
     resume: _Resume = DEFAULTS.resume,
 ) -> ChangeOptions:
@@ -139,6 +149,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
         memory=memory,
         block_size=block_size,
         creation_options=parse_creation_options(co or []),
+        formats=tuple(formats or DEFAULTS.formats),
         overwrite=overwrite,
         resume=resume,
     )

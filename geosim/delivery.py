@@ -17,12 +17,13 @@ from geosim.change.cells import mean_where_any
 from geosim.change.vectorize import sizes, to_map
 from geosim.dates import image_date
 from geosim.publish import record as rec
+from geosim.publish.formats import write_formats
 from geosim.publish.geopackage import write_geopackage
 from geosim.publish.stac import change_item, read_asset
 from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
-from geosim.result import FILES, RECORD
+from geosim.result import EXTRA_FILES, FILES, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +127,7 @@ def write_tiles(
 
 
 def write_vectors(staging: Path, found: Found) -> gpd.GeoDataFrame:
-    """Write `changes.gpkg`; the polygons come back."""
+    """Write `changes.gpkg` and the other formats; the polygons come back."""
     polygons = change_polygons(found)
     tiles = tile_polygons(tile_layers(found), found.scene.grid, found.tile_size)
     write_geopackage(
@@ -135,6 +136,7 @@ def write_vectors(staging: Path, found: Found) -> gpd.GeoDataFrame:
         {name: style() for name, style in LAYER_STYLES.items()},
         created=datetime.now(UTC),
     )
+    write_formats(staging, polygons, found.options.formats)
     return polygons
 
 
@@ -156,8 +158,8 @@ def write_run(
             bands=bands.get(name, ()),
             pixels=record.options["tile_size"] if name == "tiles.tif" else 1,
         )
-        for name in FILES
-        if name != RECORD
+        for name in (*FILES, *EXTRA_FILES.values())
+        if name != RECORD and (name in FILES or (staging / name).exists())
     ]
     item = change_item(record, assets, folder=final)
     path = staging / RECORD

@@ -34,6 +34,10 @@ _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _FORMS = {
     ".tif": (pystac.MediaType.COG, ["data"]),
     ".gpkg": (pystac.MediaType.GEOPACKAGE, ["data"]),
+    ".parquet": (pystac.MediaType.PARQUET, ["data"]),
+    ".fgb": (pystac.MediaType.FLATGEOBUF, ["data"]),
+    ".geojson": (pystac.MediaType.GEOJSON, ["data"]),
+    ".pdf": (pystac.MediaType.PDF, ["overview"]),
     ".qml": ("application/xml", ["metadata"]),
     ".html": (pystac.MediaType.HTML, ["overview"]),
     ".png": (pystac.MediaType.PNG, ["visual"]),
@@ -44,7 +48,11 @@ _TITLES = {
     "difference.tif": "Probability of change and what it is made of",
     "change.tif": "Decision: 0 same, 1 changed",
     "changes.gpkg": "Change polygons and scored tiles",
+    "changes.parquet": "Change polygons as GeoParquet",
+    "changes.fgb": "Change polygons as FlatGeobuf",
+    "changes.geojson": "Change polygons in longitude and latitude",
     "report.html": "Report to read in a browser",
+    "report.pdf": "Report to print",
 }
 # File name to the form of its values: data type, nodata, scale.
 _VALUES: dict[str, tuple[str, float | str, float | None]] = {
