@@ -34,7 +34,7 @@ _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _FORMS = {
     ".tif": (pystac.MediaType.COG, ["data"]),
     ".gpkg": (pystac.MediaType.GEOPACKAGE, ["data"]),
-    ".parquet": (pystac.MediaType.PARQUET, ["data"]),
+    ".parquet": ("application/vnd.apache.parquet", ["data"]),
     ".fgb": (pystac.MediaType.FLATGEOBUF, ["data"]),
     ".geojson": (pystac.MediaType.GEOJSON, ["data"]),
     ".pdf": (pystac.MediaType.PDF, ["overview"]),
