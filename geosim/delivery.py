@@ -24,6 +24,7 @@ from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
 from geosim.result import EXTRA_FILES, FILES, RECORD
+from geosim.themes.classes import CHANGED_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from geosim.sampling import Sample
     from geosim.scanning import Scan
     from geosim.scorer import Scorer
-
-CHANGE_CLASS = "changed"
-"""Value of a polygon's attribute `class`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +70,10 @@ def change_polygons(found: Found) -> gpd.GeoDataFrame:
         "perimeter_m": perimeters,
         "probability_mean": decision.objects.probability_mean / 254,
         "probability_max": decision.objects.probability_max / 254,
-        "class": [CHANGE_CLASS] * count,
+        "class": [CHANGED_CLASS] * count,
+        "class_probability": np.full(count, np.nan),
+        "from_class": np.full(count, None),
+        "to_class": np.full(count, None),
         "date_before": [before] * count,
         "date_after": [after] * count,
     }

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
+from geosim.themes.classes import CLASSES
+
 RGBA = tuple[int, int, int, int]
 
 SAME, CHANGED, NODATA = 0, 1, 255
@@ -142,12 +144,20 @@ def change_style() -> str:
 
 
 def changes_layer_style() -> str:
-    """QML for the layer `changes`: outlined, so that the image stays visible."""
-    fill = (*CHANGE_COLOUR[:3], 64)
-    symbol = _symbol("0", fill=fill, outline=CHANGE_COLOUR, width=0.5)
+    """QML for the layer `changes`: by class; the image stays visible."""
+    categories, symbols = [], []
+    for number, (slug, kind) in enumerate(CLASSES.items()):
+        categories.append(
+            f'      <category symbol="{number}" value={quoteattr(slug)}'
+            f' label={quoteattr(kind.label)} render="true"/>\n'
+        )
+        fill = (*kind.colour[:3], 64)
+        symbols.append(_symbol(str(number), fill=fill, outline=kind.colour, width=0.5))
     renderer = (
-        '  <renderer-v2 type="singleSymbol" symbollevels="0" enableorderby="0">\n'
-        f"    <symbols>\n{symbol}    </symbols>\n  </renderer-v2>\n"
+        '  <renderer-v2 type="categorizedSymbol" attr="class" symbollevels="0"'
+        ' enableorderby="0" forceraster="0">\n'
+        f"    <categories>\n{''.join(categories)}    </categories>\n"
+        f"    <symbols>\n{''.join(symbols)}    </symbols>\n  </renderer-v2>\n"
     )
     return _vector(renderer)
 
