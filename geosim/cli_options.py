@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
@@ -92,10 +92,11 @@ _Co = Annotated[
     typer.Option("--co", help="GDAL creation option, repeatable.", metavar="K=V"),
 ]
 _Formats = Annotated[
-    list[Format] | None,
+    list[str] | None,
     typer.Option(
         "--format",
         help="Of the polygons, beside the GeoPackage; repeatable.",
+        metavar="|".join(get_args(Format)),
         show_default="gpkg",
     ),
 ]
@@ -156,7 +157,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
         memory=memory,
         block_size=block_size,
         creation_options=parse_creation_options(co or []),
-        formats=tuple(formats or DEFAULTS.formats),
+        formats=cast("tuple[Format, ...]", tuple(formats or DEFAULTS.formats)),
         overwrite=overwrite,
         resume=resume,
     )

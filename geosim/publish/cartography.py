@@ -35,6 +35,9 @@ _LINE_POINTS = 65
 _SHORTEST = 0.15
 """Share of the picture that a line must cross, not to be a mere corner."""
 
+_STRAIGHT = 0.0005
+"""How far a drawn line may lie from the true one, as a share of the picture."""
+
 _NEAR = 0.02
 """How near to the picture's edge no line is drawn, as a share of its span."""
 
@@ -240,10 +243,9 @@ def _crossing(
     parts = [part for part in shapely.get_parts(inside) if part.length > _SHORTEST]
     if not parts:
         return None
-    longest: NDArray[np.float64] = shapely.get_coordinates(
-        max(parts, key=lambda part: part.length)
-    )
-    return longest
+    longest = shapely.simplify(max(parts, key=lambda part: part.length), _STRAIGHT)
+    found: NDArray[np.float64] = shapely.get_coordinates(longest)
+    return found
 
 
 def _line(
