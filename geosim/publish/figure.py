@@ -65,6 +65,7 @@ def map_figure(
     *,
     pins: Sequence[Pin] = (),
     kind: str = "",
+    name: str = "",
 ) -> str:
     """A whole figure: the picture in its frame, marks and caption.
 
@@ -75,12 +76,14 @@ def map_figure(
         grid: of the picture.
         pins: numbers on it.
         kind: further CSS classes of the figure.
+        name: id of the picture; empty: none.
     """
     width, height = map_shape(grid)
+    known = f' id="{escape(name)}"' if name else ""
     return (
         f'<figure class="map {escape(kind)}">'
         f'<div class="plate" style="aspect-ratio: {width:.6g} / {height:.6g}">'
-        f'<img src="{source}" alt="{escape(alt)}">{map_marks(grid, pins)}</div>'
+        f'<img{known} src="{source}" alt="{escape(alt)}">{map_marks(grid, pins)}</div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from geosim.publish.wording import number, sentence
+from geosim.publish.wording import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -231,11 +231,16 @@ def _decided(record: RunRecord, cite: Callable[..., str]) -> str:
     source = f" {cite(rule)}" if rule in ("otsu", "kapur") else ""
     text = (
         f"Pixels with a probability of {record.threshold.value:.3f} or more{source} "
-        f"count as changed. {sentence(record.threshold.reason)} Changed pixels that "
-        "share an edge make an object"
+        f"count as changed ({_reason(record)}). Changed pixels that share an edge make "
+        "an object"
     )
     unit = _smallest(record.options.get("min_area"), record.grid.resolution_m)
     return f"{text}; objects below {unit} were dropped." if unit else f"{text}."
+
+
+def _reason(record: RunRecord) -> str:
+    """Why the threshold is where it is, as part of a sentence."""
+    return record.threshold.reason.strip().rstrip(".")
 
 
 def _smallest(option: Any, resolution: float | None) -> str:  # noqa: ANN401

@@ -24,7 +24,7 @@ from geosim.publish.figure import (
 from geosim.publish.footprint import footprint
 from geosim.publish.histogram import histogram_svg
 from geosim.publish.method import method_text
-from geosim.publish.pictures import ReportImages
+from geosim.publish.pictures import NO_DATA_GREY, ReportImages
 from geosim.publish.record import InputRecord, RunRecord
 from geosim.publish.report_parts import (
     ChangeRow,
@@ -242,7 +242,9 @@ def _maps(record: RunRecord, images: ReportImages, pins: Sequence[Pin]) -> str:
         ),
     )
     return "\n".join(
-        map_figure(source, alt, caption, grid, pins=marks, kind=kind)
+        map_figure(
+            source, alt, caption, grid, pins=marks, kind=kind, name=f"picture-{kind}"
+        )
         for kind, source, caption, alt, marks in shown
     )
 
@@ -252,8 +254,9 @@ def _ramp_css() -> str:
     stops = []
     for stop in styles.PROBABILITY_RAMP:
         *rgb, alpha = stop.colour
-        colour = " ".join(str(channel) for channel in rgb)
-        stops.append(f"rgb({colour} / {alpha / 255:.2f}) {100 * stop.value:g}%")
+        share = alpha / 255  # mixed here: some printers of PDF forget the alpha
+        mixed = (round(c * share + NO_DATA_GREY * (1 - share)) for c in rgb)
+        stops.append(f"rgb({' '.join(map(str, mixed))}) {100 * stop.value:g}%")
     return f"linear-gradient(to right, {', '.join(stops)})"
 
 

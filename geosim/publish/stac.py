@@ -205,6 +205,12 @@ def _lineage(record: RunRecord) -> str:
     return " ".join(sentence(text) for text in sentences if text.strip())
 
 
+def asset_entry(asset: AssetRecord, grid: GridRecord) -> dict[str, Any]:
+    """A file of a run as an Item's asset: what stands under its name."""
+    entry: dict[str, Any] = _asset(asset, grid).to_dict()
+    return entry
+
+
 def _asset(asset: AssetRecord, grid: GridRecord) -> pystac.Asset:
     media, roles = _FORMS.get(PurePath(asset.name).suffix, ("", ["metadata"]))
     fields: dict[str, Any] = {
