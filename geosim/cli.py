@@ -24,8 +24,8 @@ from geosim.cli_serve import serve
 from geosim.cli_shared import AsJson, Debug, Quiet
 from geosim.cli_synth import synth
 from geosim.cli_train import train
-from geosim.errors import GeosimError
 from geosim.console import decisions, hush_libraries, shown_progress, summary
+from geosim.errors import GeosimError
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing
 from geosim.siamese.weights import reading_weights

@@ -30,6 +30,13 @@ def report(  # noqa: PLR0913 - the options are the command
         Path | None,
         typer.Option(help="PNG, JPEG or SVG, at most 1 MB.", show_default="as it was"),
     ] = None,
+    assessment: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that geosim assess wrote: areas with their error.",
+            show_default="as it was",
+        ),
+    ] = None,
     pdf: Annotated[
         bool,
         typer.Option("--pdf", help="Print it to report.pdf, by an installed Chromium."),
@@ -37,10 +44,7 @@ def report(  # noqa: PLR0913 - the options are the command
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Make the report of a result anew, with a title, an author, a logo, as a PDF.
-
-    An assessment.json in DIR (see geosim assess) becomes its section on accuracy.
-    """
+    """Make the report of a result anew: with a title, an assessment, as a PDF."""
     left = "interrupted: the report is as it was"
     with refusing(debug=debug, interrupted=left):
         from geosim.remaking import remake_report
@@ -51,6 +55,7 @@ def report(  # noqa: PLR0913 - the options are the command
             author=author,
             organisation=organisation,
             logo=logo,
+            assessment=assessment,
             pdf=pdf,
         )
         if not quiet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from geosim.errors import OptionError, OutputError
 from geosim.publish import postgis
 from geosim.publish.formats import (
     check_ogr_target,
@@ -11,7 +12,6 @@ from geosim.publish.formats import (
     shown_dsn,
     write_layer,
 )
-from geosim.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -48,13 +48,13 @@ def remake_report(
     author: str | None = None,
     organisation: str | None = None,
     logo: str | Path | None = None,
+    assessment: str | Path | None = None,
     pdf: bool = False,
 ) -> ChangeResult:
     """Write `report.html` of a finished run anew, and `report.pdf` where wanted.
 
-    Pictures and tables are those of the report that is there; `assessment.json`, where
-    the folder holds one, becomes a section on accuracy. `run.json` is brought up to
-    date. What is None stays as it was.
+    Pictures and tables are those of the report that is there. `run.json` is brought up
+    to date. What is None stays as it was.
 
     Args:
         folder: of the result.
@@ -62,6 +62,8 @@ def remake_report(
         author: who answers for it.
         organisation: for whom the author works.
         logo: a PNG, JPEG or SVG of at most 1 MB; empty: none.
+        assessment: what `geosim assess` wrote, its folder or `assessment.json`; becomes
+            a section on areas with their error.
         pdf: True: print it, with an installed Chromium.
 
     Returns:
@@ -69,7 +71,7 @@ def remake_report(
 
     Raises:
         OutputError: the folder holds no whole result, or cannot be written.
-        OptionError: the logo cannot be used.
+        OptionError: logo or assessment cannot be used.
         MissingDependencyError: there is no Chromium to print with.
     """
     folder = Path(folder)
@@ -84,9 +86,11 @@ def remake_report(
     content = replace(
         content,
         head=replace(content.head, **told),
-        assessment=_assessment(folder),
+        assessment=content.assessment
+        if assessment is None
+        else _read_assessment(Path(assessment)),
     )
-    _replace(folder / REPORT, render_report(result.record, content))
+    _replace(folder / REPORT, _rendered(result, content, assessment))
     names = [REPORT]
     if pdf:
         print_pdf(folder / REPORT, folder / EXTRA_FILES["pdf"])
@@ -119,9 +123,7 @@ class _Page(HTMLParser):
         self.feed(text)
         self.close()
 
-    def handle_starttag(
-        self, tag: str, attrs: list[tuple[str, str | None]]
-    ) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         known = dict(attrs)
         name = known.get("id") or known.get("data-chip")
         if tag == "img" and name and known.get("src"):
@@ -177,24 +179,49 @@ def _content(known: dict[str, Any], pictures: dict[str, str]) -> ReportContent:
             LegendEntry(label=one["label"], colour=tuple(one["colour"]))
             for one in known["legend"]
         ],
+        assessment=known["assessment"],
         head=ReportHead(**known["head"], logo=pictures.get("logo", "")),
     )
 
 
 def _row(values: dict[str, Any]) -> ChangeRow:
     """JSON has lists where a row has tuples."""
-    return ChangeRow(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-    )
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
+    return ChangeRow(**known)
 
 
-def _assessment(folder: Path) -> str:
-    """The section on accuracy, where an assessment lies beside the result."""
-    del folder
-    return ""
+def _read_assessment(path: Path) -> dict[str, Any]:
+    """Contents of an `assessment.json`.
+
+    Raises:
+        OptionError: there is none.
+    """
+    file = path / "assessment.json" if path.is_dir() else path
+    try:
+        values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(
+            f"--assessment wants the folder that geosim assess wrote; cannot read "
+            f"'{file}'"
+        ) from error
+    return values
+
+
+def _rendered(
+    result: ChangeResult, content: ReportContent, assessment: str | Path | None
+) -> str:
+    try:
+        return render_report(result.record, content)
+    except (KeyError, TypeError, ValueError) as error:
+        if assessment is None:
+            raise
+        raise OptionError(
+            f"--assessment wants the folder that geosim assess wrote; '{assessment}' "
+            "holds another JSON"
+        ) from error
 
 
 def _logo_uri(path: Path) -> str:

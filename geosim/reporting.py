@@ -159,9 +159,7 @@ def _classes(
     return drawn
 
 
-def kept_outlines(
-    found: Found, polygons: gpd.GeoDataFrame
-) -> list[shapely.Polygon]:
+def kept_outlines(found: Found, polygons: gpd.GeoDataFrame) -> list[shapely.Polygon]:
     """Outlines in (col, row) of the polygons, of which some may have been left out."""
     outlines = found.decision.outlines
     return [outlines[number - 1] for number in polygons["id"]]
@@ -238,9 +236,9 @@ def chips(
             window = Window(left, top, side, side)
             before, after = _in_detail(found, window, low, high)
         else:
-            part = (slice(top // cell, (top + side) // cell),)
-            part += (slice(left // cell, (left + side) // cell),)
-            before, after = pictures.before[part], pictures.after[part]
+            rows = slice(top // cell, (top + side) // cell)
+            cols = slice(left // cell, (left + side) // cell)
+            before, after = pictures.before[rows, cols], pictures.after[rows, cols]
         mask = rasterize(
             [outlines[change.id - 1]],
             out_shape=before.shape[:2],

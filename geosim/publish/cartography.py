@@ -295,7 +295,7 @@ def _shares(
 
 
 def _crs(grid: GridRecord) -> CRS:
-    return CRS.from_wkt(grid.wkt)
+    return CRS.from_wkt(grid.wkt or "")
 
 
 def _length(grid: GridRecord, x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

@@ -88,9 +88,7 @@ def map_figure(
     )
 
 
-def map_marks(
-    grid: GridRecord, pins: Sequence[Pin] = (), *, lines: bool = True
-) -> str:
+def map_marks(grid: GridRecord, pins: Sequence[Pin] = (), *, lines: bool = True) -> str:
     """What is laid over a picture of the grid.
 
     Args:

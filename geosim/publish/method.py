@@ -99,8 +99,9 @@ _CALIBRATED = (
     "orders places and does not replace a check on the ground."
 )
 _FITTED = (
-    "The probability was fitted to this pair's own scores, which are always parted into "
-    "two classes, also where nothing changed; it does not replace a check on the ground."
+    "The probability was fitted to this pair's own scores, which are always parted "
+    "into two classes, also where nothing changed; it does not replace a check on the "
+    "ground."
 )
 
 
@@ -145,10 +146,11 @@ def _prepared(record: RunRecord) -> str:
     bands = ", ".join(str(band) for band in record.before.bands)
     grid = record.grid
     size = f" ({grid.resolution_m:.3g} m a pixel)" if grid.resolution_m else ""
-    parts = [
+    compared = (
         f"Both dates were compared on one grid of {grid.width:,} x {grid.height:,} "
-        f"pixels{size}, bands {bands}.",
-    ]
+        f"pixels{size}, bands {bands}."
+    )
+    parts = [compared]
     how = options.get("normalize")
     if how == "histogram":
         parts.append(
@@ -260,9 +262,7 @@ def _areas(record: RunRecord, cite: Callable[..., str]) -> str:
     return f"Areas are geodesic, on the WGS 84 ellipsoid {cite('karney')}."
 
 
-def _how_sure(
-    record: RunRecord, cite: Callable[..., str], *, assessed: bool
-) -> str:
+def _how_sure(record: RunRecord, cite: Callable[..., str], *, assessed: bool) -> str:
     """Calibration, and how to come to areas with their error."""
     known = _CALIBRATED if record.method == "siamese" else _FITTED
     source = cite("olofsson")

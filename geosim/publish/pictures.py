@@ -51,7 +51,8 @@ class ReportPictures:
         """`(height, width)`: number of the class of what changed, 0 elsewhere."""
         if self.classes is not None:
             return self.classes
-        return (self.decision == styles.CHANGED).astype(np.uint8)
+        changed: NDArray[np.uint8] = (self.decision == styles.CHANGED).astype(np.uint8)
+        return changed
 
 
 @dataclass(frozen=True, kw_only=True)

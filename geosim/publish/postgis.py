@@ -24,7 +24,9 @@ _PATIENCE_S = 10
 _TOLD = ("host", "hostaddr", "port", "dbname", "service")
 """Parts of a connection string that may be told; all others may be secret."""
 
-_OF_OGR = re.compile(r"\b(schemas|active_schema|tables)\s*=\s*('[^']*'|\S+)\s*", re.I)
+_OF_OGR = re.compile(
+    r"\b(schemas|active_schema|tables)\s*=\s*('[^']*'|\S+)\s*", re.IGNORECASE
+)
 _PART = re.compile(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)")
 _TYPES = {"i": "bigint", "u": "bigint", "f": "double precision", "b": "boolean"}
 _GEOMETRY = "geom"

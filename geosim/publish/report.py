@@ -29,6 +29,7 @@ from geosim.publish.record import InputRecord, RunRecord
 from geosim.publish.report_parts import (
     ChangeRow,
     area_table,
+    assessment_section,
     change_table,
     method_html,
     provenance,
@@ -80,8 +81,8 @@ class ReportContent:
         LegendEntry(label="changed", colour=styles.CHANGE_COLOUR[:3]),
     )
     """Colours of the classes that there are."""
-    assessment: str = ""
-    """A section on accuracy as HTML; empty: none was made."""
+    assessment: Mapping[str, Any] | None = None
+    """Contents of `assessment.json`; None: nobody assessed the map."""
     head: ReportHead = field(default_factory=ReportHead)
     """Title, author, logo."""
 
@@ -96,7 +97,8 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
     width, height = map_shape(record.grid)
     pins = [_pin(record, change) for change in content.changes]
     title = content.head.title or _title(record)
-    method = method_text(record, assessed=bool(content.assessment))
+    assessed = content.assessment
+    method = method_text(record, assessed=assessed is not None)
     dates = _label(record.before), _label(record.after)
     parts = {
         "version": escape(record.version),
@@ -120,7 +122,7 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
         "ramp": _ramp_css(),
         "corners": _corners(record),
         "areas": _areas(record, content.tables),
-        "assessment": content.assessment,
+        "assessment": assessment_section(assessed) if assessed is not None else "",
         "histogram": histogram_svg(
             [int(count) for count in content.histogram], record.threshold.value
         ),
@@ -162,7 +164,9 @@ def _logo(head: ReportHead) -> str:
     if not head.logo:
         return ""
     name = head.organisation or "the author's organisation"
-    return f'<img class="logo" id="logo" src="{head.logo}" alt="Logo of {escape(name)}">'
+    return (
+        f'<img class="logo" id="logo" src="{head.logo}" alt="Logo of {escape(name)}">'
+    )
 
 
 def _byline(record: RunRecord, head: ReportHead) -> str:
@@ -288,5 +292,6 @@ def _json(content: ReportContent) -> str:
         "tables": [asdict(one) for one in content.tables],
         "legend": [asdict(entry) for entry in content.legend],
         "head": head,
+        "assessment": content.assessment,
     }
     return json.dumps(values).replace("<", "\\u003c")

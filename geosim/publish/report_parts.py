@@ -126,12 +126,15 @@ def _change_row(
             f'style="background:rgb({colour})"></i>'
             f"{escape(class_label(change.kind))}</span></td>"
         )
+    button = (
+        f'<td><button type="button" class="show" data-box="{where}"'
+        f' aria-label="Show change {change.id} on the map">Show</button></td>'
+    )
     cells += [
         f'<td data-label="area">{escape(area(change.area_m2, change.area_px))}</td>',
         f'<td data-label="mean probability">{change.probability_mean:.2f}</td>',
         f'<td data-label="place">{escape(centre)}</td>',
-        f'<td><button type="button" class="show" data-box="{where}"'
-        f' aria-label="Show change {change.id} on the map">Show</button></td>',
+        button,
     ]
     return (
         f'<tr id="change-{change.id}"><th scope="row">{change.id}</th>'
@@ -148,6 +151,68 @@ def _chip_cell(uri: str, number: int, label: str, date: int) -> str:
         f'<td data-label="{name}"><img class="chip" data-chip="{number}-{date}" '
         f'src="{uri}" alt="{alt}"></td>'
     )
+
+
+def assessment_section(values: Mapping[str, Any]) -> str:
+    """Areas with their intervals and accuracies, as a section of the page.
+
+    Args:
+        values: contents of `assessment.json`, see `geosim assess`.
+
+    Raises:
+        KeyError, TypeError: it is none.
+    """
+    pixels = values["unit"] != "m2"
+
+    def amount(value: float) -> str:
+        return area(None if pixels else value, round(value))
+
+    areas, accuracies = [], []
+    for one in values["classes"]:
+        found = one["area"]
+        areas.append(
+            [
+                one["label"],
+                amount(one["mapped_area"]),
+                amount(found["value"]),
+                f"{amount(found['low'])} to {amount(found['high'])}",
+            ]
+        )
+        accuracies.append(
+            [
+                one["label"],
+                _accuracy(one["users_accuracy"]),
+                _accuracy(one["producers_accuracy"]),
+            ]
+        )
+    overall = values["overall_accuracy"]
+    accuracies.append(["overall", _accuracy(overall), ""])
+    head = ("", "on the map", "estimated", "95 % interval")
+    text = (
+        f"From a stratified random sample of {values['samples']:,} places with "
+        f"reference labels, by the estimator of {values['estimator']}."
+    )
+    return (
+        '<section aria-labelledby="h-assessment">'
+        '<h2 id="h-assessment">Areas with their error</h2>'
+        f'<p>{escape(text)}</p><div class="wide amounts">'
+        f"{table(head, areas, 'Area of each class')}"
+        f"{table(('', 'user', 'producer'), accuracies, _ACCURACIES)}</div></section>"
+    )
+
+
+_ACCURACIES = "Accuracy, of what is mapped (user) and of what is there (producer)"
+
+
+def _accuracy(figure: Mapping[str, float | None]) -> str:
+    """A share with its 95 % interval."""
+    value, low, high = (figure[key] for key in ("value", "low", "high"))
+    if value is None:
+        return NOTHING
+    said = f"{100 * value:.1f} %"
+    if low is None or high is None:
+        return said
+    return f"{said} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def method_html(method: MethodText) -> str:
