@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -19,7 +20,7 @@ from geosim.dates import image_date
 from geosim.publish import record as rec
 from geosim.publish.formats import write_formats
 from geosim.publish.geopackage import write_geopackage
-from geosim.publish.stac import change_item, read_asset
+from geosim.publish.stac import AssetRecord, change_item, read_asset
 from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
@@ -27,8 +28,7 @@ from geosim.result import EXTRA_FILES, FILES, RECORD
 from geosim.themes.classes import CHANGED_CLASS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -175,15 +175,27 @@ def run_record(
     polygons: gpd.GeoDataFrame,
     timings: Mapping[str, float],
     notes: tuple[str, ...],
+    checksums: Sequence[AssetRecord | None] = (None, None),
 ) -> rec.RunRecord:
-    """All that a finished run has to tell."""
+    """All that a finished run has to tell.
+
+    Args:
+        found: what the passes found.
+        name: of the run's folder.
+        polygons: the changes.
+        timings: seconds per stage.
+        notes: what a reader should know.
+        checksums: of both inputs, see `input_checksum`.
+    """
     scene, grid, decision = found.scene, found.scene.grid, found.decision
     dates = input_dates(found)
     known = grid.crs is not None
     sources, readings = (scene.before, scene.after), scene.readings
     before, after = (
-        _input(source, reading, date)
-        for source, reading, date in zip(sources, readings, dates, strict=True)
+        _input(source, reading, date, checksum)
+        for source, reading, date, checksum in zip(
+            sources, readings, dates, checksums, strict=True
+        )
     )
     shift, threshold = found.sample.shift, decision.threshold
     return rec.RunRecord(
@@ -232,7 +244,18 @@ def input_dates(found: Found) -> tuple[str | None, str | None]:
     )
 
 
-def _input(source: Source, reading: str, date: str | None) -> rec.InputRecord:
+def input_checksum(source: Source) -> AssetRecord | None:
+    """Size and checksum of an input; None where it is no file on this machine."""
+    try:
+        path = Path(source.path)
+        return read_asset(path) if path.is_file() else None
+    except (OSError, ValueError):  # it was read before; this is only about telling
+        return None
+
+
+def _input(
+    source: Source, reading: str, date: str | None, checksum: AssetRecord | None
+) -> rec.InputRecord:
     return rec.InputRecord(
         path=source.path,
         driver=source.driver,
@@ -245,6 +268,8 @@ def _input(source: Source, reading: str, date: str | None) -> rec.InputRecord:
         date=date,
         warped=reading.startswith("warped"),
         placement=reading,
+        size=checksum.size if checksum else None,
+        sha256=checksum.sha256 if checksum else None,
     )
 
 

@@ -160,7 +160,9 @@ def _deliver(
     options, grid = found.options, found.scene.grid
     creation = dict(options.creation_options)
     tiles = delivery.tile_layers(found)
-    with clock.stage("writing", 4) as tick, ThreadPoolExecutor(2) as pool:
+    with clock.stage("writing", 4) as tick, ThreadPoolExecutor(3) as pool:
+        inputs = found.scene.before, found.scene.after
+        checksums = pool.submit(lambda: [*map(delivery.input_checksum, inputs)])
         cogs = [
             pool.submit(rasters[name].to_cog, staging / f"{name}.tif", creation)
             for name in ("difference", "change")
@@ -183,6 +185,7 @@ def _deliver(
             polygons=polygons,
             timings=clock.seconds,
             notes=notes_on(found),
+            checksums=checksums.result(),
         )
         write_report(staging, found, record, polygons)
         tick(1)

@@ -190,7 +190,10 @@ def test_an_unreachable_database_is_told_before_the_work(root, tmp_path):
 @pytest.mark.parametrize(
     ("dsn", "shown"),
     [
-        ("PG:host=h user=u password='a b' dbname=x port=5", "PG:host=h dbname=x port=5"),
+        (
+            "PG:host=h user=u password='a b' dbname=x port=5",
+            "PG:host=h dbname=x port=5",
+        ),
         ("postgresql://u:p@h:5432/db?password=x", "PG:h:5432/db"),
         ("PG:postgresql://h/db", "PG:h/db"),
         ("MYSQL:db,user=u,password=p", "MYSQL:..."),

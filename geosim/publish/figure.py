@@ -24,7 +24,7 @@ _APART = {"bottom": 0.13, "top": 0.13, "left": 0.16, "right": 0.16}
 """How far labels on one side of the frame lie apart, as a share of it."""
 
 _EDGE = 1e-6
-_HIGH = 0.09
+_HIGH = 0.16
 """A number whose place is nearer to the top than this stands below it."""
 
 
@@ -132,7 +132,8 @@ def north_html(grid: GridRecord) -> str:
 def pin_html(pin: Pin) -> str:
     """A number at its place; below it where the place is high up."""
     side = " below" if pin.y < _HIGH else ""
-    place = f'style="left:{100 * pin.x:.3f}%;top:{100 * pin.y:.3f}%"'
+    left = f"clamp(.7em, {100 * pin.x:.3f}%, 100% - .7em)"  # whole at the edges too
+    place = f'style="left:{left};top:{100 * pin.y:.3f}%"'
     if pin.link:
         return (
             f'<a class="pin{side}" href="#{escape(pin.link)}" tabindex="-1" {place}>'

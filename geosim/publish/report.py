@@ -8,6 +8,8 @@ from importlib import resources
 from string import Template
 from typing import Any
 
+import numpy as np
+
 from geosim.publish import styles
 from geosim.publish.areas import AreaTable
 from geosim.publish.cartography import corners, map_shape
@@ -24,7 +26,7 @@ from geosim.publish.figure import (
 from geosim.publish.footprint import footprint
 from geosim.publish.histogram import histogram_svg
 from geosim.publish.method import method_text
-from geosim.publish.pictures import NO_DATA_GREY, ReportImages
+from geosim.publish.pictures import NO_DATA_GREY, ReportImages, ramp_colours
 from geosim.publish.record import InputRecord, RunRecord
 from geosim.publish.report_parts import (
     ChangeRow,
@@ -47,6 +49,7 @@ from geosim.publish.wording import (
 __all__ = ["ChangeRow", "ReportContent", "ReportHead", "render_report"]
 
 
+_RAMP_STEPS = 24
 _BROAD = 2.2
 """A map this many times as wide as high has a line of its own in print."""
 
@@ -119,7 +122,7 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
         "pins": "".join(pin_html(pin) for pin in pins),
         "furniture": scale_bar_html(record.grid) + north_html(record.grid),
         "legend": legend_html(content.legend),
-        "ramp": _ramp_css(),
+        "ramp": _ramp(),
         "corners": _corners(record),
         "areas": _areas(record, content.tables),
         "assessment": assessment_section(assessed) if assessed is not None else "",
@@ -253,15 +256,20 @@ def _maps(record: RunRecord, images: ReportImages, pins: Sequence[Pin]) -> str:
     )
 
 
-def _ramp_css() -> str:
-    """The probability's colours as a CSS gradient over the paper of its picture."""
-    stops = []
-    for stop in styles.PROBABILITY_RAMP:
-        *rgb, alpha = stop.colour
-        share = alpha / 255  # mixed here: some printers of PDF forget the alpha
-        mixed = (round(c * share + NO_DATA_GREY * (1 - share)) for c in rgb)
-        stops.append(f"rgb({' '.join(map(str, mixed))}) {100 * stop.value:g}%")
-    return f"linear-gradient(to right, {', '.join(stops)})"
+def _ramp() -> str:
+    """The probability's colours, in steps: some viewers of PDF pale a gradient."""
+    middles = (np.arange(_RAMP_STEPS) + 0.5) / _RAMP_STEPS
+    colours = ramp_colours(middles)
+    share = colours[:, 3:] / 255
+    mixed = np.rint(colours[:, :3] * share + NO_DATA_GREY * (1 - share)).astype(int)
+    steps = "".join(
+        f'<rect x="{place}" width="1.05" height="1" fill="rgb({red} {green} {blue})"/>'
+        for place, (red, green, blue) in enumerate(mixed.tolist())
+    )
+    return (
+        f'<svg class="ramp" viewBox="0 0 {_RAMP_STEPS} 1" preserveAspectRatio="none" '
+        f'aria-hidden="true">{steps}</svg>'
+    )
 
 
 def _corners(record: RunRecord) -> str:

@@ -275,6 +275,9 @@ def _derived_from(role: str, source: InputRecord, folder: Path | None) -> pystac
         title=f"{role}: {source.path}",
     )
     link.extra_fields = plain({"geosim:role": role})
+    if source.sha256 is not None:
+        link.extra_fields["file:size"] = source.size
+        link.extra_fields["file:checksum"] = SHA256_MULTIHASH + source.sha256
     return link
 
 
