@@ -22,7 +22,7 @@ class Reference:
     text: str
     """Authors, year, title, place."""
     doi: str
-    """DOI, or arXiv identifier with its prefix."""
+    """Digital object identifier."""
 
 
 REFERENCES: dict[str, Reference] = {
@@ -32,8 +32,8 @@ REFERENCES: dict[str, Reference] = {
             key="vgg",
             text="Simonyan K., Zisserman A. (2015). Very deep convolutional networks "
             "for large-scale image recognition. International Conference on Learning "
-            "Representations.",
-            doi="arXiv:1409.1556",
+            "Representations. arXiv:1409.1556.",
+            doi="10.48550/arXiv.1409.1556",
         ),
         Reference(
             key="ssim",

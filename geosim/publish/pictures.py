@@ -70,11 +70,19 @@ class ReportImages:
     """Number of a change to its place on both dates."""
 
 
-def photo_uri(image: RGB, limit: int = PHOTO_BYTES) -> str:
-    """A picture as JPEG, in the best quality that stays within the limit."""
+def photo_uri(image: RGB, limit: int = PHOTO_BYTES, *, drawn: bool = False) -> str:
+    """A picture as JPEG, in the best quality that stays within the limit.
+
+    Args:
+        image: `(height, width, 3)`.
+        limit: bytes.
+        drawn: True: colours stay sharp, as a drawing wants them.
+    """
     data = b""
+    how = {"subsampling": 0} if drawn else {}
     for quality in QUALITIES:
-        data = _encoded(Image.fromarray(image), "JPEG", quality=quality, optimize=True)
+        picture = Image.fromarray(image)
+        data = _encoded(picture, "JPEG", quality=quality, optimize=True, **how)
         if len(data) <= limit:
             break
     return _uri("image/jpeg", data)
@@ -88,7 +96,7 @@ def probability_uri(pictures: ReportPictures) -> str:
     alpha = colour[..., 3:] / 255
     mixed = paper * (1 - alpha) + colour[..., :3] * alpha
     mixed = np.where(known[..., None], mixed, NO_DATA_GREY)
-    return photo_uri(mixed.round().astype(np.uint8), MAP_BYTES)
+    return photo_uri(mixed.round().astype(np.uint8), MAP_BYTES, drawn=True)
 
 
 def change_map_uri(pictures: ReportPictures) -> str:
@@ -97,7 +105,7 @@ def change_map_uri(pictures: ReportPictures) -> str:
     kinds = pictures.kinds
     mixed = np.where(kinds[..., None] > 0, table[kinds], _paper(pictures))
     mixed[pictures.decision == styles.NODATA] = NO_DATA_GREY
-    return photo_uri(mixed.round().astype(np.uint8), MAP_BYTES)
+    return photo_uri(mixed.round().astype(np.uint8), MAP_BYTES, drawn=True)
 
 
 def _paper(pictures: ReportPictures) -> NDArray[np.float32]:

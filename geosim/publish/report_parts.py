@@ -219,14 +219,10 @@ def method_html(method: MethodText) -> str:
     """Paragraphs and the list of references."""
     paragraphs = "".join(f"<p>{escape(text)}</p>\n" for text in method.paragraphs)
     items = "".join(
-        f"<li>{escape(one.text)} {escape(_identifier(one.doi))}</li>\n"
+        f"<li>{escape(one.text)} doi:{escape(one.doi)}</li>\n"
         for one in method.references
     )
     return f'{paragraphs}<h3>References</h3>\n<ol class="references">\n{items}</ol>'
-
-
-def _identifier(doi: str) -> str:
-    return doi if doi.startswith("arXiv:") else f"doi:{doi}"
 
 
 def provenance(record: RunRecord) -> str:

@@ -16,6 +16,7 @@ import pystac
 from geosim.errors import OptionError
 from geosim.publish import styles
 from geosim.publish.footprint import footprint
+from geosim.publish.method import method_text
 from geosim.publish.record import GridRecord, InputRecord, RunRecord, plain, rfc3339
 from geosim.publish.wording import sentence
 
@@ -24,6 +25,7 @@ RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
+SCIENTIFIC = "https://stac-extensions.github.io/scientific/v1.0.0/schema.json"
 PREFIX = "geosim:"
 SCALE = 1 / 254
 SHA256_MULTIHASH = "1220"
@@ -113,7 +115,9 @@ def change_item(
         geometry=place.geometry if place else None,
         bbox=list(place.bbox) if place else None,
         properties=_properties(record),
-        stac_extensions=[PROJECTION, RASTER, FILE, CLASSIFICATION, PROCESSING],
+        stac_extensions=[
+            *(PROJECTION, RASTER, FILE, CLASSIFICATION, PROCESSING, SCIENTIFIC)
+        ],
         datetime=None if period else record.created,
         start_datetime=period[0] if period else None,
         end_datetime=period[1] if period else None,
@@ -186,6 +190,10 @@ def _properties(record: RunRecord) -> dict[str, Any]:
         "processing:datetime": rfc3339(record.created),
         "processing:version": record.version,
         "processing:software": {"geosim": record.version, **record.software},
+        "sci:publications": [
+            {"doi": one.doi, "citation": one.text}
+            for one in method_text(record).references
+        ],
     }
     if grid.wkt is not None and properties["proj:code"] is None:
         properties["proj:wkt2"] = grid.wkt
