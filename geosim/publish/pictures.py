@@ -82,7 +82,7 @@ def photo_uri(image: RGB, limit: int = PHOTO_BYTES, *, drawn: bool = False) -> s
     how = {"subsampling": 0} if drawn else {}
     for quality in QUALITIES:
         picture = Image.fromarray(image)
-        data = _encoded(picture, "JPEG", quality=quality, optimize=True, **how)
+        data = _encoded(picture, "JPEG", quality=quality, **how)
         if len(data) <= limit:
             break
     return _uri("image/jpeg", data)
