@@ -14,7 +14,7 @@ from geosim.errors import MissingDependencyError, OptionError, OutputError
 from geosim.printing import find_chromium, print_pdf
 from geosim.remaking import print_report, remake_report
 
-LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9"/></svg>'
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>'
 ASSESSED = {
     "estimator": "Olofsson et al. 2014",
     "unit": "m2",
