@@ -20,8 +20,8 @@ from geosim.publish.cartography import (
 )
 from geosim.publish.record import GridRecord
 
-_APART = {"bottom": 0.13, "top": 0.13, "left": 0.16, "right": 0.16}
-"""How far labels on one side of the frame lie apart, as a share of it."""
+_APART = {"bottom": 0.13, "left": 0.16}
+"""Sides of the frame that have labels, and how far these lie apart, as its share."""
 
 _EDGE = 1e-6
 _HIGH = 0.16
@@ -162,10 +162,13 @@ def _graticule_html(lines: Sequence[GraticuleLine]) -> str:
     labels, taken = [], {side: list[float]() for side in _APART}
     for line in lines:
         side, along = _side(line.at)
-        if any(abs(along - other) < _APART[side] for other in taken[side]):
+        near = side not in _APART or any(
+            abs(along - other) < _APART[side] for other in taken[side]
+        )
+        if near:
             continue
         taken[side].append(along)
-        edge = "left" if side in ("bottom", "top") else "top"
+        edge = "left" if side == "bottom" else "top"
         labels.append(
             f'<span class="degrees {side}" style="{edge}:{100 * along:.2f}%">'
             f"{escape(line.label)}</span>"

@@ -50,8 +50,9 @@ __all__ = ["ChangeRow", "ReportContent", "ReportHead", "render_report"]
 
 
 _RAMP_STEPS = 24
-_BROAD = 2.2
-"""A map this many times as wide as high has a line of its own in print."""
+_BROAD, _TALL = 2.2, 0.62
+"""Width by height: wider maps have a line of their own in print, four that are narrower
+share one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +115,7 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
         "files": escape(f"{record.before.path} → {record.after.path}"),
         "summary": _summary(record),
         "notes": _notes(record),
-        "broad": " broad" if width > _BROAD * height else "",
+        "broad": _form(width / height),
         "aspect": f"{width:.6g} / {height:.6g}",
         "maps": _maps(record, content.images, pins),
         "outline": content.images.outline,
@@ -138,6 +139,13 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
     }
     page = Template(_part("report.html.in")).substitute(parts)
     return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _form(aspect: float) -> str:
+    """The class of maps of such proportions."""
+    if aspect > _BROAD:
+        return " broad"
+    return " tall" if aspect < _TALL else ""
 
 
 def _part(name: str) -> str:

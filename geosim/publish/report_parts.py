@@ -88,7 +88,7 @@ def change_table(
         _change_row(record, change, chips.get(change.id, ("", "")), dates, classes)
         for change in changes
     ]
-    caption = f"The {len(changes)} largest, numbered as on the map"
+    caption = "The largest, numbered as on the map"
     return (
         f'<table class="changes"><caption>{caption}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>\n{''.join(rows)}</tbody></table>"
