@@ -25,13 +25,14 @@ from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
 from geosim.result import EXTRA_FILES, FILES, RECORD
-from geosim.themes.classes import CHANGED_CLASS
+from geosim.themes.classes import CHANGED_CLASS, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from geosim.classifying import ObjectClasses
     from geosim.deciding import Decision
     from geosim.options import ChangeOptions
     from geosim.raster.grid import Grid
@@ -70,14 +71,35 @@ def change_polygons(found: Found) -> gpd.GeoDataFrame:
         "perimeter_m": perimeters,
         "probability_mean": decision.objects.probability_mean / 254,
         "probability_max": decision.objects.probability_max / 254,
-        "class": [CHANGED_CLASS] * count,
-        "class_probability": np.full(count, np.nan),
-        "from_class": np.full(count, None),
-        "to_class": np.full(count, None),
+        **_class_columns(decision.classes, count),
         "date_before": [before] * count,
         "date_after": [after] * count,
     }
     return gpd.GeoDataFrame(columns, geometry=list(outlines), crs=grid.crs)
+
+
+def of_theme(polygons: gpd.GeoDataFrame, theme: str) -> gpd.GeoDataFrame:
+    """The polygons whose classes belong to a theme; their ids stay what they were."""
+    kept = polygons["class"].isin(THEMES[theme].classes)
+    return polygons[kept].reset_index(drop=True)
+
+
+def _class_columns(classes: ObjectClasses | None, count: int) -> dict[str, Any]:
+    """Columns that say what the objects are."""
+    if classes is None:
+        nothing = np.full(count, None)
+        return {
+            "class": [CHANGED_CLASS] * count,
+            "class_probability": np.full(count, np.nan),
+            "from_class": nothing,
+            "to_class": nothing,
+        }
+    return {
+        "class": list(classes.slugs),
+        "class_probability": classes.probability,
+        "from_class": list(classes.before),
+        "to_class": list(classes.after),
+    }
 
 
 def tile_layers(found: Found) -> dict[str, NDArray[np.float32]]:
@@ -127,9 +149,8 @@ def write_tiles(
     raster.close()
 
 
-def write_vectors(staging: Path, found: Found) -> gpd.GeoDataFrame:
-    """Write `changes.gpkg` and the other formats; the polygons come back."""
-    polygons = change_polygons(found)
+def write_vectors(staging: Path, found: Found, polygons: gpd.GeoDataFrame) -> None:
+    """Write `changes.gpkg` and the other formats with these polygons."""
     tiles = tile_polygons(tile_layers(found), found.scene.grid, found.tile_size)
     write_geopackage(
         staging / "changes.gpkg",
@@ -138,7 +159,6 @@ def write_vectors(staging: Path, found: Found) -> gpd.GeoDataFrame:
         created=datetime.now(UTC),
     )
     write_formats(staging, polygons, found.options.formats)
-    return polygons
 
 
 def write_styles(staging: Path) -> None:
@@ -172,7 +192,7 @@ def run_record(
     found: Found,
     *,
     name: str,
-    polygons: gpd.GeoDataFrame,
+    changes: gpd.GeoDataFrame,
     timings: Mapping[str, float],
     notes: tuple[str, ...],
     checksums: Sequence[AssetRecord | None] = (None, None),
@@ -182,9 +202,9 @@ def run_record(
     Args:
         found: what the passes found.
         name: of the run's folder.
-        polygons: the changes.
+        changes: polygons of all changes, whatever the theme.
         timings: seconds per stage.
-        notes: what a reader should know.
+        notes: for the reader.
         checksums: of both inputs, see `input_checksum`.
     """
     scene, grid, decision = found.scene, found.scene.grid, found.decision
@@ -214,9 +234,9 @@ def run_record(
             valid_px=decision.valid_px,
             changed_px=decision.changed_px,
             valid_m2=decision.valid_m2 if known else None,
-            changed_m2=float(polygons["area_m2"].sum()) if known else None,
+            changed_m2=float(changes["area_m2"].sum()) if known else None,
         ),
-        polygons=len(polygons),
+        polygons=len(of_theme(changes, found.options.theme)),
         options=found.options.to_dict() | {"tile_size": found.tile_size},
         weights=_weights(found.scorer),
         shift=rec.ShiftRecord(
@@ -232,7 +252,29 @@ def run_record(
             "numpy": np.__version__,
         },
         notes=notes,
+        from_to=from_to_table(changes),
     )
+
+
+def from_to_table(changes: gpd.GeoDataFrame) -> tuple[dict[str, Any], ...]:
+    """Changed area by land cover before and after, the largest first."""
+    known = changes[changes["from_class"].notna()]
+    rows = []
+    for (before, after, kind), group in known.groupby(
+        ["from_class", "to_class", "class"], sort=True
+    ):
+        area = float(group["area_m2"].sum(min_count=1))
+        rows.append(
+            {
+                "from_class": before,
+                "to_class": after,
+                "class": kind,
+                "polygons": len(group),
+                "area_px": int(group["area_px"].sum()),
+                "area_m2": area if np.isfinite(area) else None,
+            }
+        )
+    return tuple(sorted(rows, key=lambda row: -row["area_px"]))
 
 
 def input_dates(found: Found) -> tuple[str | None, str | None]:

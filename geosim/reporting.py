@@ -100,8 +100,6 @@ def changed_places(polygons: gpd.GeoDataFrame) -> list[ChangedPlace]:
             area_px=int(row["area_px"]),
             area_m2=None if row["area_m2"] is None else float(row["area_m2"]),
             kind=row["class"] or CHANGED_CLASS,
-            before=row.get("from_class"),
-            after=row.get("to_class"),
         )
         for row in known.drop(columns="geometry").to_dict("records")
     ]

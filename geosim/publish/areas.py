@@ -14,7 +14,8 @@ from geosim.publish.wording import NO_BREAK_SPACE, NOTHING, area, percent
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 SQUARE_METRES_PER_HECTARE = 10_000
 _BINS = 5
@@ -31,10 +32,6 @@ class ChangedPlace:
     """Square metres on the ellipsoid; None without a CRS."""
     kind: str = CHANGED_CLASS
     """Slug of its class."""
-    before: str | None = None
-    """Slug of the land cover on date 1; None where it is not known."""
-    after: str | None = None
-    """Of date 2."""
 
     @property
     def size(self) -> float:
@@ -86,7 +83,6 @@ def area_tables(
     """
     tables = [
         _by_class(places, compared),
-        _from_to(places),
         _by_size(places),
     ]
     return [table for table in tables if table is not None]
@@ -112,18 +108,26 @@ def _by_class(
     )
 
 
-def _from_to(places: Sequence[ChangedPlace]) -> AreaTable | None:
-    """Land cover before against after, where it is known of any place."""
+def from_to_table(rows: Sequence[Mapping[str, Any]]) -> AreaTable | None:
+    """Land cover before against after.
+
+    Args:
+        rows: with `from_class`, `to_class`, `area_m2` (None without a CRS), `area_px`,
+            as `RunRecord.from_to` has them.
+
+    Returns:
+        None for no rows.
+    """
     cells: dict[tuple[str, str], list[ChangedPlace]] = defaultdict(list)
-    for place in places:
-        if place.before is not None and place.after is not None:
-            cells[place.before, place.after].append(place)
+    for row in rows:
+        place = ChangedPlace(area_px=row["area_px"], area_m2=row["area_m2"])
+        cells[row["from_class"], row["to_class"]].append(place)
     if not cells:
         return None
     order = [*COVERS, *sorted({cover for pair in cells for cover in pair} - {*COVERS})]
     before = [cover for cover in order if any(pair[0] == cover for pair in cells)]
     after = [cover for cover in order if any(pair[1] == cover for pair in cells)]
-    rows = [
+    lines = [
         (
             _cover(one),
             *(_total(cells[one, two]) if (one, two) in cells else "" for two in after),
@@ -133,7 +137,7 @@ def _from_to(places: Sequence[ChangedPlace]) -> AreaTable | None:
     return AreaTable(
         caption="From what (rows) to what (columns)",
         head=("from", *(f"to {_cover(cover)}" for cover in after)),
-        rows=tuple(rows),
+        rows=tuple(lines),
     )
 
 

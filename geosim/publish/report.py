@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from geosim.publish import styles
-from geosim.publish.areas import AreaTable
+from geosim.publish.areas import AreaTable, from_to_table
 from geosim.publish.cartography import corners, map_shape
 from geosim.publish.figure import (
     LegendEntry,
@@ -80,7 +80,7 @@ class ReportContent:
     changes: Sequence[ChangeRow]
     """The largest changes, the largest first."""
     tables: Sequence[AreaTable] = ()
-    """Areas by class, from what to what, by size."""
+    """Areas by class and by size."""
     legend: Sequence[LegendEntry] = (
         LegendEntry(label="changed", colour=styles.CHANGE_COLOUR[:3]),
     )
@@ -293,8 +293,10 @@ def _corners(record: RunRecord) -> str:
 
 
 def _areas(record: RunRecord, tables: Sequence[AreaTable]) -> str:
+    covers = from_to_table(record.from_to)
+    more = [*tables, *([covers] if covers else [])]
     rows = [area_table(record)]
-    rows += [table(("", *one.head[1:]), one.rows, one.caption) for one in tables]
+    rows += [table(("", *one.head[1:]), one.rows, one.caption) for one in more]
     return "\n".join(rows)
 
 

@@ -11,12 +11,15 @@ from affine import Affine
 from geosim.errors import OptionError
 from geosim.raster.date import OpenDate, open_on
 from geosim.raster.grid import Grid, Window
+from geosim.raster.mask import Mask, open_mask
+from geosim.raster.mask_files import MaskFiles
 from geosim.raster.overlap import common_grid
 from geosim.raster.source import (
     Source,
     describe,
     open_raster,
 )
+from geosim.themes.roles import ROLES, per_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +46,25 @@ class Scene:
     """An open pair. Not safe for two threads at a time; use `open_scene`."""
 
     def __init__(
-        self, grid: Grid, before: OpenDate, after: OpenDate, stack: ExitStack
+        self,
+        grid: Grid,
+        before: OpenDate,
+        after: OpenDate,
+        stack: ExitStack,
+        masks: MaskFiles | None = None,
     ) -> None:
         self.grid = grid
         self._before, self._after, self._stack = before, after, stack
+        self.masks = masks or MaskFiles()
+        self._masks = [
+            self._open_mask(path, grid)
+            for path in (self.masks.before, self.masks.after)
+        ]
+
+    def _open_mask(self, path: str | None, grid: Grid) -> Mask | None:
+        if path is None:
+            return None
+        return open_mask(path, self.masks.kind, grid, self._stack)
 
     @property
     def before(self) -> Source:
@@ -63,6 +81,15 @@ class Scene:
         """One sentence per date on how it is brought to the grid."""
         return self._before.reading, self._after.reading
 
+    def masked(self, window: Window) -> tuple[NDArray[np.bool_] | None, ...]:
+        """What each date's mask takes out of a window of the grid; None: no mask."""
+        return tuple(mask.read(window) if mask else None for mask in self._masks)
+
+    def _apply_masks(self, valid: NDArray[np.bool_], window: Window) -> None:
+        for masked in self.masked(window):
+            if masked is not None:
+                valid &= ~masked
+
     def read(self, window: Window) -> Pair:
         """Read the part of `window` that lies on the grid.
 
@@ -72,12 +99,9 @@ class Scene:
         window = window.clipped(self.grid.width, self.grid.height)
         before, valid_before = self._before.read(window)
         after, valid_after = self._after.read(window)
-        return Pair(
-            before=before,
-            after=after,
-            valid=valid_before & valid_after,
-            window=window,
-        )
+        valid = valid_before & valid_after
+        self._apply_masks(valid, window)
+        return Pair(before=before, after=after, valid=valid, window=window)
 
     def read_around(self, window: Window, outer: Window) -> Pair | None:
         """Read `outer` where anything is valid in `window`, else None and no further.
@@ -92,6 +116,7 @@ class Scene:
         outer = outer.clipped(self.grid.width, self.grid.height)
         inside = window.slices_in(outer)
         before, valid = self._before.read(outer)
+        self._apply_masks(valid, outer)
         if not valid[inside].any():
             return None
         after, valid_after = self._after.read(outer)
@@ -99,6 +124,30 @@ class Scene:
         if not valid[inside].any():
             return None
         return Pair(before=before, after=after, valid=valid, window=outer)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles of bands that are known of both dates, in the order of `ROLES`."""
+        both = self.before.roles.keys() & self.after.roles.keys()
+        return tuple(role for role in ROLES if role in both)
+
+    def read_roles(
+        self, window: Window
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The bands of `roles` of both dates, each (roles, height, width).
+
+        Args:
+            window: cut to the grid; file values, undefined where not valid.
+
+        Raises:
+            RasterReadError: a file is damaged or went away.
+        """
+        window = window.clipped(self.grid.width, self.grid.height)
+        before, after = (
+            date.read(window, tuple(date.source.roles[role] for role in self.roles))[0]
+            for date in (self._before, self._after)
+        )
+        return before, after
 
     def correct_shift(self, d_row: float, d_col: float) -> None:
         """From now on read date 2 moved so that the content meets date 1's.
@@ -117,6 +166,7 @@ class Scene:
         note = f", moved by ({-d_row:+.2f}, {-d_col:+.2f}) px (rows, columns)"
         self._after = open_on(self._after.dataset, self._after.source, grid, note)
         self._after.enter(self._stack)
+        self._masks[1] = self._open_mask(self.masks.after, grid)
 
 
 @contextmanager
@@ -128,16 +178,19 @@ def open_scene(
     reference: str = "before",
     resolution: float | None = None,
     bounds: tuple[float, float, float, float] | None = None,
+    masks: MaskFiles | None = None,
 ) -> Iterator[Scene]:
     """Open two rasters on one grid.
 
     Args:
         before: date 1, a path or any name that GDAL opens.
         after: date 2.
-        bands: see `geosim.raster.bands.choose_bands`.
+        bands: see `geosim.raster.bands.choose_bands`; of roles and sensors, with a
+            colon between, one for each date.
         reference: whose grid: "before", "after" or the name of a third raster.
         resolution: another pixel size in the grid CRS's units.
         bounds: (left, bottom, right, top) in the grid CRS's units.
+        masks: what is not to be compared, by date.
 
     Raises:
         RasterReadError: a file is missing or cannot be read.
@@ -147,8 +200,10 @@ def open_scene(
     with ExitStack() as stack:
         datasets = [stack.enter_context(open_raster(path)) for path in (before, after)]
         sources = [
-            describe(path, dataset, bands)
-            for path, dataset in zip((before, after), datasets, strict=True)
+            describe(path, dataset, wanted)
+            for path, dataset, wanted in zip(
+                (before, after), datasets, per_date(bands), strict=True
+            )
         ]
         _check_bands(*sources)
         grid = common_grid(
@@ -164,7 +219,7 @@ def open_scene(
         ]
         for date in dates:
             date.enter(stack)
-        yield Scene(grid, dates[0], dates[1], stack)
+        yield Scene(grid, dates[0], dates[1], stack, masks)
 
 
 def _check_bands(before: Source, after: Source) -> None:
