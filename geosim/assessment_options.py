@@ -14,6 +14,22 @@ StrataOf = Literal["change", "class"]
 NO_CHANGE, CHANGED, BUFFER = "no_change", "changed", "buffer"
 """Names of classes and strata; a buffer is mapped as no change."""
 
+CHANGE_CLASSES = (
+    "forest_loss",
+    "forest_gain",
+    "built_up_gain",
+    "built_up_loss",
+    "water_gain",
+    "water_loss",
+    "snow_ice_gain",
+    "snow_ice_loss",
+    "bare_or_mining",
+    "other",
+    CHANGED,
+)
+"""Classes of change, in the order of every table; `changed`: of a class that the map
+does not tell."""
+
 EXPECTED_CHANGE, EXPECTED_SAME = 0.7, 0.95
 """User's accuracies expected of change and of no change, where none are given; of the
 order of those in the example of Olofsson et al. (2014)."""

@@ -22,7 +22,7 @@ WIDE, CLOSE = 240, 48
 
 _PANEL, _GAP, _CAPTION = 240, 6, 20
 _PAPER, _OUTSIDE = (255, 255, 255), 200
-_MARK, _CASING = (255, 255, 0), (0, 0, 0)
+_MARK, _CASING = (255, 60, 255), (0, 0, 0)
 _ARM = 14
 """Length of a cross-hair's arms in pixels of the picture."""
 

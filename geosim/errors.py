@@ -11,6 +11,7 @@ Every message says what was wanted, what was found and what to do.
     ├── NoDataError (ValueError)         nothing valid to compare
     ├── LabelError (ValueError)          a folder of labelled pairs is not in order
     ├── PairListError (ValueError)       a list of pairs is not in order
+    ├── SampleError (ValueError)         the answers of a sample are not in order
     ├── OptionError (ValueError)         an option's value cannot be used
     │   └── OtherRunError                what was interrupted was another run
     ├── WeightsError (ValueError)        a weights file is not what it should be
@@ -54,6 +55,10 @@ class LabelError(GeosimError, ValueError):
 
 class PairListError(GeosimError, ValueError):
     """A list of pairs lacks something, or a row of it cannot be used."""
+
+
+class SampleError(GeosimError, ValueError):
+    """Samples lack answers, or were moved, lost, doubled or answered otherwise."""
 
 
 class OptionError(GeosimError, ValueError):

@@ -8,24 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyogrio
-import rasterio
+import pyproj
 import shapely
 from rasterio.features import rasterize
 from rasterio.windows import Window as RasterioWindow
 from scipy.ndimage import maximum_filter1d
 
 from geosim.assessment.drawing import NO_STRATUM, row_counts
-from geosim.assessment_options import BUFFER, CHANGED, NO_CHANGE, StrataOf
+from geosim.assessment_options import (
+    BUFFER,
+    CHANGE_CLASSES,
+    CHANGED,
+    NO_CHANGE,
+    StrataOf,
+)
 from geosim.errors import NoDataError, OptionError, OutputError
-from geosim.raster.grid import Window, strips
-from geosim.raster.source import describe, one_line_errors, open_raster
+from geosim.raster.grid import Grid, Window, strips
+from geosim.raster.source import one_line_errors, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-
-    from geosim.raster.grid import Grid
 
 _STRIP_PIXELS = 4_000_000
 """Pixels that are looked at together, whatever the raster's size."""
@@ -60,14 +64,17 @@ class StrataMap:
         self.path = map_of(folder)
         self._buffer, self._nodata = buffer, RASTERS[self.path.name]
         with open_raster(str(self.path)) as dataset:
-            self.grid: Grid = describe(str(self.path), dataset, None).grid
+            self.grid = grid_of(dataset)
         classes: list[str] = [CHANGED]
         self._shapes: NDArray[Any] = np.empty(0, object)
         if strata == "class":
             self._shapes, names = _classed_polygons(folder / "changes.gpkg")
-            classes = sorted(set(names) - {CHANGED}) + [CHANGED]
+            found = set(names) | {CHANGED}
+            classes = [name for name in CHANGE_CLASSES if name in found]
+            classes += sorted(found - set(classes))
             self._codes = np.array([classes.index(name) + 1 for name in names])
             self._bounds = shapely.bounds(self._shapes)
+        self._plain = classes.index(CHANGED) + 1
         parts = [Stratum(name=NO_CHANGE, map_class=NO_CHANGE)]
         parts += [Stratum(name=name, map_class=name) for name in classes]
         if buffer:
@@ -105,8 +112,7 @@ class StrataMap:
             values = dataset.read(1, window=place)
         changed = (values != 0) & (values != self._nodata)
         inside = window.slices_in(outer)
-        found = np.where(changed, len(self.strata) - 1 - bool(self._buffer), 0)
-        found = found.astype(np.uint8)[inside]
+        found = np.where(changed, self._plain, 0).astype(np.uint8)[inside]
         if len(self._shapes):
             burnt = self._burnt(window)
             found = np.where(changed[inside] & (burnt > 0), burnt, found)
@@ -148,6 +154,17 @@ def map_of(folder: Path) -> Path:
     )
 
 
+def grid_of(dataset: Any) -> Grid:  # noqa: ANN401 - rasterio has no types
+    """Where the pixels of an open map lie."""
+    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
+    return Grid(
+        crs=crs,
+        transform=dataset.transform,
+        width=dataset.width,
+        height=dataset.height,
+    )
+
+
 def _classed_polygons(path: Path) -> tuple[NDArray[Any], list[str]]:
     try:
         frame = pyogrio.read_dataframe(path, layer="changes", columns=["class"])
@@ -169,5 +186,3 @@ def _grown(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     for axis in (0, 1):
         levels = maximum_filter1d(levels, size, axis=axis, mode="constant")
     return np.asarray(levels > 0)
-
-
