@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geosim.assessment.allocation import Allocation
+from geosim.assessment.settings import Allocation
 from geosim.assessment_options import AssessOptions, SampleOptions, StrataOf
 from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet
 from geosim.console import hush_libraries, shown_progress

@@ -20,6 +20,7 @@ from geosim.assessment.agreement import (
     precision,
     recall,
 )
+from geosim.assessment.settings import TOLERANCE
 from geosim.change.accuracy import (
     average_precision,
     best_f1,
@@ -59,9 +60,6 @@ FIGURES = (
     "calibration_error",
 )
 """What is measured."""
-
-TOLERANCE = 3.0
-"""Pixels that a boundary may lie beside the true one."""
 
 _GROUPS = 512
 """Levels that a bootstrap tells apart: groups of levels with as many pixels each."""
