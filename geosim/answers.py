@@ -136,7 +136,9 @@ def _check_complete(
         return ()
     said = []
     if open_ids:
-        said.append(f"{len(open_ids)} of {drawn} samples have no answer ({_some(open_ids)})")
+        said.append(
+            f"{len(open_ids)} of {drawn} samples have no answer ({_some(open_ids)})"
+        )
     if lost > 0:
         said.append(f"{lost} of {drawn} samples were deleted")
     if lost < 0:
@@ -158,7 +160,9 @@ def _other_answers(path: Path, ids: list[int]) -> list[str]:
     try:
         table = pyogrio.read_dataframe(path, read_geometry=False)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise RasterReadError(f"cannot read the answers of '{path}': {error}") from error
+        raise RasterReadError(
+            f"cannot read the answers of '{path}': {error}"
+        ) from error
     columns = {str(name).casefold(): name for name in table.columns}
     column = next((columns[name] for name in _ANSWER_COLUMNS if name in columns), None)
     if "id" not in columns or column is None:

@@ -96,10 +96,12 @@ def evaluate(  # noqa: PLR0913 - the options are the command
             overwrite=overwrite,
         )
         change = options()
-        from geosim.evaluate import evaluate as measure
+        from geosim.evaluate import evaluate_methods
 
         with shown_progress(quiet=quiet) as progress:
-            found = measure(data, out, chosen, change=change, progress=progress)
+            found = evaluate_methods(
+                data, out, chosen, change=change, progress=progress
+            )
         if as_json:
             typer.echo(json.dumps(found.to_dict()))
         elif not quiet:

@@ -12,7 +12,7 @@ import numpy as np
 from geosim.assessment.measuring import Row, Scene, gather, measure
 from geosim.assessment_options import EvaluateOptions
 from geosim.change.scores import SCORE_LEVELS, UNIT_LEVELS
-from geosim.errors import GeosimError, LabelError
+from geosim.errors import GeosimError
 from geosim.evaluation_files import FILES, as_dict, write_into
 from geosim.finished import open_result
 from geosim.labelled_sets import LabelledFiles, LabelledSet, find_labelled, read_truth
@@ -21,17 +21,15 @@ from geosim.options import ChangeOptions
 from geosim.own_maps import own_answer
 from geosim.pipeline import detect_change
 from geosim.progress import Clock, Progress
-from geosim.raster.source import plain_images_welcome
+from geosim.raster.scene import open_scene
+from geosim.raster.source import open_raster, plain_images_welcome
 from geosim.raster.staging import check_folder, publish_folder, work_folder
 from geosim.strata import grid_of
-from geosim.raster.scene import open_scene
-from geosim.raster.source import open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from geosim.assessment.measuring import Answer
-    from geosim.raster.grid import Grid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +68,7 @@ class Evaluation:
         return as_dict(self)
 
 
-def evaluate(
+def evaluate_methods(
     data: str | Path,
     out: str | Path | None = None,
     options: EvaluateOptions | None = None,
@@ -117,9 +115,7 @@ def evaluate(
     return found
 
 
-def _of_result(
-    folder: Path, labels: Path, options: EvaluateOptions
-) -> SetEvaluation:
+def _of_result(folder: Path, labels: Path, options: EvaluateOptions) -> SetEvaluation:
     """One finished result against its labels."""
     result = open_result(folder)
     with open_raster(str(result.paths["change"])) as dataset:
@@ -204,6 +200,8 @@ def _counts(scenes: list[Scene], method: str) -> dict[str, Any]:
     ]
     probability = None
     if len(chances) == len(scenes):
-        counted = [level_counts(levels, truth, UNIT_LEVELS + 1) for levels, truth in chances]
+        counted = [
+            level_counts(levels, truth, UNIT_LEVELS + 1) for levels, truth in chances
+        ]
         probability = np.sum(counted, axis=0)
     return {"score": score, "probability": probability}

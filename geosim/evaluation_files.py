@@ -34,6 +34,8 @@ FILES = {
 }
 """What an evaluation writes, beside `curves_<set>.png` of each set."""
 
+_CURVE_POINTS = 2000
+
 _HEADINGS = {
     "precision": "precision",
     "recall": "recall",
@@ -124,20 +126,24 @@ def _curves(one: SetEvaluation) -> bytes:
         if counts["probability"] is not None:
             rows = reliability_table(counts["probability"], PROBABILITY)
             said = [row.predicted for row in rows]
-            reliable.append(Curve(name, said, [row.observed for row in rows], dots=True))
+            reliable.append(
+                Curve(name, said, [row.observed for row in rows], dots=True)
+            )
     return curves_png(
         [
-            ("Precision over recall", "recall", "precision", recall, False),
-            ("ROC", "false alarm rate", "recall", receiver, True),
-            ("Reliability", "probability", "share that changed", reliable, True),
+            ("Precision over recall", "recall", recall, False),
+            ("Recall over false alarms (ROC)", "false alarm rate", receiver, True),
+            ("Share that changed over probability", "probability", reliable, True),
         ]
     )
 
 
 def _thinned(name: str, across: Any, up: Any) -> Curve:  # noqa: ANN401 - arrays
-    """A curve of at most about two thousand points."""
-    step = max(1, len(across) // 2000)
-    kept = np.unique(np.append(np.arange(0, len(across), step), len(across) - 1))
+    """A curve of at most about two thousand points, levels without pixels left out."""
+    moved = (np.diff(across) != 0) | (np.diff(up) != 0)
+    places = np.flatnonzero(np.concatenate([[True], moved]))
+    step = max(1, len(places) // _CURVE_POINTS)
+    kept = np.unique(np.append(places[::step], len(across) - 1))
     return Curve(name, across[kept].tolist(), up[kept].tolist())
 
 
@@ -157,7 +163,9 @@ def _csv(values: Mapping[str, Any]) -> str:
                 ]
                 texts = ["" if cell is None else f"{cell:.6g}" for cell in cells]
                 share = f"{row['changed']:.6g}"
-                rows.writerow([one["name"], scene, method, row["pixels"], share, *texts])
+                rows.writerow(
+                    [one["name"], scene, method, row["pixels"], share, *texts]
+                )
     return stream.getvalue()
 
 

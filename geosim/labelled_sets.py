@@ -116,7 +116,7 @@ def _of_three(folder: Path) -> Iterator[LabelledFiles]:
 
 
 def kind(path: Path) -> str:
-    """"raster" or "polygons", "" for any other file."""
+    """ "raster" or "polygons", "" for any other file."""
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return "raster"

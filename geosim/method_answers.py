@@ -33,9 +33,7 @@ def answer_of(result: ChangeResult) -> Answer:
     )
 
 
-def score_levels(
-    before: str, after: str, options: ChangeOptions
-) -> NDArray[np.uint16]:
+def score_levels(before: str, after: str, options: ChangeOptions) -> NDArray[np.uint16]:
     """The score that a run only keeps until it has decided, in 16 bits.
 
     The probability has 8 bits and tells fewer pixels apart.

@@ -61,9 +61,7 @@ def own_answer(folder: Path, name: str, grid: Grid, threshold: float) -> Answer:
     )
 
 
-def _read(
-    path: Path, grid: Grid
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _read(path: Path, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Probabilities (height, width), 0 where not valid, and validity."""
     with open_raster(str(path)) as dataset, one_line_errors(str(path)):
         own = grid_of(dataset)

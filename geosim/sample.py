@@ -246,7 +246,10 @@ def _few(design: SampleDesign) -> tuple[str, ...]:
 def _staging(path: Path, chips: Path) -> Iterator[tuple[Path, Path]]:
     """Where file and chips are made; moved to their names when both are complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=".sample-") as made:
+    with (
+        writing(path),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".sample-") as made,
+    ):
         draft, pictures = Path(made) / path.name, Path(made) / "chips"
         yield draft, pictures
         if chips.exists():

@@ -109,7 +109,9 @@ def write_sample(
         "row": positions.row,
         "col": positions.col,
     }
-    samples = gpd.GeoDataFrame(values, geometry=list(shapely.points(x, y)), crs=grid.crs)
+    samples = gpd.GeoDataFrame(
+        values, geometry=list(shapely.points(x, y)), crs=grid.crs
+    )
     corners = [
         np.column_stack(at(grid.transform, positions.col + right, positions.row + down))
         for right, down in ((0, 0), (0, 1), (1, 1), (1, 0))
@@ -164,8 +166,12 @@ def read_design(path: Path) -> SampleDesign:
             "is wanted"
         )
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
-            row = base.execute("SELECT value FROM design WHERE key = 'design'").fetchone()
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as base:
+            row = base.execute(
+                "SELECT value FROM design WHERE key = 'design'"
+            ).fetchone()
         values = json.loads(row[0])
         values["strata"] = tuple(Stratum(**one) for one in values["strata"])
         lists = {key: tuple(v) for key, v in values.items() if isinstance(v, list)}
@@ -203,7 +209,9 @@ def read_samples(path: Path) -> gpd.GeoDataFrame:
 def answered(path: Path) -> int:
     """How many samples of a file have an answer; 0 where it is no sample."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as base:
             row = base.execute(
                 "SELECT count(*) FROM samples WHERE trim(reference) <> ''"
             ).fetchone()

@@ -1,4 +1,4 @@
-"""Accuracy and area from samples: published examples, direct formulas, simulated maps."""
+"""Accuracy and area from samples: published examples, formulas, simulated maps."""
 
 import numpy as np
 import pytest
@@ -65,11 +65,7 @@ def by_the_paper(matrix, sizes):
         size = sum(sizes[i] / rows[i] * n[i, j] for i in range(q))
         first = sizes[j] ** 2 * (1 - producers[j]) ** 2 * users_v[j]
         others = sum(
-            sizes[i] ** 2
-            * n[i, j]
-            / rows[i]
-            * (1 - n[i, j] / rows[i])
-            / (rows[i] - 1)
+            sizes[i] ** 2 * n[i, j] / rows[i] * (1 - n[i, j] / rows[i]) / (rows[i] - 1)
             for i in range(q)
             if i != j
         )
@@ -310,7 +306,7 @@ def simulated(rng):
     return truth, (truth & ~missed) | false
 
 
-def covered(buffer=False, samples=400):
+def covered(*, buffer=False, samples=400):
     """Share of 1000 simulated maps whose interval holds the true area; mean error."""
     rng = np.random.default_rng(2014)
     held, errors = [], []

@@ -157,7 +157,9 @@ def gather(
             probability=None
             if answer.probability is None
             else answer.probability[counted],
-            flags=_flags(answer.decided & counted, changed & counted, counted, tolerance),
+            flags=_flags(
+                answer.decided & counted, changed & counted, counted, tolerance
+            ),
         )
         for name, answer in answers.items()
     }

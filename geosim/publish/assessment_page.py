@@ -64,12 +64,12 @@ _PAGE = """<!DOCTYPE html>
 _OLOFSSON = (
     "Olofsson, P., Foody, G. M., Herold, M., Stehman, S. V., Woodcock, C. E., Wulder, "
     "M. A. (2014): Good practices for estimating area and assessing accuracy of land "
-    "change. Remote Sensing of Environment 148, 42–57. doi:10.1016/j.rse.2014.02.015"
+    "change. Remote Sensing of Environment 148, 42\N{EN DASH}57. doi:10.1016/j.rse.2014.02.015"
 )
 _STEHMAN = (
     "Stehman, S. V. (2014): Estimating area and map accuracy for stratified random "
     "sampling when the strata are different from the map classes. International Journal "
-    "of Remote Sensing 35, 4923–4939. doi:10.1080/01431161.2014.930207"
+    "of Remote Sensing 35, 4923\N{EN DASH}4939. doi:10.1080/01431161.2014.930207"
 )
 
 
@@ -249,7 +249,9 @@ def _strata(values: Mapping[str, Any]) -> str:
 
 def _method(values: Mapping[str, Any]) -> str:
     options = values["sample"]["options"]
-    strata = ", ".join(str(one["stratum"]).replace("_", " ") for one in values["strata"])
+    strata = ", ".join(
+        str(one["stratum"]).replace("_", " ") for one in values["strata"]
+    )
     text = (
         f"A stratified random sample of {values['samples']:,} pixels was drawn from the "
         f"map (strata: {strata}; allocation: {options['allocation']}; seed "

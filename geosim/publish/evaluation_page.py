@@ -80,12 +80,15 @@ def render_evaluation(values: Mapping[str, Any], curves: Mapping[str, bytes]) ->
     """
     css = resources.files("geosim.publish") / "assessment.css"
     scenes = sum(len(one["scenes"]) for one in values["sets"])
+    noun = "scene" if scenes == 1 else "scenes"
     options = values["options"]
     methods = list(values["sets"][0]["pooled"])
     return _PAGE.format(
         style=css.read_text(encoding="utf-8"),
-        where=escape(f"{', '.join(methods)} on {scenes} labelled scenes"),
-        sections="\n".join(_section(one, curves[one["name"]]) for one in values["sets"]),
+        where=escape(f"{', '.join(methods)} on {scenes} labelled {noun}"),
+        sections="\n".join(
+            _section(one, curves[one["name"]]) for one in values["sets"]
+        ),
         tolerance=options["tolerance"],
         samples=options["samples"],
         software=escape(values["software"]),

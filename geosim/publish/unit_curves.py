@@ -42,8 +42,8 @@ class Curve:
     """True: its points are marked."""
 
 
-Panel = tuple[str, str, str, "Sequence[Curve]", bool]
-"""Title, name of the axis across, of that upwards, curves, whether to draw the diagonal."""
+Panel = tuple[str, str, "Sequence[Curve]", bool]
+"""Title, name of the axis across, curves, whether to draw the diagonal."""
 
 
 def curves_png(panels: Sequence[Panel]) -> bytes:
@@ -55,7 +55,7 @@ def curves_png(panels: Sequence[Panel]) -> bytes:
     Returns:
         A PNG file's bytes.
     """
-    names = list(dict.fromkeys(c.name for panel in panels for c in panel[3]))
+    names = list(dict.fromkeys(c.name for panel in panels for c in panel[2]))
     colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(names)}
     step = _LEFT + _SIDE + _GAP
     size = (len(panels) * step, _TOP + _SIDE + _BOTTOM + 30)
@@ -67,7 +67,9 @@ def curves_png(panels: Sequence[Panel]) -> bytes:
     y = (_TOP + _SIDE + _BOTTOM) * _SCALE
     for name, colour in colours.items():
         middle = y + 10 * _SCALE
-        draw.line([(x, middle), (x + 24 * _SCALE, middle)], fill=colour, width=3 * _SCALE)
+        draw.line(
+            [(x, middle), (x + 24 * _SCALE, middle)], fill=colour, width=3 * _SCALE
+        )
         draw.text((x + 30 * _SCALE, y), name, fill=_INK, font=font)
         x += 30 * _SCALE + int(font.getlength(name)) + 24 * _SCALE
     stream = io.BytesIO()
@@ -85,7 +87,7 @@ def _panel(
     panel: Panel,
     colours: dict[str, tuple[int, int, int]],
 ) -> None:
-    title, across, up, curves, diagonal = panel
+    title, across, curves, diagonal = panel
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (left + _SIDE * x) * _SCALE, (_TOP + _SIDE * (1 - y)) * _SCALE
@@ -103,7 +105,6 @@ def _panel(
         draw.line([at(0, 0), at(1, 1)], fill=_SOFT, width=_SCALE)
     x, y = at(0, 1)
     draw.text((x, y - 8 * _SCALE), title, fill=_INK, font=_font(16), anchor="ls")
-    draw.text((x + 4 * _SCALE, y + 4 * _SCALE), up, fill=_SOFT, font=small)
     x, y = at(0.5, 0)
     draw.text((x, y + 26 * _SCALE), across, fill=_SOFT, font=small, anchor="mt")
     for curve in curves:
