@@ -55,9 +55,9 @@ class SampleOptions:
     buffer: int = 0
     """Pixels around changes that are a stratum of their own; 0: none."""
     target_se: float | None = None
-    """Standard error of the overall accuracy that decides how many samples there are."""
+    """Standard error of the overall accuracy that decides how many samples to draw."""
     expected: tuple[tuple[str, float], ...] = ()
-    """(stratum, user's accuracy 0..1) that is expected; for `target_se` and `neyman`."""
+    """(stratum, user's accuracy 0..1) expected, for `target_se` and `neyman`."""
     seed: int = 0
     """Of all chance."""
     chips: bool = True

@@ -151,7 +151,7 @@ def _tell_sample(drawn: "Sample") -> None:
     )
 
 
-def assess(
+def assess(  # noqa: PLR0913 - the options are the command
     samples: Annotated[
         Path, typer.Argument(help="GeoPackage of geosim sample, with answers.")
     ],

@@ -46,15 +46,15 @@ def evaluate(  # noqa: PLR0913 - the options are the command
     method: Annotated[
         str | None,
         typer.Option(
-            help="Methods to run, joined by commas: siamese, ssim, cva, irmad, or none.",
+            help="Methods to run, joined by commas: siamese, ssim, cva, irmad, none.",
             show_default=",".join(DEFAULTS.methods),
         ),
     ] = None,
     maps: Annotated[
         list[str] | None,
         typer.Option(
-            help="Probabilities of your own, a file for each pair, or results of geosim "
-            "change; repeatable.",
+            help="Probabilities of your own, a file for each pair, or results of "
+            "geosim change; repeatable.",
             metavar="NAME=FOLDER",
         ),
     ] = None,

@@ -101,15 +101,15 @@ def evaluate_methods(
     with plain_images_welcome(), work_folder(folder) as work:
         work.keep = False
         if options.labels is not None:
-            measured = (_of_result(data, Path(options.labels), options),)
+            measured = [_of_result(data, Path(options.labels), options)]
         else:
             sets = find_labelled(data)
             with clock.stage("pairs", sum(len(one.pairs) for one in sets)) as tick:
-                measured = tuple(
+                measured = [
                     _of_set(one, options, change or ChangeOptions(), tick)
                     for one in sets
-                )
-        found = Evaluation(sets=measured, options=options, folder=folder)
+                ]
+        found = Evaluation(sets=tuple(measured), options=options, folder=folder)
         write_into(found, work.new_result())
         publish_folder(work.result, folder, FILES["record"])
     return found

@@ -79,8 +79,9 @@ def find_labelled(data: Path) -> list[LabelledSet]:
                 found.append(LabelledSet(name=_name(data, folder), pairs=tuple(pairs)))
     if not found:
         raise LabelError(
-            f"labelled pairs are wanted: a folder with {', '.join(FOLDERS)}, or with t1, "
-            f"t2 and label; found none in '{data}'; a finished result wants --labels FILE"
+            f"labelled pairs are wanted: a folder with {', '.join(FOLDERS)}, or with "
+            f"t1, t2 and label; found none in '{data}'; a finished result wants "
+            "--labels FILE"
         )
     return found
 
@@ -116,7 +117,7 @@ def _of_three(folder: Path) -> Iterator[LabelledFiles]:
 
 
 def kind(path: Path) -> str:
-    """ "raster" or "polygons", "" for any other file."""
+    """What a file is: "raster", "polygons", or "" for any other."""
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return "raster"

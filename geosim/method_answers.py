@@ -58,7 +58,7 @@ def score_levels(before: str, after: str, options: ChangeOptions) -> NDArray[np.
 
 
 def unit_of(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Values 0..1, NaN where not valid, as the 8-bit levels that they were read from."""
+    """Values 0..1, NaN where not valid, as the 8-bit levels they were read from."""
     levels = np.rint(np.nan_to_num(values) * UNIT_LEVELS).astype(np.uint8)
     levels[np.isnan(values)] = UNIT_NODATA
     return levels

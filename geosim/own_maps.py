@@ -47,8 +47,8 @@ def own_answer(folder: Path, name: str, grid: Grid, threshold: float) -> Answer:
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise LabelError(
-            f"'{folder}' wants a map of '{name}': {name}.tif with probabilities 0..1, or "
-            f"a folder {name} of geosim change; found neither"
+            f"'{folder}' wants a map of '{name}': {name}.tif with probabilities 0..1, "
+            f"or a folder {name} of geosim change; found neither"
         )
     values, valid = _read(path, grid)
     levels = np.rint(values * SCORE_LEVELS).astype(np.uint16)

@@ -31,10 +31,12 @@ SIZES_2 = np.array([0.007, 0.295, 0.698])
 STRATA = np.repeat(np.arange(4), 10)
 MAPPED = np.array([0] * 7 + [1] * 3 + [0] + [1] * 11 + [2] * 6 + [1, 1] + [3] * 10)
 TRUTH = np.array(
-    [0, 0, 0, 0, 0, 2, 1, 0, 1, 2]
-    + [0, 1, 1, 1, 1, 1, 0, 0, 1, 1]
-    + [2, 2, 2, 2, 2, 3, 3, 1, 1, 0]
-    + [3, 3, 3, 3, 3, 3, 3, 2, 2, 1]
+    [
+        *(0, 0, 0, 0, 0, 2, 1, 0, 1, 2),
+        *(0, 1, 1, 1, 1, 1, 0, 0, 1, 1),
+        *(2, 2, 2, 2, 2, 3, 3, 1, 1, 0),
+        *(3, 3, 3, 3, 3, 3, 3, 2, 2, 1),
+    ]
 )
 POPULATION = np.array([40_000, 30_000, 20_000, 10_000])
 
@@ -48,7 +50,7 @@ def of_matrix(matrix):
 
 
 def by_the_paper(matrix, sizes):
-    """Equations 1 to 11 of Olofsson et al. 2014, one by one: a second implementation."""
+    """Equations 1 to 11 of Olofsson et al. 2014, one by one."""
     n, q = np.array(matrix, float), len(matrix)
     w = np.array(sizes, float) / np.sum(sizes)
     rows = n.sum(axis=1)

@@ -29,7 +29,7 @@ is met."""
 
 
 def precision(confusion: Counts) -> Floats:
-    """Of what is flagged the share that changed, (...), NaN where nothing is flagged."""
+    """Of what is flagged the share that changed, (...), NaN where nothing is."""
     found = np.asarray(confusion, np.float64)
     return ratio(found[..., 1, 1], found[..., :, 1].sum(axis=-1))
 

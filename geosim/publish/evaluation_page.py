@@ -7,10 +7,10 @@ from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from geosim.publish.wording import NOTHING
+from geosim.publish.wording import NOTHING, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 _HEADINGS = {
     "precision": "precision",
@@ -53,8 +53,8 @@ img {{ max-width: 100%; height: auto; background: #fff; }}
   <h2>What the figures are</h2>
   <ul>
     <li>Precision, recall, F1, IoU and kappa: of the decision, of changed pixels.</li>
-    <li>Average precision, ROC area: of the score, whatever the threshold. Best F1: of the
-      best single threshold, which only labels can tell.</li>
+    <li>Average precision, ROC area: of the score, whatever the threshold. Best F1: of
+      the best single threshold, which only labels can tell.</li>
     <li>Objects found: share of the labelled objects that an object of the map overlaps
       with an intersection over union of 0.5; objects right: the same of the map's.</li>
     <li>Boundary F1: outlines that lie within {tolerance:g} px of each other.</li>
@@ -99,11 +99,14 @@ def _section(one: Mapping[str, Any], curves: bytes) -> str:
     row = next(iter(one["pooled"].values()))
     told = f"{row['pixels']:,} labelled pixels, {100 * row['changed']:.1f} % changed"
     picture = base64.b64encode(curves).decode("ascii")
+    told_picture = (
+        "Precision over recall, receiver operating characteristic and reliability of "
+        + escape(one["name"])
+    )
     parts = [
         f"<section><h2>{escape(one['name'])}</h2>",
         f'<div class="wide">{_pooled(one["pooled"], told)}</div>',
-        f'<p><img src="data:image/png;base64,{picture}" alt="Precision over recall, '
-        f'receiver operating characteristic and reliability of {escape(one["name"])}"></p>',
+        f'<p><img src="data:image/png;base64,{picture}" alt="{told_picture}"></p>',
     ]
     if len(one["scenes"]) > 1:
         parts.append(f'<div class="wide">{_by_scene(one["scenes"])}</div>')
@@ -116,7 +119,7 @@ def _pooled(rows: Mapping[str, Any], told: str) -> str:
         [heading, *(_cell(row[name]) for row in rows.values())]
         for name, heading in _HEADINGS.items()
     ]
-    return _table(("", *rows), lines, told)
+    return table(("", *rows), lines, told)
 
 
 def _by_scene(scenes: Mapping[str, Any]) -> str:
@@ -128,7 +131,7 @@ def _by_scene(scenes: Mapping[str, Any]) -> str:
             cells = [_plain(row[name]["value"]) for name in _SHORT]
             lines.append([first, method, share, *cells])
     heads = ("", "method", "changed", *(_HEADINGS[name] for name in _SHORT))
-    return _table(heads, lines, "Scene by scene")
+    return table(heads, lines, "Scene by scene")
 
 
 def _cell(figure: Mapping[str, float | None]) -> str:
@@ -142,17 +145,3 @@ def _cell(figure: Mapping[str, float | None]) -> str:
 
 def _plain(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    cells = "".join(
-        f'<th scope="col">{escape(text)}</th>' if text else "<td></td>" for text in head
-    )
-    lines = [
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{cells}</tr></thead>"
-        "<tbody>"
-    ]
-    for first, *others in rows:
-        cells = "".join(f"<td>{escape(text)}</td>" for text in others)
-        lines.append(f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>')
-    return "\n".join([*lines, "</tbody></table>"])
