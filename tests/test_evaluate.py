@@ -1,4 +1,4 @@
-"""Methods and results against labels: the forms of folders, figures, files, refusals."""
+"""Methods and results against labels: forms of folders, figures, files, refusals."""
 
 import csv
 import json
@@ -242,7 +242,7 @@ def test_labels_that_are_not_in_order(tmp_path):
         evaluate_methods(data, tmp_path / "out", QUICK)
     small = scene(tmp_path / "small", None)
     write(small / "label.tif", label()[None, :100], crs=None)
-    with pytest.raises(LabelError, match="pair 'small'.*240 x 100 px"):
+    with pytest.raises(LabelError, match=r"pair 'small'.*240 x 100 px"):
         evaluate_methods(small, tmp_path / "out", QUICK, change=FAST)
     assert not (tmp_path / "out").exists()
 
@@ -255,7 +255,7 @@ def test_maps_that_are_not_in_order(tmp_path):
     with pytest.raises(LabelError, match="wants a map of 'one'"):
         evaluate_methods(data, tmp_path / "out", how)
     write(own / "one.tif", np.full((1, *SHAPE), 3.0, np.float32), crs=None)
-    with pytest.raises(LabelError, match="wants probabilities 0..1.*found 3 to 3"):
+    with pytest.raises(LabelError, match=r"wants probabilities 0..1.*found 3 to 3"):
         evaluate_methods(data, tmp_path / "out", how)
     write(own / "one.tif", label()[None, :9], crs=None)
     with pytest.raises(LabelError, match="240 x 9 px"):
