@@ -20,7 +20,7 @@ from qgis.PyQt.QtGui import QIcon
 from geosim_processing import provider
 from geosim_processing.definitions import output, parameter
 from geosim_processing.helptext import help_text
-from geosim_processing.loading import load_on_completion
+from geosim_processing.loading import Group, load_on_completion
 from geosim_processing.locating import CommandNotFoundError, clean_environment
 from geosim_processing.reading import read_values
 from geosim_processing.running import Ended, Step, partial_of, refusal, remove, run
@@ -97,6 +97,8 @@ class GeosimAlgorithm(QgsProcessingAlgorithm):
         """Read the parameters in the thread that the layers belong to."""
         del feedback
         self.values = read_values(self, self.command, parameters, context)
+        # what comes next, and the project, may look from another folder
+        self.values[OUTPUT] = str(Path(self.values[OUTPUT]).absolute())
         return True
 
     def processAlgorithm(  # noqa: N802
@@ -113,7 +115,7 @@ class GeosimAlgorithm(QgsProcessingAlgorithm):
         if ended.cancelled:
             if mine and not self.values.get(RESUME):
                 remove(partial)
-            feedback.pushInfo("cancelled: nothing was written")
+                feedback.pushInfo("cancelled: nothing is left of this run")
             return {}
         if ended.code:
             raise QgsProcessingException(refusal(ended, self.command.name))
@@ -144,6 +146,7 @@ class GeosimAlgorithm(QgsProcessingAlgorithm):
     def _results(self, place: Path, context: QgsProcessingContext) -> dict[str, Any]:
         """Outputs by name; those that were not written are left out."""
         found: dict[str, Any] = {OUTPUT: str(place)}
+        group = Group(self._title(place))
         for rank, one in enumerate(self.command.outputs):
             name, mark, layer = one.place.partition("|")
             path = place / name
@@ -157,8 +160,13 @@ class GeosimAlgorithm(QgsProcessingAlgorithm):
             source = f"{path}{mark}{layer}"
             found[one.name] = source
             if one.load and self.values.get(LOAD):
-                load_on_completion(context, one, source, rank=rank, folder=place)
+                load_on_completion(context, one, source, rank, group)
         return found
+
+    def _title(self, place: Path) -> str:
+        """What the legend calls the run: by its folder, unless that is temporary."""
+        name = self.command.name if place.name == OUTPUT else place.name
+        return f"geosim: {name}"
 
 
 class _Told:

@@ -100,8 +100,15 @@ CHANGE = Command(
             "changes.gpkg|layername=changes",
             load=True,
         ),
-        Output("CHANGE", "Change", "raster", "change.tif", load=True),
-        Output("DIFFERENCE", "Difference", "raster", "difference.tif", load=True),
+        Output("CHANGE", "Change", "raster", "change.tif", load=True, shown=False),
+        Output(
+            "DIFFERENCE",
+            "Difference",
+            "raster",
+            "difference.tif",
+            load=True,
+            shown=False,
+        ),
         Output(
             "TILES", "Similarity of tiles", "raster", "tiles.tif", load=True, shown=False
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qgis.core import (
@@ -29,10 +28,27 @@ _KEPT: list[QgsProcessingLayerPostProcessorInterface] = []
 """QGIS does not own them, and Python would let go of them before they are called."""
 
 
+class Group:
+    """The group of one run in the legend, made with its first layer."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self._found = name, False
+
+    def within(self, root: QgsLayerTreeGroup) -> QgsLayerTreeGroup:
+        """The group; another run's of the same name is left alone."""
+        if not self._found:
+            name, number = self.name, 2
+            while root.findGroup(self.name):
+                self.name = f"{name} ({number})"
+                number += 1
+            self._found = True
+        return root.findGroup(self.name) or root.insertGroup(0, self.name)
+
+
 class Arranged(QgsProcessingLayerPostProcessorInterface):
     """Styles a loaded layer and puts it where it belongs."""
 
-    def __init__(self, output: Output, rank: int, group: str) -> None:
+    def __init__(self, output: Output, rank: int, group: Group) -> None:
         super().__init__()
         self.output, self.rank, self.group = output, rank, group
 
@@ -59,7 +75,7 @@ class Arranged(QgsProcessingLayerPostProcessorInterface):
         node = root.findLayer(identity)
         if node is None:
             return False
-        group = root.findGroup(self.group) or root.insertGroup(0, self.group)
+        group = self.group.within(root)
         if node.parent() is not group:
             moved = node.clone()
             group.insertChildNode(_position(group, self.rank), moved)
@@ -80,16 +96,18 @@ def _position(group: QgsLayerTreeGroup, rank: int) -> int:
 
 
 def load_on_completion(
-    context: QgsProcessingContext,
-    output: Output,
-    source: str,
-    *,
-    rank: int,
-    folder: Path,
+    context: QgsProcessingContext, output: Output, source: str, rank: int, group: Group
 ) -> None:
     """Have QGIS load a result when the algorithm has ended.
 
     Does nothing where there is no project to load it into, as in `qgis_process`.
+
+    Args:
+        context: of the run.
+        output: which result.
+        source: its name for QGIS.
+        rank: its place from the top of the group.
+        group: that of the run.
     """
     project = context.project()
     if project is None:
@@ -98,10 +116,6 @@ def load_on_completion(
     details = QgsProcessingContext.LayerDetails(
         output.label, project, output.name, hint
     )
-    group = f"geosim: {folder.name}"
-    for name, value in (("groupName", group), ("layerSortKey", rank)):
-        if hasattr(details, name):
-            setattr(details, name, value)
     arranged = Arranged(output, rank, group)
     _KEPT.append(arranged)
     details.setPostProcessor(arranged)
