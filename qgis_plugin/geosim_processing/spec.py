@@ -102,7 +102,8 @@ def arguments(command: Command, values: Mapping[str, Any]) -> list[str]:
         has its default is left out, so that an older geosim takes the rest.
 
     Raises:
-        ValueError: `EXTRA` has a quotation mark that is not closed.
+        ValueError: nothing is given to work on, or `EXTRA` has a quotation mark that is
+            not closed.
     """
     options: list[str] = []
     given: list[str] = []
@@ -114,6 +115,9 @@ def arguments(command: Command, values: Mapping[str, Any]) -> list[str]:
             given += [str(item) for item in _several(value)]
         elif one.flag:
             options += _option(one, value)
+    if not given:
+        labels = [one.label for one in command.parameters if one.argument]
+        raise ValueError(f"give {' or '.join(labels)}")
     extra = shlex.split(str(values.get(EXTRA) or ""))
     return [command.name, *options, *extra, "--", *given]
 
