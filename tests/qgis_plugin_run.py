@@ -58,7 +58,7 @@ class Feedback(QgsProcessingFeedback):
     setProgressText = pushWarning = pushConsoleInfo = pushInfo  # noqa: N815
     pushCommandInfo = pushInfo  # noqa: N815
 
-    def reportError(self, text, fatalError=False):  # noqa: FBT002, N802, N803
+    def reportError(self, text, fatalError=False):  # noqa: ARG002, FBT002, N802, N803
         self.told.append(text)
 
 
@@ -72,6 +72,7 @@ def load(job):
     results = processing.runAndLoadResults(
         job["algorithm"], job["parameters"], feedback=Feedback()
     )
+    application.processEvents()  # what QGIS has put off
     root = project.layerTreeRoot()
     legend = [
         {
@@ -130,11 +131,14 @@ def plain(job):
     )
     can, why = algorithm.canExecute()
     try:
-        results, _ = algorithm.run(
+        results, ok = algorithm.run(
             job["parameters"], context, feedback, {}, catchExceptions=False
         )
-    except QgsProcessingException as error:
-        return {"error": str(error), "can": can, "why": why, "told": feedback.told}
+        error = None if ok else feedback.told[-1]
+    except QgsProcessingException as raised:
+        error = str(raised)
+    if error:
+        return {"error": error, "can": can, "why": why, "told": feedback.told}
     took = time.monotonic() - feedback.asked if feedback.asked else None
     return {
         "results": _plain(results),
@@ -147,8 +151,7 @@ def plain(job):
 def batch(job):
     """Run several rows, as the batch dialog does."""
     return [
-        plain({"algorithm": job["algorithm"], "parameters": row})
-        for row in job["rows"]
+        plain({"algorithm": job["algorithm"], "parameters": row}) for row in job["rows"]
     ]
 
 

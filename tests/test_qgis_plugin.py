@@ -368,9 +368,7 @@ def test_the_code_is_for_the_python_of_the_oldest_qgis():
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text, path.name, feature_version=(3, 9))
         modules = {
-            name.split(".")[0]
-            for node in ast.walk(tree)
-            for name in imported(node)
+            name.split(".")[0] for node in ast.walk(tree) for name in imported(node)
         }
         own = {PLUGIN, "qgis", "processing"}
         assert modules <= own | set(sys.stdlib_module_names), path.name

@@ -111,14 +111,18 @@ class GeosimAlgorithm(QgsProcessingAlgorithm):
         place = str(self.values[OUTPUT])
         partial = partial_of(place)
         mine = not partial.exists() or bool(self.values.get(OVERWRITE))
+        record = Path(place) / self.command.record
+        old = _written(record)
         ended = self._run(feedback)
         if ended.cancelled:
             if mine and not self.values.get(RESUME):
                 remove(partial)
                 feedback.pushInfo("cancelled: nothing is left of this run")
             return {}
-        if ended.code:
+        if ended.code and _written(record) == old:
             raise QgsProcessingException(refusal(ended, self.command.name))
+        if ended.code:
+            feedback.reportError(refusal(ended, self.command.name))
         feedback.setProgress(100)
         del parameters
         return self._results(Path(place), context)
@@ -199,11 +203,14 @@ class _Progressed:
         self.feedback.setProgress(self.percent)
 
 
+def _written(path: Path) -> int | None:
+    """When a file was written; None where there is none."""
+    return path.stat().st_mtime_ns if path.is_file() else None
+
+
 def _number(path: Path, keys: tuple[str, ...]) -> float | None:
     """A number in a JSON file; None where there is none."""
     value = json.loads(path.read_text(encoding="utf-8"))
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return float(value) if isinstance(value, (int, float)) else None
-
-

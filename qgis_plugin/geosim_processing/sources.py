@@ -53,4 +53,11 @@ def vector_source(layer: QgsMapLayer) -> str:
             f"'{layer.providerType()}'; save it as a GeoPackage and take that"
         )
     parts = QgsProviderRegistry.instance().decodeUri("ogr", layer.source())
+    named = parts.get("layerName")
+    names = [text.split("!!::!!")[1] for text in layer.dataProvider().subLayers()]
+    if named and names and named != names[0]:
+        raise QgsProcessingException(
+            f"the layer '{layer.name()}' is not the first one of its file, which "
+            "geosim would read; save it to a file of its own and take that"
+        )
     return str(parts["path"])
