@@ -540,6 +540,7 @@ def test_change_gives_what_the_command_line_gives(qgis, small_pair, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "q"]
 
 
+@pytest.mark.slow
 @pytest.mark.qgis
 def test_compare_gives_what_the_command_line_gives(qgis, small_pair, tmp_path):
     first, second = small_pair
@@ -588,7 +589,7 @@ def test_results_come_onto_the_map_styled(qgis, small_pair, tmp_path):
 
 
 @pytest.mark.qgis
-@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("resume", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_cancel_ends_the_process_and_leaves_nothing(
     qgis, sample_pair, tmp_path, resume
 ):
@@ -624,6 +625,7 @@ def running_geosim(out):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.qgis
 def test_a_killed_qgis_leaves_no_process(qgis, sample_pair, tmp_path):
     before, after = sample_pair
@@ -645,6 +647,7 @@ def test_a_killed_qgis_leaves_no_process(qgis, sample_pair, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.qgis
 def test_a_model_with_the_algorithm_is_saved_read_and_run(qgis, small_pair, tmp_path):
     before, after = small_pair
@@ -671,6 +674,7 @@ def test_a_model_with_the_algorithm_is_saved_read_and_run(qgis, small_pair, tmp_
     assert len(rows_of(tmp_path / "sites.gpkg", "sites")) == count
 
 
+@pytest.mark.slow
 @pytest.mark.qgis
 def test_rows_of_a_batch_run_one_after_another(qgis, small_pair, tmp_path):
     before, after = small_pair
@@ -718,6 +722,7 @@ def test_a_missing_command_is_told_with_what_to_do(qgis, sample_pair, tmp_path):
     assert "give the path of the command geosim" in said
 
 
+@pytest.mark.slow
 @pytest.mark.qgis
 def test_layers_extents_and_services_are_understood(qgis, sample_pair, tmp_path):
     before, after = sample_pair
