@@ -29,6 +29,9 @@ from geosim_processing.spec import LOAD, OUTPUT, OVERWRITE, RESUME, arguments
 if TYPE_CHECKING:
     from geosim_processing.spec import Command
 
+_OLD_BATCH = "BatchFeedback"
+"""Class of QGIS 3.22's batch dialog, which fails at the end where there are pages."""
+
 HELP = Path(__file__).parent / "help" / "index.html"
 
 
@@ -125,7 +128,11 @@ class GeosimAlgorithm(QgsProcessingAlgorithm):
             feedback.reportError(refusal(ended, self.command.name))
         feedback.setProgress(100)
         del parameters
-        return self._results(Path(place), context)
+        found = self._results(Path(place), context)
+        if type(feedback).__name__ == _OLD_BATCH:
+            pages = (one.name for one in self.command.outputs if one.kind == "html")
+            return {name: found[name] for name in found if name not in set(pages)}
+        return found
 
     def _run(self, feedback: QgsProcessingFeedback) -> Ended:
         """Run the command to its end, telling how far it is."""

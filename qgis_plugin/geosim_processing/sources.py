@@ -52,9 +52,11 @@ def vector_source(layer: QgsMapLayer) -> str:
             f"the layer '{layer.name()}' comes from QGIS's provider "
             f"'{layer.providerType()}'; save it as a GeoPackage and take that"
         )
-    parts = QgsProviderRegistry.instance().decodeUri("ogr", layer.source())
+    registry = QgsProviderRegistry.instance()
+    parts = registry.decodeUri("ogr", layer.source())
     named = parts.get("layerName")
-    names = [text.split("!!::!!")[1] for text in layer.dataProvider().subLayers()]
+    inside = registry.providerMetadata("ogr").querySublayers(str(parts["path"]))
+    names = [one.name() for one in sorted(inside, key=lambda one: one.layerNumber())]
     if named and names and named != names[0]:
         raise QgsProcessingException(
             f"the layer '{layer.name()}' is not the first one of its file, which "
