@@ -130,8 +130,8 @@ class GeosimAlgorithm(QgsProcessingAlgorithm):
         del parameters
         found = self._results(Path(place), context)
         if type(feedback).__name__ == _OLD_BATCH:
-            pages = (one.name for one in self.command.outputs if one.kind == "html")
-            return {name: found[name] for name in found if name not in set(pages)}
+            pages = {one.name for one in self.command.outputs if one.kind == "html"}
+            return {name: found[name] for name in found if name not in pages}
         return found
 
     def _run(self, feedback: QgsProcessingFeedback) -> Ended:
