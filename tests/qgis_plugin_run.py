@@ -114,9 +114,10 @@ def _plain(results):
     }
 
 
-def plain(job):
+def plain(job, through=None):
     """Run as a script does; results, or the error's text."""
     feedback = Feedback(job.get("percent"))
+    listening = through(1, feedback) if through else feedback
     context = QgsProcessingContext()
     for name, source in job.get("named", {}).items():
         layer = QgsRasterLayer(source, name, job.get("provider", "gdal"))
@@ -132,7 +133,7 @@ def plain(job):
     can, why = algorithm.canExecute()
     try:
         results, ok = algorithm.run(
-            job["parameters"], context, feedback, {}, catchExceptions=False
+            job["parameters"], context, listening, {}, catchExceptions=False
         )
         error = None if ok else feedback.told[-1]
     except QgsProcessingException as raised:
@@ -149,9 +150,12 @@ def plain(job):
 
 
 def batch(job):
-    """Run several rows, as the batch dialog does."""
+    """Run several rows, listening as the batch dialog does."""
+    from processing.gui.BatchAlgorithmDialog import BatchFeedback
+
     return [
-        plain({"algorithm": job["algorithm"], "parameters": row}) for row in job["rows"]
+        plain({"algorithm": job["algorithm"], "parameters": row}, BatchFeedback)
+        for row in job["rows"]
     ]
 
 
