@@ -1,0 +1,305 @@
+"""Where and when a pixel changed, by all dates of a series together; block by block.
+
+Each comparison of two dates finds where something changed, but smooths: edges are blunt
+and a change near a date can be seen in two intervals. Around what they found, each
+pixel's own values on all dates say in which interval its state changed and, at half of
+the change's height, where it ends.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from geosim.raster.grid import Grid, Window, blocks, sample_windows
+from geosim.siamese.architecture import smoothing_sigma
+from geosim.themes.classes import COVERS
+from geosim.series_classes import UNKNOWN, state_means
+from geosim.timeline.calibration import Calibration, fit_calibration
+from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
+from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from geosim.raster.writer import WorkRaster
+    from geosim.series_classes import Covering
+    from geosim.series_pairs import PairMaps
+    from geosim.series_stack import Stack
+
+RETURNS = 0x80
+"""Added to a class's code where the change is taken back later."""
+
+_SAMPLE_SIDE, _SAMPLES = 256, 16
+_ENOUGH = 1000
+"""Pixels that a calibration needs."""
+_HIGH = 4.0
+"""Squared height, over the price of a state, of a step that needs no further date: twice
+as high as what the noise would pass."""
+_FURTHER = 2
+"""Reach around what is likely, in reaches around what is sure: more has to agree there."""
+_BYTES = 60
+"""Measured bytes per date, band and pixel of a block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockDecision:
+    """What was decided of a block, each (t - 1, height, width), by the later date."""
+
+    codes: NDArray[np.uint8]
+    """Code of the change that came by a date (`series_classes`), 0 for none; `RETURNS`
+    is added where it is taken back later."""
+    sure: NDArray[np.uint8]
+    """How sure the class is, 0..254."""
+    since: NDArray[np.uint8]
+    """Number, from 1, of the last valid date before; 0 where either has no data."""
+    first_cover: NDArray[np.uint8]
+    """(height, width) number of the cover on the first date, from 1; 0 not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decider:
+    """What decides a block."""
+
+    stack: Stack
+    maps: Mapping[tuple[int, int], PairMaps]
+    calibration: Calibration
+    covering: Covering | None
+    """Tells land covers; None where the bands do not."""
+    reach: float
+    """Pixels around what a comparison found in which a change may lie."""
+    together: bool
+
+    def block(self, window: Window) -> BlockDecision:
+        """Decide a block."""
+        grid = self.stack.grid
+        margin = MARGIN + math.ceil(_FURTHER * self.reach)
+        outer = window.grown(margin).clipped(grid.width, grid.height)
+        rows, cols = window.slices_in(outer)
+        values, valid = self.stack.read(outer)
+        before = previous_valid(valid)
+        since = np.where(valid, before + 1, 0)[1:].astype(np.uint8)
+        surely = self._candidates(outer, before, valid)
+        candidates = surely
+        if self.together:
+            candidates = surely | self._candidates(outer, before, valid, likely=True)
+        codes = np.zeros(candidates.shape, np.uint8)
+        sure = np.zeros(candidates.shape, np.uint8)
+        if candidates.any():
+            self._decide(codes, sure, values, valid, candidates, surely)
+        return BlockDecision(
+            codes=codes[1:, rows, cols],
+            sure=sure[1:, rows, cols],
+            since=since[:, rows, cols],
+            first_cover=self._first_cover(values[0], valid[0])[rows, cols],
+        )
+
+    def _first_cover(
+        self, values: NDArray[np.float32], valid: NDArray[np.bool_]
+    ) -> NDArray[np.uint8]:
+        if self.covering is None:
+            return np.zeros(valid.shape, np.uint8)
+        cover = self.covering.covers(self.stack.role_bands(values, 0), 0)
+        found = uniform_filter(cover, (0, 3, 3)).argmax(axis=0) + 1
+        return np.where(valid, found, 0).astype(np.uint8)
+
+    def _candidates(
+        self,
+        window: Window,
+        before: NDArray[np.int16],
+        valid: NDArray[np.bool_],
+        *,
+        likely: bool = False,
+    ) -> NDArray[np.bool_]:
+        """(t, height, width), True where a comparison saw a change that ends there.
+
+        With `likely` also what it holds for half as probable as a change must be.
+        """
+        found = np.zeros(valid.shape, np.bool_)
+        for (first, last), maps in self.maps.items():
+            here = valid[last] & (before[last] == first)
+            if here.any():
+                changed = maps.likely(window) if likely else maps.changed(window)
+                reach = self.reach * (_FURTHER if likely else 1)
+                near = within(changed, reach) if self.together else changed
+                found[last] |= near & here
+        return found
+
+    def _decide(
+        self,
+        codes: NDArray[np.uint8],
+        sure: NDArray[np.uint8],
+        values: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        candidates: NDArray[np.bool_],
+        surely: NDArray[np.bool_],
+    ) -> None:
+        """Fill in the codes of a block."""
+        some = candidates.any(axis=0)
+        scaled = self.calibration.apply(values)
+        pixels, seen = scaled[:, :, some], valid[:, some]
+        begun = starts = candidates[:, some]
+        states = pixels
+        if self.together:
+            steps = fit_steps(pixels, seen, starts, self.calibration.price)
+            starts, states = steps.starts, steps.states
+            plain = surely[:, some] | self._plain(starts, states, seen)
+            begun = starts & plain
+            begun = self._halved(begun, states, some)
+        else:
+            states = _carried(pixels, seen)
+        back = returned(states, pixels, seen, begun)
+        covers = self._covers(values) if begun.any() else None
+        for date in range(1, len(codes)):
+            if not begun[date].any():
+                continue
+            mask = np.zeros(some.shape, np.bool_)
+            mask[some] = begun[date]
+            if covers is None or self.covering is None:
+                codes[date][mask] = UNKNOWN
+            else:
+                old, new = covers[date].copy(), covers[date].copy()
+                old[:, some], new[:, some] = state_means(
+                    covers[:, :, some], seen, starts, date
+                )
+                kinds, levels = self.covering.codes(old, new, mask)
+                codes[date][mask], sure[date][mask] = kinds, levels
+            codes[date][some] += back[date].astype(np.uint8) * np.uint8(RETURNS)
+
+    def _plain(
+        self,
+        starts: NDArray[np.bool_],
+        states: NDArray[np.float32],
+        seen: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """(t, n), True where a state begins that other dates make sure of.
+
+        One that a further date shows too, or a last one that is high above the noise.
+        """
+        found = lasting(starts, seen)
+        change = ((states[-1] - states[-2]) ** 2).sum(axis=0)
+        found[-1] |= starts[-1] & (change >= _HIGH * self.calibration.price)
+        return found
+
+    def _covers(self, values: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """(t, 7, height, width) land covers of each date; None where not known."""
+        if self.covering is None:
+            return None
+        return np.stack(
+            [
+                self.covering.covers(self.stack.role_bands(one, date), date)
+                for date, one in enumerate(values)
+            ]
+        )
+
+    @staticmethod
+    def _halved(
+        starts: NDArray[np.bool_],
+        states: NDArray[np.float32],
+        some: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """The starts that are at least half as high as those around."""
+        kept = np.zeros(starts.shape, np.bool_)
+        bands = states.shape[1]
+        for date in range(1, len(starts)):
+            if not starts[date].any():
+                continue
+            change = np.zeros((bands, *some.shape), np.float32)
+            change[:, some] = (states[date] - states[date - 1]) * starts[date]
+            begun = np.zeros(some.shape, np.bool_)
+            begun[some] = starts[date]
+            half = at_least_half(change, begun)
+            kept[date] = (half | small_holes(half))[some]
+        return kept
+
+
+def _carried(
+    values: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """(t, bands, n) values in which a date without data shows the one before it."""
+    carried = values.copy()
+    for date in range(1, len(values)):
+        missing = ~valid[date]
+        carried[date][:, missing] = carried[date - 1][:, missing]
+    return carried
+
+
+def reach_of(grid: Grid) -> float:
+    """How far from what a comparison found a change may lie: what smoothing can hide."""
+    return 3.0 * smoothing_sigma(grid.ground_resolution())
+
+
+def calibrate(
+    stack: Stack, maps: Mapping[tuple[int, int], PairMaps], reach: float
+) -> Calibration | None:
+    """Fit the light of the dates on a sample of what did not change.
+
+    None where too little is valid on all dates.
+    """
+    stable: list[NDArray[np.float32]] = []
+    whole: list[NDArray[np.float32]] = []
+    for window in sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES):
+        values, valid = stack.read(window)
+        seen = valid.all(axis=0)
+        changed = np.zeros(seen.shape, np.bool_)
+        for one in maps.values():
+            changed |= one.changed(window)
+        whole.append(values[:, :, seen])
+        stable.append(values[:, :, seen & ~within(changed, reach)])
+    for found in (stable, whole):
+        values = np.concatenate(found, axis=2)
+        if values.shape[2] >= _ENOUGH:
+            return fit_calibration(values)
+    return None
+
+
+def block_side(memory: int, layers: int) -> int:
+    """Side in pixels of a block of so many layers, margins included in the memory."""
+    side = math.sqrt(memory * 1e6 / 4 / (_BYTES * layers))
+    return int(min(max(side, 128), 1024)) // 16 * 16
+
+
+def decide_all(
+    decider: Decider,
+    rasters: Mapping[str, WorkRaster],
+    side: int,
+    tick: Callable[[float], None],
+) -> NDArray[np.float64]:
+    """Decide every block and write it into "codes", "sure" and "since".
+
+    Returns:
+        (covers,) area on the first date, m2; pixels without a CRS.
+    """
+    grid = decider.stack.grid
+    row_areas, covered = grid.row_areas(), np.zeros(len(COVERS) + 1)
+    for window in blocks(grid, side):
+        found = decider.block(window)
+        for name, layers in (
+            ("codes", found.codes), ("sure", found.sure), ("since", found.since)
+        ):  # fmt: skip
+            for band, layer in enumerate(layers, start=1):
+                rasters[name].write(layer, window, band)
+        areas = row_areas[window.row_off : window.row_end, None]
+        covered += np.bincount(
+            found.first_cover.ravel(),
+            np.broadcast_to(areas, found.first_cover.shape).ravel(),
+            len(covered),
+        )
+        tick(window.width * window.height)
+    return covered[1:]
+
+
+def samples_of(stack: Stack) -> list[NDArray[np.float32]]:
+    """(roles, n) file values of each date from all over the scene."""
+    found: list[list[NDArray[np.float32]]] = [[] for _ in stack.sources]
+    for window in sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES):
+        values, valid = stack.read(window)
+        for date, pieces in enumerate(found):
+            pieces.append(stack.role_bands(values[date], date)[:, valid[date]])
+    return [np.concatenate(pieces, axis=1) for pieces in found]
