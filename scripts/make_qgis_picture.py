@@ -47,6 +47,7 @@ def outside(command: str) -> None:
             "HOME": home,
             "XDG_RUNTIME_DIR": home,
             "LC_ALL": "C.UTF-8",
+            "GDAL_PAM_ENABLED": "NO",  # no files beside the sample data
             "GEOSIM_COMMAND": str(Path(command).resolve()),
             "GEOSIM_PICTURE": str(picture),
             "GEOSIM_SAMPLE": str(root / "sample_data"),

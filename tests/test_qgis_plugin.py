@@ -401,6 +401,7 @@ def qgis(tmp_path_factory):
         "XDG_RUNTIME_DIR": str(home),
         "QT_QPA_PLATFORM": "offscreen",
         "LC_ALL": "C.UTF-8",
+        "GDAL_PAM_ENABLED": "NO",  # no files beside the sample data
         # what QGIS on other systems sets for itself would break another Python
         "GDAL_DATA": "/usr/share/gdal",
         "PROJ_LIB": "/usr/share/proj",
