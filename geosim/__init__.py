@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from geosim.pipeline import detect_change
     from geosim.ranking import rank_models
     from geosim.result import ChangeResult
-    from geosim.scenes import DatedScene, read_scenes
     from geosim.sample import Sample, draw_sample
+    from geosim.scenes import DatedScene, read_scenes
     from geosim.search import build_index, search_index
     from geosim.search_options import IndexOptions, SearchOptions
     from geosim.series import detect_series
