@@ -14,7 +14,8 @@ import posixpath
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from mkdocs.structure.files import File
 
@@ -59,7 +60,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:  # noqa: ANN401
     """Lead links of the checkout to pages of the site; complete the API's page."""
     here = page.file.src_uri
-    origins = {home: name for name, home in HOMES.items() if name.endswith(".md")}
+    origins = {home: name for name, home in HOMES.items() if "." in name}
     origin = origins.get(here, f"docs/{here}")
     if here == API_PAGE:
         markdown += "".join(names_left(markdown))
@@ -150,11 +151,11 @@ def _argument(argument: Any) -> str:  # noqa: ANN401
 def _value(option: Any) -> str:  # noqa: ANN401
     if option.metavar:
         return str(option.metavar)
-    choices = getattr(option.type, "choices", None)
-    if choices:
-        return "|".join(map(str, choices))
-    names = {"integer": "N", "float": "X", "path": "PATH"}
-    return names.get(option.type.name, "TEXT")
+    kind = option.type_descriptor.annotation
+    choices = [str(one) for one in get_args(kind) if one is not NoneType]
+    if get_origin(kind) is Literal:
+        return "|".join(choices)
+    return {int: "N", float: "X", Path: "PATH"}.get(kind, "TEXT")
 
 
 def _default(option: Any) -> str:  # noqa: ANN401
