@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from geosim.pipeline import detect_change
     from geosim.ranking import rank_models
     from geosim.result import ChangeResult
+    from geosim.scenes import DatedScene, read_scenes
     from geosim.search import build_index, search_index
     from geosim.search_options import IndexOptions, SearchOptions
+    from geosim.series import detect_series
+    from geosim.series_options import SeriesOptions
+    from geosim.series_result import SeriesResult
     from geosim.siamese.network import create_siamese_model
     from geosim.synth import make_pairs
     from geosim.train import train_model
@@ -33,6 +37,7 @@ __all__ = [
     "ChangeResult",
     "ClusterOptions",
     "CompareOptions",
+    "DatedScene",
     "GeosimError",
     "ImageComparison",
     "ImagePair",
@@ -41,6 +46,8 @@ __all__ = [
     "PairOutcome",
     "PairTrainResult",
     "SearchOptions",
+    "SeriesOptions",
+    "SeriesResult",
     "SynthOptions",
     "TrainOptions",
     "TrainResult",
@@ -51,11 +58,13 @@ __all__ = [
     "create_siamese_model",
     "detect_change",
     "detect_changes",
+    "detect_series",
     "find_pairs",
     "make_pairs",
     "open_result",
     "rank_models",
     "read_pair_list",
+    "read_scenes",
     "search_index",
     "train_model",
     "train_on_pairs",
@@ -66,6 +75,7 @@ _HOMES = {
     "ChangeResult": "geosim.result",
     "ClusterOptions": "geosim.options",
     "CompareOptions": "geosim.image_options",
+    "DatedScene": "geosim.scenes",
     "GeosimError": "geosim.errors",
     "ImageComparison": "geosim.comparison_files",
     "ImagePair": "geosim.pairs",
@@ -74,6 +84,8 @@ _HOMES = {
     "PairOutcome": "geosim.batch_summary",
     "SearchOptions": "geosim.search_options",
     "PairTrainResult": "geosim.train_pairs",
+    "SeriesOptions": "geosim.series_options",
+    "SeriesResult": "geosim.series_result",
     "SynthOptions": "geosim.image_options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
@@ -83,11 +95,13 @@ _HOMES = {
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
+    "detect_series": "geosim.series",
     "find_pairs": "geosim.duplicates",
     "make_pairs": "geosim.synth",
     "open_result": "geosim.finished",
     "rank_models": "geosim.ranking",
     "read_pair_list": "geosim.pairs",
+    "read_scenes": "geosim.scenes",
     "search_index": "geosim.search",
     "train_model": "geosim.train",
     "train_on_pairs": "geosim.train_pairs",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import geosim
 from geosim.blocking import block_sides
 from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
+from geosim.classifying import Classifier, fit_classifier_tones
 from geosim.deciding import decide
 from geosim.identity import run_key
 from geosim.journal import Journal, check_key
@@ -22,6 +24,7 @@ from geosim.scoring import METHODS
 from geosim.spreading import ScanSetup, spreading, whole_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -76,6 +79,7 @@ def analyse(
     fitted = _fit(scene, options, tile_size, work, clock, closing)
     scanned = _first_pass(fitted, work, clock, closing, cluster)
     grid, rasters = scene.grid, fitted.rasters
+    classifier = _classifier(fitted, work, closing)
     total = grid.width * grid.height
     with clock.stage("deciding", 2) as tick:
         decision = decide(
@@ -89,6 +93,7 @@ def analyse(
             tile_size=tile_size,
             preview_cell=scanned.preview.cell,
             progress=lambda pixels: tick(pixels / total),
+            classifier=classifier,
         )
     from geosim.delivery import Found  # `preparing` loads it meanwhile
 
@@ -102,6 +107,20 @@ def analyse(
         tile_size=tile_size,
     )
     return found, rasters
+
+
+def _classifier(
+    fitted: _Fitted, work: WorkFolder, closing: ExitStack
+) -> Callable[[int], Classifier] | None:
+    """What tells the classes of objects, given their number; None where none can."""
+    scene, options = fitted.scene, fitted.options
+    tones = fit_classifier_tones(scene, fitted.sample, options)
+    if tones is None:
+        return None
+    layout = Layout(dtype="uint8", nodata=0, bands=("pair", "confidence"))
+    pairs = WorkRaster(work.path / "pairs.work", scene.grid, layout)
+    closing.callback(pairs.close)
+    return partial(Classifier.of, scene, tones, options.theme, pairs)
 
 
 def _fit(

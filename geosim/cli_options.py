@@ -12,6 +12,7 @@ from geosim.errors import OptionError
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device, Precision
+from geosim.themes.classes import ThemeName
 
 DEFAULTS = ChangeOptions()
 
@@ -27,9 +28,13 @@ _Bands = Annotated[
     typer.Option(
         "--bands",
         "-b",
-        help="Numbers or names joined by commas, or 'all'.",
+        help="Numbers or names joined by commas, roles ('red=3,nir=4'), a sensor "
+        "(landsat-tm, landsat-etm, landsat-oli, sentinel-2, naip) or 'all'.",
         show_default="red, green, blue where named, else the first three",
     ),
+]
+_Theme = Annotated[
+    ThemeName, typer.Option(help="Keep only polygons of this theme's classes.")
 ]
 _TileSize = Annotated[
     int | None,
@@ -94,6 +99,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
     *,
     method: _Method = DEFAULTS.method,
     bands: _Bands = DEFAULTS.bands,
+    theme: _Theme = DEFAULTS.theme,
     tile_size: _TileSize = DEFAULTS.tile_size,
     threshold: _Threshold = str(DEFAULTS.threshold),
     min_area: _MinArea = str(DEFAULTS.min_area),
@@ -122,6 +128,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
     return ChangeOptions(
         method=method,
         bands=bands,
+        theme=theme,
         tile_size=tile_size,
         threshold=parse_threshold(threshold),
         min_area=MinArea.parse(min_area),

@@ -26,6 +26,7 @@ from geosim.change.threshold import Threshold, choose_threshold
 from geosim.change.vectorize import Outlines
 from geosim.overlapping import ahead
 from geosim.raster.grid import Grid, Window, strips
+from geosim.splitting import split_mixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     import shapely
     from numpy.typing import NDArray
 
-    from geosim.options import ChangeOptions
+    from geosim.classifying import Classifier, ObjectClasses
+    from geosim.options import ChangeOptions, MinArea
     from geosim.raster.writer import WorkRaster
     from geosim.scorer import Scorer
 
@@ -53,7 +55,7 @@ class Decision:
     histogram: NDArray[np.int64]
     """(255,): pixels at each probability level 0..254."""
     objects: Objects
-    """The objects kept."""
+    """The objects kept; mixed ones cut into parts of one class."""
     outlines: list[shapely.Polygon]
     """Their outlines in (col, row), object 1 first."""
     tiles: CellSums
@@ -66,6 +68,8 @@ class Decision:
     """Their area; pixels without a CRS."""
     changed_px: int
     """Pixels of the kept objects."""
+    classes: ObjectClasses | None = None
+    """What the objects are; None where that cannot be told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +93,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     tile_size: int,
     preview_cell: int,
     progress: Callable[[int], None],
+    classifier: Callable[[int], Classifier] | None = None,
 ) -> Decision:
     """Run the second pass.
 
@@ -103,6 +108,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         tile_size: side of a tile in pixels.
         preview_cell: pixels per preview pixel.
         progress: called with the number of pixels done since the last call.
+        classifier: makes what tells the class of so many objects; None: nothing does.
     """
     rasters = _Rasters(scores=scores, layers=layers, change=change)
     probability = scorer.probability(counts)
@@ -120,26 +126,44 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     tiles = CellSums(grid.width, grid.height, tile_size, 1)
     preview = CellSums(grid.width, grid.height, preview_cell, 3)
     outlines = Outlines()
+    classes = classifier(len(objects.pixels)) if classifier else None
     with closing(_kept(grid, rasters, objects, threshold)) as strips_kept:
         for window, levels, kept in strips_kept:
             valid, changed = levels != UNIT_NODATA, kept > 0
             decision = np.where(valid, changed * np.uint8(CHANGED), np.uint8(NODATA))
             change.write(decision, window, 1)
             outlines.add(kept, window.row_off)
+            if classes is not None:
+                classes.add(window, kept)
             tiles.add(window.row_off, 0, changed[None])
             preview.add(window.row_off, 0, (valid, levels * valid, changed))
             progress(window.width * window.height)
+    changed_px = int(objects.pixels.sum())
+    joined, found = outlines.joined(len(objects.pixels)), None
+    if classes is not None:
+        least = _least(minimum, valid_m2, int(histogram.sum()))
+        joined, objects, found = split_mixed(
+            joined, objects, classes, layers, least
+        )
     return Decision(
         threshold=threshold,
         histogram=histogram,
         objects=objects,
-        outlines=outlines.joined(len(objects.pixels)),
+        outlines=joined,
         tiles=tiles,
         preview=preview,
         valid_px=int(histogram.sum()),
         valid_m2=valid_m2,
-        changed_px=int(objects.pixels.sum()),
+        changed_px=changed_px,
+        classes=found,
     )
+
+
+def _least(minimum: MinArea, valid_m2: float, valid_px: int) -> float:
+    """The minimum mapping unit in pixels of middling size."""
+    if minimum.unit == "px":
+        return minimum.value
+    return minimum.value * valid_px / max(valid_m2, 1.0)
 
 
 def _find(

@@ -23,6 +23,7 @@ from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
 from geosim.result import FILES, RECORD
+from geosim.themes.classes import CHANGED_CLASS, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.classifying import ObjectClasses
     from geosim.deciding import Decision
     from geosim.options import ChangeOptions
     from geosim.raster.grid import Grid
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
     from geosim.sampling import Sample
     from geosim.scanning import Scan
     from geosim.scorer import Scorer
-
-CHANGE_CLASS = "changed"
-"""Value of a polygon's attribute `class`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +70,35 @@ def change_polygons(found: Found) -> gpd.GeoDataFrame:
         "perimeter_m": perimeters,
         "probability_mean": decision.objects.probability_mean / 254,
         "probability_max": decision.objects.probability_max / 254,
-        "class": [CHANGE_CLASS] * count,
+        **_class_columns(decision.classes, count),
         "date_before": [before] * count,
         "date_after": [after] * count,
     }
     return gpd.GeoDataFrame(columns, geometry=list(outlines), crs=grid.crs)
+
+
+def of_theme(polygons: gpd.GeoDataFrame, theme: str) -> gpd.GeoDataFrame:
+    """The polygons whose classes belong to a theme; their ids stay what they were."""
+    kept = polygons["class"].isin(THEMES[theme].classes)
+    return polygons[kept].reset_index(drop=True)
+
+
+def _class_columns(classes: ObjectClasses | None, count: int) -> dict[str, Any]:
+    """Columns that say what the objects are."""
+    if classes is None:
+        nothing = np.full(count, None)
+        return {
+            "class": [CHANGED_CLASS] * count,
+            "class_probability": np.full(count, np.nan),
+            "from_class": nothing,
+            "to_class": nothing,
+        }
+    return {
+        "class": list(classes.slugs),
+        "class_probability": classes.probability,
+        "from_class": list(classes.before),
+        "to_class": list(classes.after),
+    }
 
 
 def tile_layers(found: Found) -> dict[str, NDArray[np.float32]]:
@@ -125,9 +148,10 @@ def write_tiles(
     raster.close()
 
 
-def write_vectors(staging: Path, found: Found) -> gpd.GeoDataFrame:
-    """Write `changes.gpkg`; the polygons come back."""
-    polygons = change_polygons(found)
+def write_vectors(
+    staging: Path, found: Found, polygons: gpd.GeoDataFrame
+) -> None:
+    """Write `changes.gpkg` with these polygons."""
     tiles = tile_polygons(tile_layers(found), found.scene.grid, found.tile_size)
     write_geopackage(
         staging / "changes.gpkg",
@@ -135,7 +159,6 @@ def write_vectors(staging: Path, found: Found) -> gpd.GeoDataFrame:
         {name: style() for name, style in LAYER_STYLES.items()},
         created=datetime.now(UTC),
     )
-    return polygons
 
 
 def write_styles(staging: Path) -> None:
@@ -169,6 +192,7 @@ def run_record(
     found: Found,
     *,
     name: str,
+    changed_m2: float,
     polygons: gpd.GeoDataFrame,
     timings: Mapping[str, float],
     notes: tuple[str, ...],
@@ -199,7 +223,7 @@ def run_record(
             valid_px=decision.valid_px,
             changed_px=decision.changed_px,
             valid_m2=decision.valid_m2 if known else None,
-            changed_m2=float(polygons["area_m2"].sum()) if known else None,
+            changed_m2=changed_m2 if known else None,
         ),
         polygons=len(polygons),
         options=found.options.to_dict() | {"tile_size": found.tile_size},

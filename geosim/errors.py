@@ -11,6 +11,7 @@ Every message says what was wanted, what was found and what to do.
     ├── NoDataError (ValueError)         nothing valid to compare
     ├── LabelError (ValueError)          a folder of labelled pairs is not in order
     ├── PairListError (ValueError)       a list of pairs is not in order
+    ├── SceneListError (ValueError)      a list of scenes is not in order
     ├── OptionError (ValueError)         an option's value cannot be used
     │   └── OtherRunError                what was interrupted was another run
     ├── WeightsError (ValueError)        a weights file is not what it should be
@@ -54,6 +55,10 @@ class LabelError(GeosimError, ValueError):
 
 class PairListError(GeosimError, ValueError):
     """A list of pairs lacks something, or a row of it cannot be used."""
+
+
+class SceneListError(GeosimError, ValueError):
+    """The scenes of a series lack something, such as a date."""
 
 
 class OptionError(GeosimError, ValueError):

@@ -14,6 +14,7 @@ from geosim.errors import OptionError
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device, Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
+from geosim.themes.classes import ThemeName
 
 Method = Literal["siamese", "ssim", "cva", "irmad"]
 """How the dates are compared."""
@@ -106,7 +107,11 @@ class ChangeOptions:
     method: Method = "siamese"
     """"siamese" (the network), "ssim", "cva" or "irmad" (references)."""
     bands: str | None = None
-    """"all", or numbers or descriptions joined by commas; None: red, green, blue."""
+    """"all", numbers or descriptions joined by commas ("4,3,2"), roles of numbers
+    ("red=3,nir=4") or the name of a sensor ("sentinel-2"); None: red, green, blue."""
+    theme: ThemeName = "any"
+    """Which classes of change stay in `changes.gpkg`: "any", "deforestation", "urban",
+    "water", "ice"."""
     tile_size: int | None = None
     """Side of a scoring tile in pixels, 32 or more; None: 256, or the raster's side
     where that is smaller."""
@@ -193,6 +198,7 @@ class ChangeOptions:
             ("normalize", Normalization),
             ("device", Device),
             ("precision", Precision),
+            ("theme", ThemeName),
         ):
             if getattr(self, name) not in get_args(kind):
                 raise OptionError(

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid
 
-_BYTES_ON_DISK = 18
+_BYTES_ON_DISK = 20
 """Working rasters and results per pixel at most: 2 of scores, 5 of layers, 1 of the
-decision, the COGs of layers and decision, and overviews while they are written. The
+decision, 2 of covers, the COGs of layers and decision, and overviews while they are written. The
 working rasters stay to the end: what fails while writing can be resumed."""
 
 
@@ -174,10 +174,13 @@ def _deliver(
             )
         )
         delivery.write_styles(staging)
-        polygons = delivery.write_vectors(staging, found)
+        changes = delivery.change_polygons(found)
+        polygons = delivery.of_theme(changes, options.theme)
+        delivery.write_vectors(staging, found, polygons)
         record = delivery.run_record(
             found,
             name=folder.name or "change",
+            changed_m2=float(changes["area_m2"].sum()),
             polygons=polygons,
             timings=clock.seconds,
             notes=notes_on(found),

@@ -87,8 +87,8 @@ def largest_changes(found: Found, polygons: gpd.GeoDataFrame) -> list[ChangeRow]
     """The largest polygons with where they lie."""
     grid = found.scene.grid
     rows = []
-    for place, outline in enumerate(found.decision.outlines[:_LARGEST]):
-        polygon = polygons.iloc[place]
+    for _, polygon in polygons[:_LARGEST].iterrows():
+        outline = found.decision.outlines[polygon["id"] - 1]
         left, top, right, bottom = (int(value) for value in outline.bounds)
         lon, lat = _centre(grid, outline.representative_point().coords[0])
         rows.append(

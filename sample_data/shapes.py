@@ -90,11 +90,11 @@ def _cut_corners(points: Points, *, closed: bool) -> Array:
     return line
 
 
-def _curve(points: Points) -> Geometry:
+def curve(points: Points) -> Geometry:
     return LineString(_cut_corners(points, closed=False))
 
 
-def _blob(points: Points, roughness: float = 1.0) -> Geometry:
+def blob(points: Points, roughness: float = 1.0) -> Geometry:
     """A natural outline: rounded, then wavy by about `roughness` m."""
     rounded = Polygon(_cut_corners(points, closed=True))
     ring = rounded.exterior
@@ -116,7 +116,7 @@ def _blob(points: Points, roughness: float = 1.0) -> Geometry:
 @cache
 def river(date: Date) -> Geometry:
     """The polygon of the river's water; its width varies with the place."""
-    line = _curve(_UPPER_RIVER + _RIVER_BENDS[date] + _LOWER_RIVER)
+    line = curve(_UPPER_RIVER + _RIVER_BENDS[date] + _LOWER_RIVER)
     spots = [line.interpolate(place) for place in np.arange(0, line.length, 1.5)]
     return unary_union([spot.buffer(_half_width(spot.x, spot.y)) for spot in spots])
 
@@ -137,8 +137,8 @@ def river_moved() -> Geometry:
 def old_roads() -> list[Road]:
     """The roads that are there on both dates."""
     return [
-        Road(_curve(_NORTH_TRACK), 3.2, paved=False),
-        Road(_curve(_FOREST_TRACK), 3.2, paved=False),
+        Road(curve(_NORTH_TRACK), 3.2, paved=False),
+        Road(curve(_FOREST_TRACK), 3.2, paved=False),
         *(Road(line, 5.5, paved=True) for line in side_streets()),
         *(Road(line, 6.5, paved=True) for line in main_roads()),
     ]
@@ -146,39 +146,39 @@ def old_roads() -> list[Road]:
 
 def main_roads() -> list[Geometry]:
     """Centre lines of the main road, away from the crossing: west, then east."""
-    return [_curve(_MAIN_ROAD[::-1]), _curve(_MAIN_ROAD_EAST)]
+    return [curve(_MAIN_ROAD[::-1]), curve(_MAIN_ROAD_EAST)]
 
 
 def side_streets() -> list[Geometry]:
     """Centre lines of the side roads, away from the crossing: south, then north."""
-    return [_curve(_SOUTH_ROAD), _curve(_NORTH_STREET)]
+    return [curve(_SOUTH_ROAD), curve(_NORTH_STREET)]
 
 
 def estate_streets() -> list[Geometry]:
     """Centre lines of the streets of the new estate, the one they leave from first."""
-    return [_curve(_ESTATE_SPINE), *(_curve(points) for points in _ESTATE_STREETS)]
+    return [curve(_ESTATE_SPINE), *(curve(points) for points in _ESTATE_STREETS)]
 
 
 def new_roads() -> list[Road]:
     """The roads that are new in 2020."""
-    track = Road(_curve(_PIT_TRACK), 5.0, paved=False)
+    track = Road(curve(_PIT_TRACK), 5.0, paved=False)
     return [track, *(Road(line, 5.7, paved=True) for line in estate_streets())]
 
 
 @cache
 def forest() -> Geometry:
     """The forest as it was in 1990."""
-    return _blob(_FOREST, 2.0)
+    return blob(_FOREST, 2.0)
 
 
 def conifers() -> Geometry:
     """The part of the forest where conifers prevail."""
-    return _blob(_CONIFERS, 3.0)
+    return blob(_CONIFERS, 3.0)
 
 
 def copse() -> Geometry:
     """A small wood that stays."""
-    return _blob(_COPSE, 1.5)
+    return blob(_COPSE, 1.5)
 
 
 def orchard() -> Geometry:
@@ -188,22 +188,22 @@ def orchard() -> Geometry:
 
 def clearing() -> Geometry:
     """The forest felled by 2020."""
-    return _blob(_CLEARING, 2.5).intersection(forest())
+    return blob(_CLEARING, 2.5).intersection(forest())
 
 
 def pit() -> Geometry:
     """The gravel pit opened by 2020."""
-    return _blob(_PIT, 2.0)
+    return blob(_PIT, 2.0)
 
 
 def old_pond() -> Geometry:
     """A pond that stays."""
-    return _blob(_OLD_POND)
+    return blob(_OLD_POND)
 
 
 def new_pond() -> Geometry:
     """A pond dug by 2020."""
-    return _blob(_NEW_POND)
+    return blob(_NEW_POND)
 
 
 @cache

@@ -95,7 +95,10 @@ def test_bands_that_are_not_there(wanted):
 def test_without_names_only_numbers_are_offered():
     with pytest.raises(OptionError) as found:
         choose_bands("red", undefined(3), ["", "", ""])
-    assert str(found.value) == "--bands wants numbers from 1 to 3; found 'red'"
+    assert str(found.value) == (
+        "--bands wants numbers from 1 to 3, roles such as 'red=3,nir=4' or a sensor; "
+        "found 'red'"
+    )
 
 
 def test_a_file_of_alpha_alone_has_nothing_to_compare():

@@ -36,7 +36,8 @@ BANDS = {
 }
 CHANGES = [
     *("id", "area_m2", "area_ha", "area_px", "perimeter_m", "probability_mean"),
-    *("probability_max", "class", "date_before", "date_after", "geometry"),
+    *("probability_max", "class", "class_probability", "from_class", "to_class"),
+    *("date_before", "date_after", "geometry"),
 ]
 NODATA = 255
 

@@ -3,9 +3,11 @@
 All colours stay apart for readers who cannot tell red from green.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
+
+from geosim.themes.classes import CLASSES
 
 RGBA = tuple[int, int, int, int]
 
@@ -141,13 +143,31 @@ def change_style() -> str:
     return _raster(_PALETTED.format(items=items))
 
 
+def palette_style(classes: Mapping[int, tuple[str, RGBA]]) -> str:
+    """QML of a raster of classes: label and colour of each value, others without."""
+    items = "".join(
+        f'        <paletteEntry value="{value}" color="{_hex(colour)}"'
+        f' alpha="{colour[3]}" label={quoteattr(label)}/>\n'
+        for value, (label, colour) in classes.items()
+    )
+    return _raster(_PALETTED.format(items=items))
+
+
 def changes_layer_style() -> str:
-    """QML for the layer `changes`: outlined, so that the image stays visible."""
-    fill = (*CHANGE_COLOUR[:3], 64)
-    symbol = _symbol("0", fill=fill, outline=CHANGE_COLOUR, width=0.5)
+    """QML for the layer `changes`: by class; the image stays visible."""
+    categories, symbols = [], []
+    for number, (slug, kind) in enumerate(CLASSES.items()):
+        categories.append(
+            f'      <category symbol="{number}" value={quoteattr(slug)}'
+            f' label={quoteattr(kind.label)} render="true"/>\n'
+        )
+        fill = (*kind.colour[:3], 64)
+        symbols.append(_symbol(str(number), fill=fill, outline=kind.colour, width=0.5))
     renderer = (
-        '  <renderer-v2 type="singleSymbol" symbollevels="0" enableorderby="0">\n'
-        f"    <symbols>\n{symbol}    </symbols>\n  </renderer-v2>\n"
+        '  <renderer-v2 type="categorizedSymbol" attr="class" symbollevels="0"'
+        ' enableorderby="0" forceraster="0">\n'
+        f"    <categories>\n{''.join(categories)}    </categories>\n"
+        f"    <symbols>\n{''.join(symbols)}    </symbols>\n  </renderer-v2>\n"
     )
     return _vector(renderer)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from geosim.errors import OptionError
+from geosim.themes.roles import band_roles, names_roles, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _COLOURS = ("red", "green", "blue")
-_SENTINEL_2 = {"B04": "red", "B03": "green", "B02": "blue"}
-"""Zero-padded names are Sentinel-2's alone; B4 would be another band on Landsat."""
 
 
 def choose_bands(
@@ -21,7 +20,8 @@ def choose_bands(
 
     Args:
         wanted: "all", or numbers and band descriptions joined by commas ("4,3,2",
-            "B04,B03,B02"); None for red, green, blue where the file names them,
+            "B04,B03,B02"), or roles or a sensor (`geosim.themes.roles`), all of whose
+            bands are taken; None for red, green, blue where the file names them,
             else the first three bands (or as many as there are).
         interpretations: colour interpretation of each band, lower case.
         descriptions: description of each band, "" where it has none.
@@ -43,6 +43,8 @@ def choose_bands(
         return named or tuple(usable[:3])
     if wanted.strip().lower() == "all":
         return tuple(usable)
+    if names_roles(wanted):
+        return tuple(band_roles(wanted, interpretations, descriptions).values())
     return tuple(_find_band(part.strip(), descriptions) for part in wanted.split(","))
 
 
@@ -61,13 +63,8 @@ def _named_colours(
 
 def _colour_of(description: str) -> str:
     """The colour that a description names: red, green, blue or ""."""
-    words = description.replace("-", " ").replace("_", " ").split()
-    for word in words:
-        if word.upper() in _SENTINEL_2:
-            return _SENTINEL_2[word.upper()]
-    found = [word.lower() for word in words if word.lower() in _COLOURS]
-    # "red edge" is not red
-    return found[0] if found and "edge" not in description.lower() else ""
+    role = role_of(description)
+    return role if role in _COLOURS else ""
 
 
 def _find_band(text: str, descriptions: Sequence[str]) -> int:
@@ -87,5 +84,6 @@ def _find_band(text: str, descriptions: Sequence[str]) -> int:
     names = [name for name in descriptions if name]
     also = f" or one of {', '.join(names)}" if names else ""
     raise OptionError(
-        f"--bands wants numbers from 1 to {len(descriptions)}{also}; found '{text}'"
+        f"--bands wants numbers from 1 to {len(descriptions)}{also}, roles such as "
+        f"'red=3,nir=4' or a sensor; found '{text}'"
     )

@@ -69,29 +69,35 @@ class OpenDate:
             if reader is not None:
                 stack.enter_context(reader)
 
-    def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Values (bands, height, width) and validity (height, width)."""
+    def read(
+        self, window: Window, bands: tuple[int, ...] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Values (bands, height, width) and validity (height, width).
+
+        Args:
+            window: of the grid.
+            bands: numbers of bands; None: those that are compared.
+        """
+        wanted = list(bands or self.source.bands)
         if self.shift is None:
-            return self._read(window)
-        values = np.empty(
-            (len(self.source.bands), window.height, window.width), np.float32
-        )
+            return self._read(window, wanted)
+        values = np.empty((len(wanted), window.height, window.width), np.float32)
         valid = np.empty((window.height, window.width), np.bool_)
         for part in aligned(window, *_WARP_BLOCK):
             rows, cols = part.slices_in(window)
-            moved = self._read_shifted(part, self.shift)
+            moved = self._read_shifted(part, self.shift, wanted)
             if moved is None:
-                values[:, rows, cols], valid[rows, cols] = self._read(part)
+                values[:, rows, cols], valid[rows, cols] = self._read(part, wanted)
             else:
                 values[:, rows, cols], valid[rows, cols] = moved, True
         return values, valid
 
     def _read_shifted(
-        self, window: Window, shift: tuple[float, float]
+        self, window: Window, shift: tuple[float, float], bands: list[int]
     ) -> NDArray[np.float32] | None:
         """Interpolated values; None where GDAL would leave a pixel out of a kernel."""
         needed = kernel_window(window, shift)
-        source, bands = self.source, list(self.source.bands)
+        source = self.source
         if needed.clipped(source.grid.width, source.grid.height) != needed:
             return None
         place = RasterioWindow(
@@ -107,11 +113,12 @@ class OpenDate:
         # GDAL moves results that happen to equal the nodata value
         return None if (moved == source.nodata).any() else moved
 
-    def _read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _read(
+        self, window: Window, bands: list[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """As `read`, by GDAL."""
         col, row = window.col_off + self.offset[0], window.row_off + self.offset[1]
         place = RasterioWindow(col, row, window.width, window.height)
-        bands = list(self.source.bands)
         with one_line_errors(self.source.path):
             values = self.reader.read(bands, window=place).astype(np.float32)
             valid = np.isfinite(values).all(axis=0)

@@ -17,6 +17,7 @@ from geosim.raster.source import (
     describe,
     open_raster,
 )
+from geosim.themes.roles import ROLES, per_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +101,30 @@ class Scene:
             return None
         return Pair(before=before, after=after, valid=valid, window=outer)
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles of bands that are known of both dates, in the order of `ROLES`."""
+        both = self.before.roles.keys() & self.after.roles.keys()
+        return tuple(role for role in ROLES if role in both)
+
+    def read_roles(
+        self, window: Window
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The bands of `roles` of both dates, each (roles, height, width).
+
+        Args:
+            window: cut to the grid; file values, undefined where not valid.
+
+        Raises:
+            RasterReadError: a file is damaged or went away.
+        """
+        window = window.clipped(self.grid.width, self.grid.height)
+        before, after = (
+            date.read(window, tuple(date.source.roles[role] for role in self.roles))[0]
+            for date in (self._before, self._after)
+        )
+        return before, after
+
     def correct_shift(self, d_row: float, d_col: float) -> None:
         """From now on read date 2 moved so that the content meets date 1's.
 
@@ -134,7 +159,8 @@ def open_scene(
     Args:
         before: date 1, a path or any name that GDAL opens.
         after: date 2.
-        bands: see `geosim.raster.bands.choose_bands`.
+        bands: see `geosim.raster.bands.choose_bands`; of roles and sensors, with a
+            colon between, one for each date.
         reference: whose grid: "before", "after" or the name of a third raster.
         resolution: another pixel size in the grid CRS's units.
         bounds: (left, bottom, right, top) in the grid CRS's units.
@@ -147,8 +173,10 @@ def open_scene(
     with ExitStack() as stack:
         datasets = [stack.enter_context(open_raster(path)) for path in (before, after)]
         sources = [
-            describe(path, dataset, bands)
-            for path, dataset in zip((before, after), datasets, strict=True)
+            describe(path, dataset, wanted)
+            for path, dataset, wanted in zip(
+                (before, after), datasets, per_date(bands), strict=True
+            )
         ]
         _check_bands(*sources)
         grid = common_grid(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from geosim.errors import GridMismatchError, NoDataError, OptionError, RasterReadError
 from geosim.raster.bands import choose_bands
 from geosim.raster.grid import Grid
+from geosim.themes.roles import band_roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,10 @@ class Source:
     """The file's metadata tags."""
     files: tuple[str, ...] = ()
     """All files that it consists of, as GDAL tells them."""
+    roles: dict[str, int] = field(default_factory=dict)
+    """Band numbers by role (`geosim.themes.roles`), as far as they are known."""
+    scaling: tuple[tuple[float, float], ...] = ()
+    """Scale and offset of each band, in the order of the numbers."""
 
 
 @contextmanager
@@ -128,6 +133,8 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
         band_names=tuple(names[number - 1] or str(number) for number in chosen),
         tags=dict(dataset.tags()),
         files=tuple(dataset.files),
+        roles=band_roles(bands, kinds, names),
+        scaling=tuple(zip(dataset.scales, dataset.offsets, strict=True)),
     )
 
 

@@ -1,0 +1,235 @@
+"""What the changed objects are: land cover of their pixels on both dates.
+
+Works beside the second pass: only where a strip holds kept objects are the dates read
+once more, in cells, and only sums per object stay in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from geosim.raster.grid import Window
+from geosim.themes.classes import CLASSES, COVERS, THEMES, class_of
+from geosim.themes.cover import NEEDED, spectral_cover, texture, with_banks
+from geosim.themes.roles import is_sensor, per_date
+from geosim.themes.tones import Tones, fit_tones
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from geosim.options import ChangeOptions
+    from geosim.raster.scene import Scene
+    from geosim.raster.source import Source
+    from geosim.raster.writer import WorkRaster
+    from geosim.sampling import Sample
+
+_CELL = 512
+"""Columns of a cell: what is read at a time, of a strip's rows."""
+
+_MARGIN = 10
+"""Pixels around a cell that smoothing and texture reach."""
+
+_COUNT = len(COVERS)
+
+_UNCHANGED_WEIGHT = 0.5
+"""Weight of pixels whose cover stayed: the outline of a change, which is smoothed,
+always holds some."""
+
+CONFIDENCE_LEVELS = 254
+"""Level of a confidence of 1 in the working raster."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectClasses:
+    """Class of each object, object 1 first."""
+
+    slugs: tuple[str, ...]
+    """Slug of the class."""
+    probability: NDArray[np.float64]
+    """0..1."""
+    before: tuple[str, ...]
+    """Slug of the land cover on date 1."""
+    after: tuple[str, ...]
+    """Slug of the land cover on date 2."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier:
+    """Gathers, object by object, what its pixels were and became."""
+
+    scene: Scene
+    tones: tuple[Tones, Tones]
+    theme: str
+    pairs: WorkRaster
+    """Takes, of each pixel of an object, the number of its pair of covers (1 + 7 times
+    that of date 1 + that of date 2) and how sure it is."""
+    sums: NDArray[np.float64]
+    """(objects, 49) confidence by pair of covers."""
+    pixels: NDArray[np.int64]
+    """(objects,)."""
+
+    @classmethod
+    def of(
+        cls,
+        scene: Scene,
+        tones: tuple[Tones, Tones],
+        theme: str,
+        pairs: WorkRaster,
+        objects: int,
+    ) -> Classifier:
+        """Start with nothing seen."""
+        return cls(
+            scene=scene,
+            tones=tones,
+            theme=theme,
+            pairs=pairs,
+            sums=np.zeros((objects, _COUNT**2)),
+            pixels=np.zeros(objects, np.int64),
+        )
+
+    def add(self, window: Window, numbers: NDArray[np.int32]) -> None:
+        """Take in a strip.
+
+        Args:
+            window: the strip.
+            numbers: (rows, width) object numbers from 1, 0 elsewhere.
+        """
+        for part in _cells(window, numbers):
+            inside = numbers[part.slices_in(window)]
+            pair, confidence = self._pairs_of(part)
+            changed = inside > 0
+            levels = np.rint(confidence * CONFIDENCE_LEVELS)
+            self.pairs.write((pair + 1) * changed, part, 1)
+            self.pairs.write(levels * changed, part, 2)
+            self._count(inside[changed], pair[changed], levels[changed])
+
+    def _pairs_of(
+        self, part: Window
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Number of the pair of covers of each pixel of a cell, and how sure it is."""
+        grid = self.scene.grid
+        outer = part.grown(_MARGIN).clipped(grid.width, grid.height)
+        covers = []
+        for values, tones in zip(self.scene.read_roles(outer), self.tones, strict=True):
+            bands = dict(zip(self.scene.roles, tones.apply(values), strict=True))
+            covers.append(spectral_cover(bands, texture(bands["red"] + bands["green"])))
+        best, sure = [], []
+        for cover in with_banks(covers[0], covers[1]):
+            smooth = uniform_filter(cover, (0, 3, 3))[:, *part.slices_in(outer)]
+            best.append(smooth.argmax(axis=0))
+            sure.append(smooth.max(axis=0))
+        return best[0] * _COUNT + best[1], sure[0] * sure[1]
+
+    def _count(
+        self,
+        numbers: NDArray[np.int32],
+        pair: NDArray[np.intp],
+        levels: NDArray[np.float32],
+    ) -> None:
+        """Add the pixels of a cell to the objects' sums."""
+        there = np.bincount(numbers)
+        present = np.flatnonzero(there)
+        place = np.zeros(len(there), np.intp)
+        place[present] = np.arange(len(present))
+        key = place[numbers] * _COUNT**2 + pair
+        found = np.bincount(key, levels, len(present) * _COUNT**2)
+        self.sums[present - 1] += found.reshape(-1, _COUNT**2) / CONFIDENCE_LEVELS
+        self.pixels[present - 1] += there[present]
+
+
+def fit_classifier_tones(
+    scene: Scene, sample: Sample, options: ChangeOptions
+) -> tuple[Tones, Tones] | None:
+    """How both dates' numbers become reflectances; None where no classes can be told."""
+    if not set(scene.roles) >= NEEDED:
+        return None
+    read = [scene.read_roles(piece.window) for piece in sample.pieces]
+    fitted = []
+    sources = (scene.before, scene.after)
+    for date, (source, wanted) in enumerate(
+        zip(sources, per_date(options.bands), strict=True)
+    ):
+        values = np.concatenate(
+            [
+                dates[date][:, piece.valid]
+                for dates, piece in zip(read, sample.pieces, strict=True)
+            ],
+            axis=1,
+        )
+        sensor = wanted.strip().lower() if wanted and is_sensor(wanted) else None
+        fitted.append(
+            fit_tones(
+                values,
+                scene.roles,
+                dtype=source.dtype,
+                scaling=_scaling(source),
+                sensor=sensor,
+            )
+        )
+    return fitted[0], fitted[1]
+
+
+def _scaling(source: Source) -> dict[str, tuple[float, float]]:
+    return {role: source.scaling[band - 1] for role, band in source.roles.items()}
+
+
+def classes_of(
+    sums: NDArray[np.float64], pixels: NDArray[np.int64], theme: str
+) -> ObjectClasses:
+    """Classes of objects from what was summed over their pixels.
+
+    Args:
+        sums: (objects, 49) confidence by pair of covers, see `Classifier.pairs`.
+        pixels: (objects,).
+        theme: slug of the theme, which may put some classes before others.
+    """
+    slugs, covers = tuple(CLASSES), tuple(COVERS)
+    of_pair = pair_classes(theme)
+    member = of_pair[:, None] == np.arange(len(slugs))
+    weight = sums @ member
+    ranked = weight.copy()
+    ranked[:, slugs.index("other")] *= _UNCHANGED_WEIGHT
+    best = ranked.argmax(axis=1)
+    pair = np.where(member[:, best].T, sums, -1.0).argmax(axis=1)
+    before, after = np.divmod(pair, _COUNT)
+    rows = np.arange(len(sums))
+    return ObjectClasses(
+        slugs=tuple(slugs[place] for place in best),
+        probability=weight[rows, best] / np.maximum(pixels, 1),
+        before=tuple(covers[place] for place in before),
+        after=tuple(covers[place] for place in after),
+    )
+
+
+def pair_classes(theme: str) -> NDArray[np.intp]:
+    """(49,) place in `CLASSES` of each pair of covers."""
+    slugs = list(CLASSES)
+    return np.array(
+        [
+            slugs.index(class_of(before, after, THEMES[theme]))
+            for before in COVERS
+            for after in COVERS
+        ]
+    )
+
+
+def _cells(window: Window, numbers: NDArray[np.int32]) -> Iterator[Window]:
+    """Parts of a strip that hold any object, cut to the rows and columns of these."""
+    cols = np.flatnonzero(numbers.any(axis=0))
+    for start in np.unique(cols // _CELL) * _CELL:
+        here = cols[(cols >= start) & (cols < start + _CELL)]
+        first, end = int(here[0]), int(here[-1]) + 1
+        rows = np.flatnonzero(numbers[:, first:end].any(axis=1))
+        top = int(rows[0])
+        yield Window(
+            window.col_off + first,
+            window.row_off + top,
+            end - first,
+            int(rows[-1]) + 1 - top,
+        )

@@ -1,0 +1,450 @@
+"""Many dates of one place: what changed when, and whether it stayed."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rasterio
+
+import geosim
+from geosim.errors import NoDataError, OptionError, ResultExistsError
+from geosim.options import ChangeOptions
+from geosim.pipeline import choose_tile_size
+from geosim.progress import Clock, Progress
+from geosim.raster.source import describe, open_raster, plain_images_welcome
+from geosim.raster.staging import (
+    WorkFolder,
+    check_folder,
+    check_space,
+    publish_folder,
+    work_folder,
+)
+from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
+from geosim.scenes import DatedScene, read_scenes, without
+from geosim.series_deciding import (
+    CODES,
+    Decider,
+    block_side,
+    calibrate,
+    decide_all,
+    reach_of,
+    unclassified,
+)
+from geosim.series_options import FINEST_TOGETHER, SeriesOptions
+from geosim.series_pairs import (
+    PAIRS,
+    Interval,
+    intervals_wanted,
+    open_maps,
+    pair_name,
+    run_pairs,
+)
+from geosim.series_result import (
+    SERIES_FILES,
+    SERIES_RASTERS,
+    SERIES_RECORD,
+    SeriesResult,
+)
+from geosim.series_stack import (
+    LeftOut,
+    check_readable,
+    count_intervals,
+    open_stack,
+    series_grid,
+)
+from geosim.series_summing import drop_small, find_places, write_years
+from geosim.themes.classes import THEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from geosim.raster.grid import Grid
+    from geosim.result import ChangeResult
+    from geosim.series_delivery import SeriesFound
+    from geosim.series_pairs import PairMaps
+    from geosim.series_stack import Stack
+    from geosim.timeline.calibration import Calibration
+
+_PREVIEW = 1000
+"""Longest side of the report's pictures in pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What a series is of, settled before any comparison."""
+
+    scenes: list[DatedScene]
+    left_out: list[LeftOut]
+    grid: Grid
+    reference: str
+    bands: str | None
+    options: ChangeOptions
+    series: SeriesOptions
+    folder: Path
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        return tuple(scene.date or "" for scene in self.scenes)
+
+    @property
+    def together(self) -> bool:
+        """Whether all dates decide together."""
+        metres = self.grid.ground_resolution()
+        coarse = metres is not None and metres >= FINEST_TOGETHER
+        return self.series.decide == "together" or (
+            self.series.decide == "auto" and coarse
+        )
+
+
+def detect_series(  # noqa: PLR0913 - one call, all of it by name
+    scenes: str | Path | Sequence[str | Path | DatedScene],
+    out: str | Path | None = None,
+    options: ChangeOptions | None = None,
+    *,
+    series: SeriesOptions | None = None,
+    progress: Progress | None = None,
+) -> SeriesResult:
+    """Find what changed when in a series of rasters of one place.
+
+    Neighbouring dates are compared as `detect_change` does; then all dates together
+    decide to the pixel in which interval a change came, where it ends and whether it
+    stays. The year of a change is that of the later date of its interval. A scene that
+    cannot be read is left out and told (`SeriesResult.left_out`); what has no data on a
+    date is bridged: its change is dated to the longer interval.
+
+    Args:
+        scenes: rasters in any order; or a folder, a CSV file or a STAC ItemCollection
+            (see `read_scenes`).
+        out: folder of the result; None: `series_<first>_<last>` here.
+        options: of each comparison; `grid` "before" is the first scene's grid. With
+            `resume` comparisons that are finished stay, those of an earlier series in
+            `out` included, so that a later date can be added.
+        series: how they are put together; the defaults where None.
+        progress: called as the work goes on, with the stages "reading", "pairs"
+            (counted), "deciding" and "writing".
+
+    Returns:
+        The result: its record, its files, its polygons, its table.
+
+    Raises:
+        GeosimError: one of `geosim.errors`. Comparisons that are finished are kept in a
+            hidden folder beside `out`, for `ChangeOptions.resume`.
+    """
+    options, series = options or ChangeOptions(), series or SeriesOptions()
+    listed = read_scenes(scenes, series.dates)
+    folder = Path(out) if out is not None else default_series_folder(listed)
+    replaced = options.overwrite or options.resume
+    check_folder(folder, SERIES_FILES, overwrite=replaced)
+    clock = Clock(progress)
+    with (
+        plain_images_welcome(),
+        rasterio.Env(
+            GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_NUM_THREADS=options.thread_count
+        ),
+        work_folder(folder) as work,
+    ):
+        _check_leftover(work, options)
+        plan = _plan(listed, options, series, folder)
+        choose_tile_size(plan.grid, options)
+        record = _run(plan, work, clock)
+        if folder.exists():
+            shutil.rmtree(folder / PAIRS, ignore_errors=True)
+        publish_folder(work.result, folder, SERIES_RECORD)
+    return SeriesResult(folder=folder, record=record)
+
+
+def default_series_folder(scenes: Sequence[DatedScene]) -> Path:
+    """`series_<first>_<last>` of the dates."""
+    return Path(f"series_{scenes[0].date}_{scenes[-1].date}")
+
+
+def _check_leftover(work: WorkFolder, options: ChangeOptions) -> None:
+    """Clear the working folder, or leave its comparisons for a run that goes on."""
+    kept = sorted((work.path / PAIRS).glob("*/run.json"))
+    if kept and not options.resume and not options.overwrite:
+        raise ResultExistsError(
+            f"'{work.path.name}' holds {len(kept)} finished comparisons of an "
+            "interrupted series; go on with --resume or begin anew with --overwrite"
+        )
+    if not options.resume:
+        work.clear()
+
+
+def _plan(
+    listed: list[DatedScene],
+    options: ChangeOptions,
+    series: SeriesOptions,
+    folder: Path,
+) -> _Plan:
+    """Settle grid, bands and scenes; every scene is read through once."""
+    grid, reference, kept, left_out = series_grid(listed, options, series.extent)
+    bands = options.bands or _all_bands(kept)
+    bad = check_readable(kept, grid, bands)
+    if bad:
+        left_out += bad
+        kept = without(kept, [one.scene.path for one in bad])
+        rest = without(listed, [one.scene.path for one in left_out])
+        if len(rest) < 2:  # noqa: PLR2004 - one interval
+            raise NoDataError(
+                "a series wants at least two scenes that can be read; found "
+                f"{len(rest)}; {bad[0].reason}"
+            )
+        grid, reference, kept, _ = series_grid(rest, options, series.extent)
+    if len(kept) > 250:  # noqa: PLR2004 - numbers of dates are kept in a byte
+        raise OptionError(f"a series wants at most 250 scenes; found {len(kept)}")
+    return _Plan(
+        scenes=kept,
+        left_out=left_out,
+        grid=grid,
+        reference=reference,
+        bands=bands,
+        options=options,
+        series=series,
+        folder=folder,
+    )
+
+
+def _all_bands(scenes: Sequence[DatedScene]) -> str | None:
+    """ "all" where all scenes have as many bands, else the bands that are compared."""
+    counts = set()
+    for scene in scenes:
+        with open_raster(scene.path) as dataset:
+            counts.add(len(describe(scene.path, dataset, "all").bands))
+    return "all" if len(counts) == 1 else None
+
+
+def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
+    """Compare, decide and write into the working folder; the record comes back."""
+    from geosim.series_delivery import year_layout
+
+    grid, dates, total = plan.grid, plan.dates, plan.grid.width * plan.grid.height
+    layers = 2 * (len(dates) - 1) + 3 * 5
+    check_space(work, total * layers)
+    with ExitStack() as closing:
+        stack = closing.enter_context(open_stack(plan.scenes, grid, plan.bands))
+        with clock.stage("reading", total) as tick:
+            counts, shares = count_intervals(stack, len(dates), tick)
+        results, notes = _compare(plan, counts, work, clock)
+        maps = open_maps(results, grid, closing)
+        names = {
+            "codes": Layout(dtype="uint8", nodata=255, bands=dates[1:]),
+            "since": Layout(dtype="uint8", nodata=255, bands=dates[1:]),
+        } | {name: year_layout(name) for name in SERIES_RASTERS}
+        rasters = {}
+        for name, layout in names.items():
+            rasters[name] = WorkRaster(work.path / f"{name}.work", grid, layout)
+            closing.callback(rasters[name].close)
+        with clock.stage("deciding", total * (len(dates) + 1)) as tick:
+            calibration = _decide(plan, stack, maps, rasters, tick)
+        return _deliver(
+            plan, work, clock,
+            made=_Made(
+                stack=stack, maps=maps, results=results, rasters=rasters,
+                shares=shares.tolist(), notes=notes, calibration=calibration,
+            ),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """What the passes made, open until all is written."""
+
+    stack: Stack
+    maps: Mapping[tuple[int, int], PairMaps]
+    results: Mapping[Interval, ChangeResult]
+    rasters: Mapping[str, WorkRaster]
+    shares: list[float]
+    notes: list[str]
+    calibration: Calibration | None
+
+
+def _compare(
+    plan: _Plan,
+    counts: Any,
+    work: WorkFolder,
+    clock: Clock,  # noqa: ANN401 - an array
+) -> tuple[dict[Interval, ChangeResult], list[str]]:
+    """Compare each interval that is wanted."""
+    smallest = plan.options.min_area
+    metres = plan.grid.ground_resolution()
+    pixels = smallest.value
+    if smallest.unit == "m2" and metres is not None:
+        pixels = smallest.value / metres**2
+    intervals = intervals_wanted(counts, max(int(np.ceil(pixels)), 1))
+    pairs = work.path / PAIRS
+    pairs.mkdir(exist_ok=True)
+    with clock.stage("pairs", len(intervals)) as tick:
+
+        def done(number: int) -> None:
+            work.keep = True
+            work.note = (
+                f"{number} of {len(intervals)} comparisons are kept in "
+                f"'{work.path.name}'; go on with --resume"
+            )
+            tick(1)
+
+        return run_pairs(
+            plan.scenes,
+            intervals,
+            reference=plan.reference,
+            options=plan.options,
+            folder=pairs,
+            earlier=plan.folder / PAIRS,
+            done=done,
+        )
+
+
+def _decide(
+    plan: _Plan,
+    stack: Stack,
+    maps: Mapping[tuple[int, int], PairMaps],
+    rasters: Mapping[str, WorkRaster],
+    tick: Any,  # noqa: ANN401 - a function
+) -> Calibration | None:
+    """Decide each pixel and drop what is too small."""
+    from geosim.timeline.calibration import Calibration
+
+    dates, bands = len(plan.dates), len(stack.bands)
+    reach = reach_of(plan.grid)
+    calibration = calibrate(stack, maps, reach)
+    decider = Decider(
+        stack=stack,
+        maps=maps,
+        calibration=calibration
+        or Calibration(
+            gain=np.ones((dates, bands)),
+            offset=np.zeros((dates, bands)),
+            whitening=np.eye(bands),
+        ),
+        classify=unclassified,
+        reach=reach,
+        together=plan.together and calibration is not None,
+    )
+    side = block_side(plan.options.memory, dates * bands)
+    decide_all(decider, rasters["codes"], rasters["since"], side, tick)
+    drop_small(plan.grid, rasters["codes"], dates, plan.options.min_area, tick)
+    return calibration
+
+
+def _deliver(
+    plan: _Plan, work: WorkFolder, clock: Clock, *, made: _Made
+) -> dict[str, Any]:
+    """Write the files of the result into the working folder."""
+    from geosim import series_delivery as delivery
+    from geosim.series_pictures import previews
+
+    staging, years = work.new_result(), delivery.years_of(plan.dates)
+    creation = dict(plan.options.creation_options)
+    rasters, grid = made.rasters, plan.grid
+    with clock.stage("writing", 6) as tick:
+        outputs = {name: rasters[name] for name in SERIES_RASTERS}
+        sums = write_years(grid, rasters["codes"], rasters["since"], years, outputs)
+        for name, raster in outputs.items():
+            raster.to_cog(staging / f"{name}.tif", creation)
+        delivery.write_styles(staging, years)
+        tick(2)
+        kept = {CODES[slug] for slug in THEMES[plan.options.theme].classes}
+        keys = sorted(key for key in sums.changed if key[2] in kept)
+        found = delivery.SeriesFound(
+            grid=grid,
+            dates=plan.dates,
+            sums=sums,
+            places=find_places(
+                grid, rasters["codes"], rasters["since"], made.maps, keys
+            ),
+            theme=plan.options.theme,
+            initial={cover: ha * 10_000.0 for cover, ha in plan.series.initial},
+        )
+        tick(1)
+        rows = delivery.table_rows(found)
+        polygons = delivery.write_tables(staging, found, rows, delivery.bars_of(found))
+        tick(1)
+        pictures = previews(made.stack, rasters, _PREVIEW)
+        record = _record(plan, made, found, clock, len(polygons))
+        delivery.write_report(staging, found, record, pictures, rows, polygons)
+        tick(1)
+        (work.path / PAIRS).rename(staging / PAIRS)
+        delivery.write_record(staging, record)
+        tick(1)
+    return record
+
+
+def _record(
+    plan: _Plan, made: _Made, found: SeriesFound, clock: Clock, polygons: int
+) -> dict[str, Any]:
+    """Contents of `series.json`."""
+    grid = plan.grid
+    changed = made.rasters["count"]
+    from geosim.series_summing import changed_once
+
+    pixels, area = changed_once(grid, changed)
+    return {
+        "type": "geosim series",
+        "version": geosim.__version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "scenes": [
+            {
+                "path": scene.path,
+                "date": scene.date,
+                "valid_fraction": round(share, 6),
+                "reading": reading,
+            }
+            for scene, share, reading in zip(
+                plan.scenes, made.shares, made.stack.readings, strict=True
+            )
+        ],
+        "left_out": [
+            {"path": one.scene.path, "date": one.scene.date, "reason": one.reason}
+            for one in plan.left_out
+        ],
+        "intervals": [
+            {
+                "date_from": plan.dates[interval.before],
+                "date_to": plan.dates[interval.after],
+                "bridged_px": interval.bridged_px,
+                "folder": f"{PAIRS}/{pair_name(plan.scenes, interval)}",
+                "threshold": result.record.threshold.value,
+                "changed_px": result.record.areas.changed_px,
+            }
+            for interval, result in made.results.items()
+        ],
+        "grid": {
+            "crs": ":".join(grid.crs.to_authority() or ()) if grid.crs else None,
+            "wkt": grid.crs.to_wkt() if grid.crs else None,
+            "transform": list(grid.transform)[:6],
+            "width": grid.width,
+            "height": grid.height,
+            "resolution_m": grid.ground_resolution(),
+            "reference": plan.reference,
+        },
+        "areas": {
+            "changed_px": pixels,
+            "changed_m2": area if grid.crs else None,
+            "valid_m2": max(found.sums.valid.values(), default=0.0)
+            if grid.crs
+            else None,
+        },
+        "polygons": polygons,
+        "year": "of the later date of the interval in which the change came",
+        "decision": {
+            "by": "all dates together"
+            if plan.together and made.calibration
+            else "pairs",
+            "reach_px": reach_of(grid),
+            "bands": list(made.stack.bands),
+            "price": made.calibration.price if made.calibration else None,
+            "gain": made.calibration.gain.round(4).tolist()
+            if made.calibration
+            else None,
+        },
+        "options": plan.options.to_dict(),
+        "series_options": plan.series.to_dict(),
+        "notes": made.notes,
+        "timings": dict(clock.seconds),
+    }

@@ -1,0 +1,80 @@
+"""Objects that hold several classes of change, cut into parts of one class each.
+
+A river that moves gains water on one side and loses it on the other, and the two touch:
+one object of the change map, two answers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt, label, uniform_filter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SMOOTHING = 5
+"""Side in pixels of the window in which the most frequent class wins."""
+
+
+def split(
+    classes: NDArray[np.integer[Any]], mask: NDArray[np.bool_], least: float
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Cut an object into connected parts of one class.
+
+    Parts that are too small go to the nearest that is not; where none is, the object
+    stays whole.
+
+    Args:
+        classes: (height, width) class of each pixel, from 0.
+        mask: (height, width), True in the object.
+        least: smallest part in pixels.
+
+    Returns:
+        (height, width) number of the part from 1, 0 outside; and the class of each
+        part, part 1 first.
+    """
+    smooth = _majority(classes, mask)
+    parts, of_part = _connected(smooth, mask)
+    size = np.bincount(parts.ravel(), minlength=len(of_part) + 1)[1:]
+    large = np.flatnonzero(size >= least)
+    if len(large) == 0:
+        top = int(np.bincount(smooth[mask]).argmax())
+        return mask.astype(np.int32), np.array([top])
+    if len(large) < len(size):
+        kept = np.isin(parts, large + 1)
+        nearest = distance_transform_edt(
+            ~kept, return_distances=False, return_indices=True
+        )
+        smooth = np.where(mask, smooth[tuple(nearest)], smooth)
+        parts, of_part = _connected(smooth, mask)
+    return parts, of_part
+
+
+def _majority(
+    classes: NDArray[np.integer[Any]], mask: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """The most frequent class around each pixel, within the object."""
+    best = np.full(classes.shape, -1.0, np.float32)
+    winner = np.zeros(classes.shape, np.int64)
+    for kind in np.unique(classes[mask]):
+        share = uniform_filter(
+            ((classes == kind) & mask).astype(np.float32), _SMOOTHING, mode="constant"
+        )
+        more = share > best
+        best[more], winner[more] = share[more], kind
+    return winner
+
+
+def _connected(
+    classes: NDArray[np.int64], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Numbers of the connected pieces of equal class (4 neighbours), and their class."""
+    parts = np.zeros(classes.shape, np.int32)
+    of_part: list[int] = []
+    for kind in np.unique(classes[mask]):
+        pieces, count = label((classes == kind) & mask)
+        parts += np.where(pieces > 0, pieces + len(of_part), 0).astype(np.int32)
+        of_part += [int(kind)] * count
+    return parts, np.array(of_part, np.int64)

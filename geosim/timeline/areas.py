@@ -1,0 +1,123 @@
+"""The table of a series: areas per interval and class, with rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from geosim.timeline.rates import fao_rate, puyravaud_rate, years_between
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_PERCENT = 100.0
+_HECTARE = 10_000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How a class belongs to a land cover."""
+
+    cover: str | None
+    """The land cover that came or went; None: the class is not about one."""
+    direction: str | None
+    """"gain" or "loss"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntervalAreas:
+    """What changed between two neighbouring dates of a series."""
+
+    date_from: str
+    date_to: str
+    valid: float
+    """Area that both dates show, m2 (pixels without a CRS)."""
+    changed: Mapping[str, float]
+    """Area of each class, m2."""
+    returning: Mapping[str, float]
+    """Of these, what is taken back later."""
+
+
+def area_rows(
+    intervals: Sequence[IntervalAreas],
+    classes: Mapping[str, Change],
+    initial: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """Rows of `areas.csv`, by interval and class, then the whole time.
+
+    `percent_per_year`, `fao_q_percent` and `puyravaud_r_percent` are relative to the area
+    of the class's land cover at the beginning of the interval where the first date's is
+    known (`base` names it), else to the area that both dates show (`base` is "valid
+    area": the share that kept its state).
+
+    Args:
+        intervals: neighbouring dates in order.
+        classes: of all classes that a row may have.
+        initial: m2 of land covers on the first date, where known.
+    """
+    cover_now = dict(initial)
+    rows: list[dict[str, Any]] = []
+    for interval in intervals:
+        start = dict(cover_now)
+        for slug, area in interval.changed.items():
+            kind = classes[slug]
+            base = start.get(kind.cover) if kind.cover else None
+            rows.append(_row(interval, slug, area, kind, base))
+            if kind.cover in cover_now:
+                cover_now[kind.cover] += area if kind.direction == "gain" else -area
+    return rows + _totals(intervals, classes, initial)
+
+
+def _row(
+    interval: IntervalAreas, slug: str, area: float, kind: Change, base: float | None
+) -> dict[str, Any]:
+    years = years_between(interval.date_from, interval.date_to)
+    first = interval.valid if base is None else base
+    gained = kind.direction == "gain" and base is not None
+    last = first + area if gained else first - area
+    q, r = fao_rate(first, last, years), puyravaud_rate(first, last, years)
+    share = area / first if first > 0 else None
+    back = interval.returning.get(slug, 0.0)
+    return {
+        "date_from": interval.date_from,
+        "date_to": interval.date_to,
+        "years": round(years, 3),
+        "class": slug,
+        "area_ha": area / _HECTARE,
+        "returning_ha": back / _HECTARE,
+        "ha_per_year": area / _HECTARE / years,
+        "base": "valid area"
+        if base is None
+        else f"{kind.cover} at {interval.date_from}",
+        "base_ha": first / _HECTARE,
+        "percent_per_year": None if share is None else _PERCENT * share / years,
+        "fao_q_percent": None if q is None else _PERCENT * q,
+        "puyravaud_r_percent": None if r is None else _PERCENT * r,
+    }
+
+
+def _totals(
+    intervals: Sequence[IntervalAreas],
+    classes: Mapping[str, Change],
+    initial: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """A row per class over the whole time, where there is more than one interval."""
+    if len(intervals) < 2:  # noqa: PLR2004 - the interval itself is the whole
+        return []
+    slugs = dict.fromkeys(slug for one in intervals for slug in one.changed)
+    whole = IntervalAreas(
+        date_from=intervals[0].date_from,
+        date_to=intervals[-1].date_to,
+        valid=max(one.valid for one in intervals),
+        changed={
+            slug: sum(one.changed.get(slug, 0.0) for one in intervals) for slug in slugs
+        },
+        returning={
+            slug: sum(one.returning.get(slug, 0.0) for one in intervals)
+            for slug in slugs
+        },
+    )
+    return [
+        _row(whole, slug, area, classes[slug], initial.get(classes[slug].cover or ""))
+        for slug, area in whole.changed.items()
+    ]
