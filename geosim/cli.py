@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import geosim
+from geosim.cli_assess import assess, sample
 from geosim.cli_batch import WorkersOption, batch
 from geosim.cli_bench import bench
 from geosim.cli_compare import compare
@@ -163,6 +164,8 @@ app.command()(index)
 app.command()(search)
 app.command()(pairs)
 app.command()(models)
+app.command()(sample)
+app.command()(assess)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ Every message says what was wanted, what was found and what to do.
     ├── LabelError (ValueError)          a folder of labelled pairs is not in order
     ├── PairListError (ValueError)       a list of pairs is not in order
     ├── SceneListError (ValueError)      a list of scenes is not in order
+    ├── SampleError (ValueError)         the answers of a sample are not in order
     ├── OptionError (ValueError)         an option's value cannot be used
     │   └── OtherRunError                what was interrupted was another run
     ├── WeightsError (ValueError)        a weights file is not what it should be
@@ -59,6 +60,10 @@ class PairListError(GeosimError, ValueError):
 
 class SceneListError(GeosimError, ValueError):
     """The scenes of a series lack something, such as a date."""
+
+
+class SampleError(GeosimError, ValueError):
+    """Samples lack answers, or were moved, lost, doubled or answered otherwise."""
 
 
 class OptionError(GeosimError, ValueError):

@@ -20,20 +20,19 @@ from skimage.filters import threshold_otsu
 
 from benchmarks.accuracy.ablation import PARTS, SCALES, parts
 from geosim import ChangeOptions, detect_change
+from geosim.assessment.measuring import Answer
 from geosim.change.scores import (
     SCORE_LEVELS,
-    UNIT_LEVELS,
     UNIT_NODATA,
     ScoreScale,
     smooth,
 )
 from geosim.errors import GeosimError, WeightsError
+from geosim.method_answers import score_levels, unit_of
 from geosim.raster.grid import Window, pixel_offset
 from geosim.raster.scene import open_scene
 from geosim.raster.source import plain_images_welcome
 from geosim.sampling import take_sample
-from geosim.scanning import read_block
-from geosim.scoring import METHODS as SCORERS
 from geosim.siamese.architecture import LEVELS, STRIDE
 from geosim.siamese.weights import DEFAULT_WEIGHTS
 
@@ -103,20 +102,6 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a method says about every pixel of the common grid."""
-
-    levels: NDArray[np.uint16]
-    """(height, width): the score in levels that rise with it."""
-    decided: NDArray[np.bool_]
-    """(height, width): changed, by the method's automatic threshold."""
-    valid: NDArray[np.bool_]
-    """(height, width): where both dates have data."""
-    probability: NDArray[np.uint8] | None = None
-    """(height, width): probability in levels 0..254; None where it knows none."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class View:
     """Both dates on the common grid, as the network sees them."""
 
@@ -154,7 +139,7 @@ def default(case: Case) -> dict[str, Answer]:
         case.before, case.after, case.scratch / "default", case.options()
     )
     layers = result.read("difference")
-    chance = _unit(layers["change"])
+    chance = unit_of(layers["change"])
     valid = chance != UNIT_NODATA
     decided = result.read("change")["change"] == 1
     answers = {
@@ -179,9 +164,9 @@ def classical(
     def answer(case: Case) -> dict[str, Answer]:
         options = case.options(method)
         result = detect_change(case.before, case.after, case.scratch / method, options)
-        chance = _unit(result.read("difference")["change"])
+        chance = unit_of(result.read("difference")["change"])
         answered = Answer(
-            levels=_score_levels(case, options),
+            levels=score_levels(str(case.before), str(case.after), options),
             decided=result.read("change")["change"] == 1,
             valid=chance != UNIT_NODATA,
             probability=chance,
@@ -189,27 +174,6 @@ def classical(
         return {method: answered}
 
     return answer
-
-
-def _score_levels(case: Case, options: ChangeOptions) -> NDArray[np.uint16]:
-    """The score that a run only keeps until it has decided."""
-    names = str(case.before), str(case.after)
-    with open_scene(*names, bands=options.bands) as scene:
-        sample = take_sample(scene, options)
-        resolution = scene.grid.ground_resolution()
-        scorer = SCORERS[options.method](sample, options, resolution)
-        whole = Window(0, 0, scene.grid.width, scene.grid.height)
-        outer = whole.grown(scorer.margin, STRIDE)
-        block = read_block(scene, sample.radiometry, whole, outer)
-        score = scorer.score(block.before, block.after, block.valid).score
-        return scorer.scale.levels(score[block.inner], block.valid[block.inner])
-
-
-def _unit(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Values 0..1 as the 8-bit levels that they were read from."""
-    levels = np.rint(np.nan_to_num(values) * UNIT_LEVELS).astype(np.uint8)
-    levels[np.isnan(values)] = UNIT_NODATA
-    return levels
 
 
 def _by_otsu(

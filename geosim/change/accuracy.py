@@ -101,11 +101,11 @@ def average_precision(counts: Counts) -> NDArray[np.float64]:
     Returns:
         (...), 0..1; NaN where nothing changed.
     """
-    true, flagged = _from_above(counts)
-    precision = _ratio(true, flagged)
+    true, flagged = from_above(counts)
+    precision = ratio(true, flagged)
     steps = np.diff(true, axis=-1, prepend=0.0)
     area = np.where(flagged > 0, steps * precision, 0.0).sum(axis=-1)
-    return _ratio(area, true[..., -1])
+    return ratio(area, true[..., -1])
 
 
 def roc_area(counts: Counts) -> NDArray[np.float64]:
@@ -123,7 +123,7 @@ def roc_area(counts: Counts) -> NDArray[np.float64]:
     same, changed = (np.asarray(counts[..., row, :], np.float64) for row in (0, 1))
     below = np.cumsum(same, axis=-1) - same / 2
     pairs = same.sum(axis=-1) * changed.sum(axis=-1)
-    return _ratio((below * changed).sum(axis=-1), pairs)
+    return ratio((below * changed).sum(axis=-1), pairs)
 
 
 def f1_curve(counts: Counts) -> NDArray[np.float64]:
@@ -137,8 +137,8 @@ def f1_curve(counts: Counts) -> NDArray[np.float64]:
         (..., levels), 0..1; 0 where nothing is found, NaN where in addition nothing
         changed.
     """
-    true, flagged = _from_above(counts)
-    curve = _ratio(2.0 * true, flagged + true[..., -1:])
+    true, flagged = from_above(counts)
+    curve = ratio(2.0 * true, flagged + true[..., -1:])
     return np.flip(curve, axis=-1)
 
 
@@ -165,7 +165,7 @@ def flagged_fraction(confusion: Counts) -> NDArray[np.float64]:
         confusion: (..., 2, 2), truth by decision.
     """
     flagged = np.asarray(confusion[..., 1], np.float64).sum(axis=-1)
-    return _ratio(flagged, np.asarray(confusion, np.float64).sum(axis=(-2, -1)))
+    return ratio(flagged, np.asarray(confusion, np.float64).sum(axis=(-2, -1)))
 
 
 def reliability_table(
@@ -212,7 +212,7 @@ def expected_calibration_error(
         (...), 0..1; NaN where there is no pixel.
     """
     pixels, predicted, observed = _binned(counts, probability, bins)
-    return _ratio(np.abs(predicted - observed).sum(axis=-1), pixels.sum(axis=-1))
+    return ratio(np.abs(predicted - observed).sum(axis=-1), pixels.sum(axis=-1))
 
 
 def bootstrap_weights(
@@ -264,8 +264,15 @@ def percentile_interval(
     return float(low), float(high)
 
 
-def _from_above(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Changed pixels and all pixels from each level on, the highest level first."""
+def from_above(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Changed pixels and all pixels from each level on, the highest level first.
+
+    Args:
+        counts: (..., 2, levels).
+
+    Returns:
+        Two (..., levels).
+    """
     falling = np.flip(np.asarray(counts, np.float64), axis=-1)
     true = np.cumsum(falling[..., 1, :], axis=-1)
     return true, true + np.cumsum(falling[..., 0, :], axis=-1)
@@ -282,10 +289,10 @@ def _binned(
     return pixels @ member, (pixels * probability) @ member, changed @ member
 
 
-def _ratio(
+def ratio(
     part: NDArray[np.float64], whole: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Part / whole, NaN where the whole is 0."""
+    """Part / whole of any shapes that fit each other; NaN where the whole is 0."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     empty = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
     ratio: NDArray[np.float64] = np.divide(part, whole, out=empty, where=whole > 0)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio
 
 from geosim.errors import OutputError
@@ -44,20 +45,20 @@ VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)
 
 def write_geopackage(
     path: Path,
-    layers: Mapping[str, gpd.GeoDataFrame],
+    layers: Mapping[str, gpd.GeoDataFrame | pd.DataFrame],
     styles: Mapping[str, str],
     *,
     created: datetime,
 ) -> None:
-    """Write polygon layers and the styles with which QGIS opens them.
+    """Write layers and the styles with which QGIS opens them.
 
     The file appears under its name when it is complete. The same layers, styles and
     moment give the same content.
 
     Args:
         path: File to write; one that exists is replaced.
-        layers: Layer name to polygons. A layer without rows keeps its columns, a
-            layer without a CRS has plain coordinates.
+        layers: Layer name to polygons or points, or a plain table. A layer without
+            rows keeps its columns, a layer without a CRS has plain coordinates.
         styles: Layer name to QML text; layers without one stay unstyled.
         created: The moment written as time of the last change.
 
@@ -78,8 +79,18 @@ def write_geopackage(
         raise OutputError(message) from error
 
 
-def _write_layer(path: Path, name: str, frame: gpd.GeoDataFrame) -> None:
-    has_many = bool((frame.geometry.geom_type == "MultiPolygon").any())
+def _write_layer(
+    path: Path, name: str, frame: gpd.GeoDataFrame | pd.DataFrame
+) -> None:
+    created = {} if path.exists() else {"VERSION": GEOPACKAGE_VERSION}
+    if not isinstance(frame, gpd.GeoDataFrame):
+        pyogrio.write_dataframe(
+            frame, path, layer=name, driver="GPKG", dataset_options=created
+        )
+        return
+    kinds = set(frame.geometry.geom_type)
+    has_many = "MultiPolygon" in kinds
+    single = "Point" if kinds == {"Point"} else "Polygon"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="'crs' was not provided")
         pyogrio.write_dataframe(
@@ -87,9 +98,9 @@ def _write_layer(path: Path, name: str, frame: gpd.GeoDataFrame) -> None:
             path,
             layer=name,
             driver="GPKG",
-            geometry_type="MultiPolygon" if has_many else "Polygon",
+            geometry_type="MultiPolygon" if has_many else single,
             promote_to_multi=has_many,
-            dataset_options={} if path.exists() else {"VERSION": GEOPACKAGE_VERSION},
+            dataset_options=created,
             layer_options={"GEOMETRY_NAME": GEOMETRY_COLUMN},
         )
 

@@ -1,0 +1,1 @@
+"""Samples, areas with their error, and agreement with labels: functions of arrays."""

@@ -1,0 +1,87 @@
+"""Draw pixels of strata at random, knowing only how many each row of the map holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NO_STRATUM = 255
+"""Pixels that belong to none: without data."""
+
+
+def row_counts(strata: NDArray[np.uint8], count: int) -> NDArray[np.int64]:
+    """Count each row's pixels per stratum.
+
+    Args:
+        strata: (rows, width), numbers of strata from 0, 255 for none.
+        count: number of strata.
+
+    Returns:
+        (count, rows).
+    """
+    rows = np.arange(len(strata))[:, None]
+    places = np.where(strata == NO_STRATUM, count, strata).astype(np.int64)
+    flat = (places + (count + 1) * rows).ravel()
+    found = np.bincount(flat, minlength=(count + 1) * len(strata))
+    return found.reshape(len(strata), count + 1)[:, :count].T
+
+
+def draw(
+    counts: NDArray[np.int64],
+    row_areas: NDArray[np.float64],
+    number: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Draw pixels of one stratum without replacement, by area.
+
+    Each pixel is as likely as its area says, one by one, and counts once: where all
+    pixels have one area, this is a simple random sample.
+
+    Args:
+        counts: (rows,), pixels of the stratum in each row.
+        row_areas: (rows,), area of a pixel in each row, above 0.
+        number: how many to draw; all, where there are no more.
+        rng: the source of chance.
+
+    Returns:
+        (n, 2): row, and which of the row's pixels of the stratum from the left, from 0;
+        in the order of drawing.
+    """
+    ends = np.cumsum(counts * row_areas)
+    wanted = min(number, int(counts.sum()))
+    if wanted == counts.sum():
+        rows = np.repeat(np.arange(len(counts)), counts)
+        starts = np.repeat(np.cumsum(counts) - counts, counts)
+        all_pixels = np.column_stack([rows, np.arange(wanted) - starts])
+        return rng.permutation(all_pixels)
+    found = np.empty((0, 2), np.int64)
+    while len(found) < wanted:
+        area = rng.uniform(0.0, ends[-1], 2 * (wanted - len(found)) + 16)
+        row = np.searchsorted(ends, area, side="right")
+        before = ends[row] - counts[row] * row_areas[row]
+        rank = ((area - before) / row_areas[row]).astype(np.int64)
+        pixels = np.column_stack([row, np.clip(rank, 0, counts[row] - 1)])
+        found = np.concatenate([found, pixels])
+        _, first = np.unique(found, axis=0, return_index=True)
+        found = found[np.sort(first)]
+    return found[:wanted]
+
+
+def columns_of(
+    strata: NDArray[np.uint8], stratum: int, ranks: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Columns of a row's pixels of a stratum.
+
+    Args:
+        strata: (width,), one row.
+        stratum: the number looked for.
+        ranks: (n,), which of its pixels from the left, from 0.
+
+    Returns:
+        (n,).
+    """
+    return np.flatnonzero(strata == stratum)[ranks].astype(np.int64)

@@ -1,0 +1,113 @@
+"""Options of samples, assessments and evaluations: the only home of their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from geosim.assessment.allocation import LEAST, Allocation
+from geosim.errors import OptionError
+
+StrataOf = Literal["change", "class"]
+"""What the strata of a sample are: change and no change, or the classes of change."""
+
+NO_CHANGE, CHANGED, BUFFER = "no_change", "changed", "buffer"
+"""Names of classes and strata; a buffer is mapped as no change."""
+
+CHANGE_CLASSES = (
+    "forest_loss",
+    "forest_gain",
+    "built_up_gain",
+    "built_up_loss",
+    "water_gain",
+    "water_loss",
+    "snow_ice_gain",
+    "snow_ice_loss",
+    "bare_or_mining",
+    "other",
+    CHANGED,
+)
+"""Classes of change, in the order of every table; `changed`: of a class that the map
+does not tell."""
+
+EXPECTED_CHANGE, EXPECTED_SAME = 0.7, 0.95
+"""User's accuracies expected of change and of no change, where none are given; of the
+order of those in the example of Olofsson et al. (2014)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleOptions:
+    """How `draw_sample` works. Every field has the default of the command line."""
+
+    n: int = 300
+    """Samples; `target_se` takes its place."""
+    strata: StrataOf = "change"
+    """What the strata are."""
+    allocation: Allocation = "rare"
+    """How the samples are spread over the strata."""
+    least: int | None = None
+    """Samples of a rare stratum; None: 50 to 100, by the number of samples."""
+    buffer: int = 0
+    """Pixels around changes that are a stratum of their own; 0: none."""
+    target_se: float | None = None
+    """Standard error of the overall accuracy that decides how many samples there are."""
+    expected: tuple[tuple[str, float], ...] = ()
+    """(stratum, user's accuracy 0..1) that is expected; for `target_se` and `neyman`."""
+    seed: int = 0
+    """Of all chance."""
+    chips: bool = True
+    """True: pictures of each sample's place are written."""
+    overwrite: bool = False
+    """True: an earlier sample without answers is replaced."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            OptionError: the first value that cannot be used.
+        """
+        for name, kind in (("strata", StrataOf), ("allocation", Allocation)):
+            if getattr(self, name) not in get_args(kind):
+                raise OptionError(
+                    f"--{name} wants one of {', '.join(get_args(kind))}; found "
+                    f"'{getattr(self, name)}'"
+                )
+        limits = (
+            ("n", self.n, 2 * LEAST),
+            ("least", self.least, LEAST),
+            ("buffer", self.buffer, 0),
+            ("seed", self.seed, 0),
+        )
+        for name, value, least in limits:
+            if value is not None and value < least:
+                raise OptionError(f"--{name} wants at least {least}; found {value}")
+        if self.target_se is not None and not 0 < self.target_se < 1:
+            raise OptionError(
+                "--target-se wants a standard error between 0 and 1, such as 0.01; "
+                f"found {self.target_se:g}"
+            )
+        for name, accuracy in self.expected:
+            if not 0 < accuracy < 1:
+                raise OptionError(
+                    f"--expect wants an accuracy between 0 and 1; found {accuracy:g} "
+                    f"for '{name}'"
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they go into the sample's file."""
+        values = asdict(self)
+        values["expected"] = dict(self.expected)
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssessOptions:
+    """How `assess_sample` works. Every field has the default of the command line."""
+
+    partial: bool = False
+    """True: samples without an answer are left out, as missing at random in their
+    stratum."""
+    answers: str | None = None
+    """File with the answers, such as AcATaMa's, where they are not in the sample's."""
+    overwrite: bool = False
+    """True: an earlier result in the folder is replaced."""
