@@ -11,10 +11,15 @@ import shapely
 from rasterio.features import rasterize
 
 from geosim.change.vectorize import Outlines
-from geosim.classifying import CONFIDENCE_LEVELS, classes_of, pair_classes
+from geosim.classifying import (
+    CONFIDENCE_LEVELS,
+    UNCHANGED_WEIGHT,
+    classes_of,
+    pair_classes,
+)
 from geosim.raster.grid import Window
-from geosim.themes.classes import COVERS
-from geosim.themes.parts import split
+from geosim.themes.classes import CLASSES, COVERS
+from geosim.themes.parts import split, window_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +125,13 @@ def _parts(
     local = shapely.transform(outline, lambda xy: xy - np.array([left, top]))
     mask = rasterize([local], (window.height, window.width)).astype(np.bool_)
     pair = np.maximum(classifier.pairs.read(window, 1).astype(np.intp) - 1, 0)
-    numbers, of_part = split(pair_classes(classifier.theme)[pair], mask, least)
+    side = window_side(classifier.scene.grid.ground_resolution())
+    weights = np.ones(len(CLASSES))
+    if side > window_side(None):
+        # a garden between houses did not change, yet belongs to what was built
+        weights[tuple(CLASSES).index("other")] = UNCHANGED_WEIGHT
+    classes = pair_classes(classifier.theme)[pair]
+    numbers, of_part = split(classes, mask, least, side, weights)
     if len(of_part) < 2:  # noqa: PLR2004
         return []
     return list(_table(window, numbers, pair, classifier, levels))

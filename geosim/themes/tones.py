@@ -106,6 +106,26 @@ def fit_tones(
     return _relative(sample, roles, raw=sensor in ("landsat-tm", "landsat-etm"))
 
 
+def fit_display(sample: NDArray[np.float32], dtype: str) -> Tones:
+    """How the numbers of one date become what a screen shows, 0..1.
+
+    Args:
+        sample: (roles, n) valid file values from all over the scene.
+        dtype: of the file; 8-bit pictures are shown as they are, others stretched
+            between the 1st and the 99th percentile of all bands.
+    """
+    low, high = 0.0, 255.0
+    if dtype != "uint8":
+        low, high = (float(value) for value in np.percentile(sample, (1.0, 99.0)))
+    width = high - low if high > low else 1.0
+    shape = len(sample)
+    return Tones(
+        gain=np.full(shape, 1.0 / width, np.float32),
+        offset=np.full(shape, -low / width, np.float32),
+        kind="digital numbers",
+    )
+
+
 def _linear(pairs: Sequence[Scaling]) -> Tones:
     gain, offset = np.array(pairs, np.float32).T
     return Tones(gain=gain, offset=offset, kind="reflectance")
