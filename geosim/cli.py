@@ -24,7 +24,14 @@ from geosim.cli_series import series
 from geosim.cli_shared import AsJson, Debug, Quiet
 from geosim.cli_synth import synth
 from geosim.cli_train import train
-from geosim.console import decisions, hush_libraries, shown_progress, summary
+from geosim.console import (
+    ProgressStyle,
+    decisions,
+    hush_libraries,
+    show_progress_as,
+    shown_progress,
+    summary,
+)
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing
 from geosim.siamese.weights import reading_weights
@@ -56,9 +63,18 @@ def geosim_command(
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Version."),
     ] = False,
+    progress: Annotated[
+        ProgressStyle,
+        typer.Option(
+            envvar="GEOSIM_PROGRESS",
+            help="Of any command, on stderr: a bar, lines for another program, none; "
+            "auto: a bar on a terminal.",
+        ),
+    ] = "auto",
 ) -> None:
     """Find what changed between two georeferenced images of one place."""
     del version
+    show_progress_as(progress)
 
 
 @app.command()

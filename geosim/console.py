@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 import os
 import sys
+import time
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +35,14 @@ _UNITS = {
 
 _COUNTED = ("pairs",)
 """Stages of which the number done is shown."""
+
+ProgressStyle = Literal["auto", "bar", "lines", "none"]
+"""How progress is shown; auto: a bar where a terminal shows it."""
+
+_STYLE: ContextVar[ProgressStyle] = ContextVar("progress_style", default="auto")
+
+_BETWEEN_LINES_S = 0.2
+"""Seconds between two lines of one stage."""
 
 
 def hush_libraries() -> None:
@@ -93,14 +103,46 @@ def progress_bar() -> Iterator[Progress]:
         yield show
 
 
+def progress_lines() -> Progress:
+    """Lines on stderr for whoever started geosim: `progress: scoring 12/81`.
+
+    A reader that has gone ends the work as Ctrl-C does: nobody waits for it.
+    """
+    last = ("", 0.0)
+
+    def show(stage: str, done: float, total: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if stage == last[0] and done < total and now - last[1] < _BETWEEN_LINES_S:
+            return
+        last = (stage, now)
+        try:
+            sys.stderr.write(f"progress: {stage} {done:g}/{total:g}\n")
+            sys.stderr.flush()
+        except BrokenPipeError:
+            raise KeyboardInterrupt from None
+
+    return show
+
+
+def show_progress_as(style: ProgressStyle) -> None:
+    """Choose how the commands of this process show their progress."""
+    _STYLE.set(style)
+
+
 @contextmanager
 def shown_progress(*, quiet: bool) -> Iterator[Progress | None]:
-    """The bar on stderr, or None where nobody sees it or wants it."""
-    if quiet or not sys.stderr.isatty():
+    """Progress on stderr as chosen, or None where nobody sees it or wants it."""
+    style = _STYLE.get()
+    if style == "auto":
+        style = "bar" if sys.stderr.isatty() else "none"
+    if quiet or style == "none":
         yield None
-        return
-    with progress_bar() as progress:
-        yield progress
+    elif style == "lines":
+        yield progress_lines()
+    else:
+        with progress_bar() as progress:
+            yield progress
 
 
 def aligned(rows: Sequence[tuple[str, str]]) -> str:
