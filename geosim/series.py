@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,14 +27,14 @@ from geosim.raster.staging import (
 )
 from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
 from geosim.scenes import DatedScene, read_scenes, without
+from geosim.series_classes import fit_covering, slugs_of_codes
 from geosim.series_deciding import (
-    CODES,
     Decider,
     block_side,
     calibrate,
     decide_all,
+    first_sample,
     reach_of,
-    unclassified,
 )
 from geosim.series_options import FINEST_TOGETHER, SeriesOptions
 from geosim.series_pairs import (
@@ -58,8 +58,8 @@ from geosim.series_stack import (
     open_stack,
     series_grid,
 )
-from geosim.series_summing import drop_small, find_places, write_years
-from geosim.themes.classes import THEMES
+from geosim.series_summing import Maps, drop_small, find_places, write_years
+from geosim.themes.classes import COVERS, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -122,7 +122,9 @@ def detect_series(  # noqa: PLR0913 - one call, all of it by name
         scenes: rasters in any order; or a folder, a CSV file or a STAC ItemCollection
             (see `read_scenes`).
         out: folder of the result; None: `series_<first>_<last>` here.
-        options: of each comparison; `grid` "before" is the first scene's grid. With
+        options: of each comparison; `grid` "before" is the first scene's grid; `bands`
+            None are all bands, red, green and blue first, where all scenes have the
+            same. With
             `resume` comparisons that are finished stay, those of an earlier series in
             `out` included, so that a later date can be added.
         series: how they are put together; the defaults where None.
@@ -185,6 +187,7 @@ def _plan(
     """Settle grid, bands and scenes; every scene is read through once."""
     grid, reference, kept, left_out = series_grid(listed, options, series.extent)
     bands = options.bands or _all_bands(kept)
+    options = replace(options, bands=bands)
     bad = check_readable(kept, grid, bands)
     if bad:
         left_out += bad
@@ -211,12 +214,20 @@ def _plan(
 
 
 def _all_bands(scenes: Sequence[DatedScene]) -> str | None:
-    """ "all" where all scenes have as many bands, else the bands that are compared."""
-    counts = set()
+    """Numbers of all bands, those that would be compared alone first.
+
+    None where the scenes differ in their bands, or cannot be read.
+    """
+    found = set()
     for scene in scenes:
         with open_raster(scene.path) as dataset:
-            counts.add(len(describe(scene.path, dataset, "all").bands))
-    return "all" if len(counts) == 1 else None
+            first = describe(scene.path, dataset, None)
+            every = describe(scene.path, dataset, "all")
+            names = tuple(dataset.descriptions)
+        found.add((tuple(dict.fromkeys([*first.bands, *every.bands])), names))
+    if len(found) > 1:
+        return None
+    return ",".join(map(str, found.pop()[0]))
 
 
 def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
@@ -224,7 +235,7 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     from geosim.series_delivery import year_layout
 
     grid, dates, total = plan.grid, plan.dates, plan.grid.width * plan.grid.height
-    layers = 2 * (len(dates) - 1) + 3 * 5
+    layers = 3 * (len(dates) - 1) + 3 * 5
     check_space(work, total * layers)
     with ExitStack() as closing:
         stack = closing.enter_context(open_stack(plan.scenes, grid, plan.bands))
@@ -234,6 +245,7 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
         maps = open_maps(results, grid, closing)
         names = {
             "codes": Layout(dtype="uint8", nodata=255, bands=dates[1:]),
+            "sure": Layout(dtype="uint8", nodata=255, bands=dates[1:]),
             "since": Layout(dtype="uint8", nodata=255, bands=dates[1:]),
         } | {name: year_layout(name) for name in SERIES_RASTERS}
         rasters = {}
@@ -241,12 +253,12 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
             rasters[name] = WorkRaster(work.path / f"{name}.work", grid, layout)
             closing.callback(rasters[name].close)
         with clock.stage("deciding", total * (len(dates) + 1)) as tick:
-            calibration = _decide(plan, stack, maps, rasters, tick)
+            calibration, covered = _decide(plan, stack, maps, rasters, tick)
         return _deliver(
             plan, work, clock,
             made=_Made(
                 stack=stack, maps=maps, results=results, rasters=rasters,
-                shares=shares.tolist(), notes=notes, calibration=calibration,
+                shares=shares.tolist(), notes=notes, calibration=calibration, covered=covered,
             ),
         )  # fmt: skip
 
@@ -262,6 +274,8 @@ class _Made:
     shares: list[float]
     notes: list[str]
     calibration: Calibration | None
+    covered: dict[str, float]
+    """m2 of each land cover on the first date, as classified; empty where not known."""
 
 
 def _compare(
@@ -306,13 +320,14 @@ def _decide(
     maps: Mapping[tuple[int, int], PairMaps],
     rasters: Mapping[str, WorkRaster],
     tick: Any,  # noqa: ANN401 - a function
-) -> Calibration | None:
-    """Decide each pixel and drop what is too small."""
+) -> tuple[Calibration | None, dict[str, float]]:
+    """Decide each pixel, drop what is too small; the covers of the first date."""
     from geosim.timeline.calibration import Calibration
 
     dates, bands = len(plan.dates), len(stack.bands)
     reach = reach_of(plan.grid)
     calibration = calibrate(stack, maps, reach)
+    covering = fit_covering(stack, first_sample(stack), plan.options)
     decider = Decider(
         stack=stack,
         maps=maps,
@@ -322,14 +337,15 @@ def _decide(
             offset=np.zeros((dates, bands)),
             whitening=np.eye(bands),
         ),
-        classify=unclassified,
+        covering=covering,
         reach=reach,
         together=plan.together and calibration is not None,
     )
     side = block_side(plan.options.memory, dates * bands)
-    decide_all(decider, rasters["codes"], rasters["since"], side, tick)
+    covered = decide_all(decider, rasters, side, tick)
     drop_small(plan.grid, rasters["codes"], dates, plan.options.min_area, tick)
-    return calibration
+    known = dict(zip(COVERS, covered.tolist(), strict=True)) if covering else {}
+    return calibration, known
 
 
 def _deliver(
@@ -344,22 +360,26 @@ def _deliver(
     rasters, grid = made.rasters, plan.grid
     with clock.stage("writing", 6) as tick:
         outputs = {name: rasters[name] for name in SERIES_RASTERS}
-        sums = write_years(grid, rasters["codes"], rasters["since"], years, outputs)
+        slugs = slugs_of_codes(plan.options.theme)
+        sums = write_years(
+            grid, rasters["codes"], rasters["since"], years, slugs, outputs
+        )
         for name, raster in outputs.items():
             raster.to_cog(staging / f"{name}.tif", creation)
         delivery.write_styles(staging, years)
         tick(2)
-        kept = {CODES[slug] for slug in THEMES[plan.options.theme].classes}
+        kept = THEMES[plan.options.theme].classes
         keys = sorted(key for key in sums.changed if key[2] in kept)
+        own = {cover: ha * 10_000.0 for cover, ha in plan.series.initial}
         found = delivery.SeriesFound(
             grid=grid,
             dates=plan.dates,
             sums=sums,
             places=find_places(
-                grid, rasters["codes"], rasters["since"], made.maps, keys
+                Maps(grid=grid, rasters=rasters, pairs=made.maps, slugs=slugs), keys
             ),
             theme=plan.options.theme,
-            initial={cover: ha * 10_000.0 for cover, ha in plan.series.initial},
+            initial=made.covered | own,
         )
         tick(1)
         rows = delivery.table_rows(found)
@@ -429,6 +449,11 @@ def _record(
             "valid_m2": max(found.sums.valid.values(), default=0.0)
             if grid.crs
             else None,
+        },
+        "covers_m2": {
+            "date": plan.dates[0],
+            "given": [cover for cover, _ in plan.series.initial],
+            **found.initial,
         },
         "polygons": polygons,
         "year": "of the later date of the interval in which the change came",

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Grid, Window, blocks, sample_windows
 from geosim.siamese.architecture import smoothing_sigma
-from geosim.themes.classes import CHANGED_CLASS, CLASSES
+from geosim.themes.classes import COVERS
+from geosim.series_classes import UNKNOWN, state_means
 from geosim.timeline.calibration import Calibration, fit_calibration
 from geosim.timeline.edges import MARGIN, at_least_half, within
-from geosim.timeline.steps import fit_steps, previous_valid, returned
+from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,24 +29,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.raster.writer import WorkRaster
+    from geosim.series_classes import Covering
     from geosim.series_pairs import PairMaps
     from geosim.series_stack import Stack
 
 RETURNS = 0x80
 """Added to a class's code where the change is taken back later."""
 
-CODES = {slug: number for number, slug in enumerate(CLASSES, start=1)}
-"""Code of each class in the working raster; 0 is no change."""
-
-Classify = "Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.uint8]]"
-
 _SAMPLE_SIDE, _SAMPLES = 256, 16
 _ENOUGH = 1000
 """Pixels that a calibration needs."""
-_CLASS_SIGMA = 1.5
-"""Surroundings in pixels that settle a pixel's class."""
 _BYTES = 60
 """Measured bytes per date, band and pixel of a block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockDecision:
+    """What was decided of a block, each (t - 1, height, width), by the later date."""
+
+    codes: NDArray[np.uint8]
+    """Code of the change that came by a date (`series_classes`), 0 for none; `RETURNS`
+    is added where it is taken back later."""
+    sure: NDArray[np.uint8]
+    """How sure the class is, 0..254."""
+    since: NDArray[np.uint8]
+    """Number, from 1, of the last valid date before; 0 where either has no data."""
+    first_cover: NDArray[np.uint8]
+    """(height, width) number of the cover on the first date, from 1; 0 not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,41 +65,62 @@ class Decider:
     stack: Stack
     maps: Mapping[tuple[int, int], PairMaps]
     calibration: Calibration
-    classify: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.uint8]]
+    covering: Covering | None
+    """Tells land covers; None where the bands do not."""
     reach: float
     """Pixels around what a comparison found in which a change may lie."""
     together: bool
 
-    def block(self, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Codes and previous dates of a block, each (t - 1, height, width).
-
-        Returns:
-            The class's code of the change that came by each date but the first, 0 for
-            none; the number, from 1, of the last valid date before it, 0 where either is
-            without data.
-        """
+    def block(self, window: Window) -> BlockDecision:
+        """Decide a block."""
         grid = self.stack.grid
-        margin = MARGIN + math.ceil(self.reach) if self.together else 0
+        margin = MARGIN + math.ceil(self.reach)
         outer = window.grown(margin).clipped(grid.width, grid.height)
-        inside = (slice(None), *window.slices_in(outer))
+        rows, cols = window.slices_in(outer)
         values, valid = self.stack.read(outer)
         before = previous_valid(valid)
         since = np.where(valid, before + 1, 0)[1:].astype(np.uint8)
-        candidates = self._candidates(outer, before, valid)
+        surely = self._candidates(outer, before, valid)
+        candidates = surely
+        if self.together:
+            candidates = surely | self._candidates(outer, before, valid, likely=True)
         codes = np.zeros(candidates.shape, np.uint8)
+        sure = np.zeros(candidates.shape, np.uint8)
         if candidates.any():
-            self._decide(codes, values, valid, candidates)
-        return codes[1:][inside], since[inside]
+            self._decide(codes, sure, values, valid, candidates, surely)
+        return BlockDecision(
+            codes=codes[1:, rows, cols],
+            sure=sure[1:, rows, cols],
+            since=since[:, rows, cols],
+            first_cover=self._first_cover(values[0], valid[0])[rows, cols],
+        )
+
+    def _first_cover(
+        self, values: NDArray[np.float32], valid: NDArray[np.bool_]
+    ) -> NDArray[np.uint8]:
+        if self.covering is None:
+            return np.zeros(valid.shape, np.uint8)
+        cover = self.covering.covers(values[self.stack.role_places])
+        found = uniform_filter(cover, (0, 3, 3)).argmax(axis=0) + 1
+        return np.where(valid, found, 0).astype(np.uint8)
 
     def _candidates(
-        self, window: Window, before: NDArray[np.int16], valid: NDArray[np.bool_]
+        self,
+        window: Window,
+        before: NDArray[np.int16],
+        valid: NDArray[np.bool_],
+        *,
+        likely: bool = False,
     ) -> NDArray[np.bool_]:
-        """(t, height, width), True where a comparison saw a change that ends there."""
+        """(t, height, width), True where a comparison saw a change that ends there.
+
+        With `likely` also what it holds for half as probable as a change must be.
+        """
         found = np.zeros(valid.shape, np.bool_)
         for (first, last), maps in self.maps.items():
             here = valid[last] & (before[last] == first)
             if here.any():
-                changed = maps.changed(window)
+                changed = maps.likely(window) if likely else maps.changed(window)
                 near = within(changed, self.reach) if self.together else changed
                 found[last] |= near & here
         return found
@@ -97,36 +128,54 @@ class Decider:
     def _decide(
         self,
         codes: NDArray[np.uint8],
+        sure: NDArray[np.uint8],
         values: NDArray[np.float32],
         valid: NDArray[np.bool_],
         candidates: NDArray[np.bool_],
+        surely: NDArray[np.bool_],
     ) -> None:
         """Fill in the codes of a block."""
         some = candidates.any(axis=0)
-        pixels = self.calibration.apply(values[:, :, some])
-        starts, states = candidates[:, some], pixels
+        scaled = self.calibration.apply(values)
+        pixels, seen = scaled[:, :, some], valid[:, some]
+        begun = starts = candidates[:, some]
+        states = pixels
         if self.together:
-            steps = fit_steps(
-                pixels, valid[:, some], candidates[:, some], self.calibration.price
-            )
+            steps = fit_steps(pixels, seen, starts, self.calibration.price)
             starts, states = steps.starts, steps.states
-            starts = self._halved(starts, states, some)
-        back = returned(states, pixels, valid[:, some], starts)
+            begun = starts & (surely[:, some] | lasting(starts, seen))
+            begun = self._halved(begun, states, some)
+        else:
+            states = _carried(pixels, seen)
+        back = returned(states, pixels, seen, begun)
+        covers = self._covers(scaled) if begun.any() else None
         for date in range(1, len(codes)):
-            begun = starts[date]
-            if not begun.any():
+            if not begun[date].any():
                 continue
-            old, new = states[date - 1], states[date]
-            if not self.together:
-                old = _last_valid(states, valid[:, some], date)
-            kinds = np.zeros(begun.shape, np.uint8)
-            kinds[begun] = self.classify(
-                self.calibration.to_values(old[:, begun]),
-                self.calibration.to_values(new[:, begun]),
-            )
-            codes[date][some] = kinds
-            settle(codes[date])
+            mask = np.zeros(some.shape, np.bool_)
+            mask[some] = begun[date]
+            if covers is None or self.covering is None:
+                codes[date][mask] = UNKNOWN
+            else:
+                old, new = covers[date].copy(), covers[date].copy()
+                old[:, some], new[:, some] = state_means(
+                    covers[:, :, some], seen, starts, date
+                )
+                kinds, levels = self.covering.codes(old, new, mask)
+                codes[date][mask], sure[date][mask] = kinds, levels
             codes[date][some] += back[date].astype(np.uint8) * np.uint8(RETURNS)
+
+    def _covers(self, scaled: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """(t, 7, height, width) land covers of each date; None where not known."""
+        if self.covering is None:
+            return None
+        places = self.stack.role_places
+        return np.stack(
+            [
+                self.covering.covers(self.calibration.to_values(one)[places])
+                for one in scaled
+            ]
+        )
 
     @staticmethod
     def _halved(
@@ -148,33 +197,15 @@ class Decider:
         return kept
 
 
-def _last_valid(
-    states: NDArray[np.float32], valid: NDArray[np.bool_], date: int
+def _carried(
+    values: NDArray[np.float32], valid: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """(bands, n) of the last valid date before one."""
-    before = np.maximum(previous_valid(valid)[date], 0)
-    return states[before, :, np.arange(states.shape[2])].T
-
-
-def settle(codes: NDArray[np.uint8]) -> None:
-    """Give each changed pixel the class that prevails around it, in place."""
-    kinds = [code for code in np.unique(codes) if code]
-    if len(kinds) < 2:  # noqa: PLR2004 - nothing to settle
-        return
-    share = np.stack(
-        [gaussian_filter((codes == code).astype(np.float32), _CLASS_SIGMA)
-         for code in kinds]
-    )  # fmt: skip
-    prevailing = np.array(kinds, np.uint8)[share.argmax(axis=0)]
-    codes[codes > 0] = prevailing[codes > 0]
-
-
-def unclassified(
-    before: NDArray[np.float32], after: NDArray[np.float32]
-) -> NDArray[np.uint8]:
-    """Codes of changes whose class cannot be told, (n,)."""
-    del before
-    return np.full(after.shape[1], CODES[CHANGED_CLASS], np.uint8)
+    """(t, bands, n) values in which a date without data shows the one before it."""
+    carried = values.copy()
+    for date in range(1, len(values)):
+        missing = ~valid[date]
+        carried[date][:, missing] = carried[date - 1][:, missing]
+    return carried
 
 
 def reach_of(grid: Grid) -> float:
@@ -214,15 +245,38 @@ def block_side(memory: int, layers: int) -> int:
 
 def decide_all(
     decider: Decider,
-    codes: WorkRaster,
-    since: WorkRaster,
+    rasters: Mapping[str, WorkRaster],
     side: int,
     tick: Callable[[float], None],
-) -> None:
-    """Decide every block and write it."""
-    for window in blocks(decider.stack.grid, side):
-        kinds, before = decider.block(window)
-        for band, (kind, one) in enumerate(zip(kinds, before, strict=True), start=1):
-            codes.write(kind, window, band)
-            since.write(one, window, band)
+) -> NDArray[np.float64]:
+    """Decide every block and write it into "codes", "sure" and "since".
+
+    Returns:
+        (covers,) area on the first date, m2; pixels without a CRS.
+    """
+    grid = decider.stack.grid
+    row_areas, covered = grid.row_areas(), np.zeros(len(COVERS) + 1)
+    for window in blocks(grid, side):
+        found = decider.block(window)
+        for name, layers in (
+            ("codes", found.codes), ("sure", found.sure), ("since", found.since)
+        ):  # fmt: skip
+            for band, layer in enumerate(layers, start=1):
+                rasters[name].write(layer, window, band)
+        areas = row_areas[window.row_off : window.row_end, None]
+        covered += np.bincount(
+            found.first_cover.ravel(),
+            np.broadcast_to(areas, found.first_cover.shape).ravel(),
+            len(covered),
+        )
         tick(window.width * window.height)
+    return covered[1:]
+
+
+def first_sample(stack: Stack) -> NDArray[np.float32]:
+    """(roles, n) file values of the first date from all over the scene."""
+    found = []
+    for window in sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES):
+        values, valid = stack.read(window)
+        found.append(values[0][stack.role_places][:, valid[0]])
+    return np.concatenate(found, axis=1)

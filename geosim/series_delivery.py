@@ -25,7 +25,7 @@ from geosim.publish.series_report import (
 from geosim.publish.styles import LAYER_STYLES, palette_style
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout
-from geosim.series_deciding import CODES
+from geosim.series_classes import UNKNOWN, covers_of_code, slugs_of_codes
 from geosim.series_result import SERIES_RECORD
 from geosim.series_summing import NO_COUNT_DATA, NO_YEAR_DATA
 from geosim.themes.classes import CLASSES, THEMES
@@ -49,7 +49,6 @@ _YEAR_STOPS = np.array(
 )
 """Dark for early, light for late; apart also for readers who cannot tell red from green."""
 _COUNT_STOPS = np.array([(254, 217, 118), (253, 141, 60), (227, 26, 28), (128, 0, 38)])
-_SLUGS = {code: slug for slug, code in CODES.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +125,12 @@ def change_table(found: SeriesFound) -> gpd.GeoDataFrame:
         "perimeter_m": perimeters,
         "probability_mean": [place.probability_mean / 254 for place in places],
         "probability_max": [place.probability_max / 254 for place in places],
-        "class": [_SLUGS[place.key[2]] for place in places],
-        "class_probability": np.full(len(places), np.nan),
+        "class": [place.key[2] for place in places],
+        "class_probability": [
+            np.nan if place.code == UNKNOWN else place.sure for place in places
+        ],
+        "from_class": [covers_of_code(place.code)[0] for place in places],
+        "to_class": [covers_of_code(place.code)[1] for place in places],
         "date_before": firsts,
         "date_after": lasts,
         "date_from": firsts,
@@ -169,11 +172,11 @@ def interval_areas(found: SeriesFound) -> list[IntervalAreas]:
 
 
 def _by_class(
-    areas: Mapping[tuple[int, int, int], float],
+    areas: Mapping[tuple[int, int, str], float],
     pair: tuple[int, int],
     kept: Sequence[str],
 ) -> dict[str, float]:
-    found = {_SLUGS[key[2]]: area for key, area in areas.items() if key[:2] == pair}
+    found = {key[2]: area for key, area in areas.items() if key[:2] == pair}
     return {slug: found[slug] for slug in kept if slug in found}
 
 
@@ -194,8 +197,7 @@ def bars_of(found: SeriesFound) -> Bars:
     ]
     kept = THEMES[found.theme].classes
     values: dict[str, list[float]] = {}
-    for (_, last, code), area in found.sums.changed.items():
-        slug = _SLUGS[code]
+    for (_, last, slug), area in found.sums.changed.items():
         if slug in kept:
             row = values.setdefault(slug, [0.0] * len(labels))
             row[last - 1] += area / (_HECTARE if found.grid.crs else 1.0)
@@ -287,9 +289,14 @@ def write_report(  # noqa: PLR0913, PLR0917 - the page's parts
     """Write `report.html`."""
     bars = bars_of(found)
     present = {key[2] for key in found.sums.changed}
-    shown = [slug for slug in THEMES[found.theme].classes if CODES[slug] in present]
+    shown = [slug for slug in THEMES[found.theme].classes if slug in present]
     style = SeriesStyle(
-        classes={CODES[s]: (CLASSES[s].label, CLASSES[s].colour) for s in shown},
+        labels={slug: (CLASSES[slug].label, CLASSES[slug].colour) for slug in shown},
+        codes={
+            code: CLASSES[slug].colour
+            for code, slug in enumerate(slugs_of_codes(found.theme))
+            if slug in shown
+        },
         years=year_colours(years_of(found.dates)),
     )
     page = render_series_report(

@@ -14,6 +14,7 @@ import rasterio
 from affine import Affine
 from rasterio.windows import Window as RasterioWindow
 
+from geosim.change.scores import UNIT_LEVELS
 from geosim.deciding import CHANGED, NODATA
 from geosim.errors import (
     GridMismatchError,
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from geosim.options import ChangeOptions
     from geosim.result import ChangeResult
     from geosim.scenes import DatedScene
+
+LIKELY = 0.5
+"""Share of a comparison's threshold from which a change is likely enough to be looked
+for on the other dates."""
 
 PAIRS = "pairs"
 """Folder of the comparisons within the result's."""
@@ -187,6 +192,13 @@ class PairMaps:
                 "run the series again with --overwrite"
             )
         self._offset = offset
+
+        self._level = result.record.threshold.value * UNIT_LEVELS
+
+    def likely(self, window: Window) -> NDArray[np.bool_]:
+        """(height, width), True from half of the comparison's threshold on."""
+        levels = self._read(self._scores, window)
+        return (levels >= LIKELY * self._level) & (levels != NODATA)
 
     def changed(self, window: Window) -> NDArray[np.bool_]:
         """(height, width), True where the comparison says so."""

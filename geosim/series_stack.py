@@ -14,6 +14,7 @@ from geosim.raster.date import open_on
 from geosim.raster.grid import Grid, strips
 from geosim.raster.overlap import common_grid
 from geosim.raster.source import describe, open_raster
+from geosim.themes.roles import ROLES
 from geosim.timeline.steps import previous_valid
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from geosim.options import ChangeOptions
     from geosim.raster.date import OpenDate
     from geosim.raster.grid import Window
+    from geosim.raster.source import Source
     from geosim.scenes import DatedScene
     from geosim.series_options import Extent
 
@@ -45,11 +47,43 @@ class Stack:
 
     def __init__(self, grid: Grid, dates: list[OpenDate]) -> None:
         self.grid, self._dates = grid, dates
+        common = set.intersection(*(set(date.source.roles) for date in dates))
+        self.roles: tuple[str, ...] = tuple(role for role in ROLES if role in common)
+        """What bands of all scenes are, as far as it is known."""
+        self._numbers = [
+            tuple(
+                dict.fromkeys(
+                    [*date.source.bands, *(date.source.roles[r] for r in self.roles)]
+                )
+            )
+            for date in dates
+        ]
+
+    @property
+    def first(self) -> Source:
+        """The first scene's file."""
+        return self._dates[0].source
+
+    @property
+    def scaling(self) -> dict[str, tuple[float, float]]:
+        """Scale and offset that the first scene declares, by role."""
+        source = self.first
+        return {role: source.scaling[source.roles[role] - 1] for role in self.roles}
 
     @property
     def bands(self) -> tuple[str, ...]:
-        """Names of the bands, as the first scene tells them."""
-        return self._dates[0].source.band_names
+        """Names of the bands that are read, as the first scene tells them."""
+        names = dict(zip(self.first.bands, self.first.band_names, strict=True))
+        by_number = {number: role for role, number in self.first.roles.items()}
+        return tuple(
+            names.get(number) or by_number[number] for number in self._numbers[0]
+        )
+
+    @property
+    def role_places(self) -> list[int]:
+        """Places of `roles` among the bands that are read."""
+        numbers = self._numbers[0]
+        return [numbers.index(self.first.roles[role]) for role in self.roles]
 
     @property
     def readings(self) -> tuple[str, ...]:
@@ -62,7 +96,10 @@ class Stack:
         Raises:
             RasterReadError: a file is damaged or went away.
         """
-        found = [date.read(window) for date in self._dates]
+        found = [
+            date.read(window, numbers)
+            for date, numbers in zip(self._dates, self._numbers, strict=True)
+        ]
         return np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
 
     def read_one(self, date: int, window: Window) -> NDArray[np.bool_]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.vectorize import Outlines
 from geosim.raster.grid import Grid, Window, strips
+from geosim.series_classes import SURE_LEVELS
 from geosim.series_deciding import RETURNS
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ NO_YEAR, NO_YEAR_DATA = 0, 65535
 """Values of the rasters of years: no change, no data."""
 NO_COUNT_DATA = 255
 
-Key = tuple[int, int, int]
-"""Date before, date after (numbers from 0), class's code."""
+_Key = TypeVar("_Key")
+Key = tuple[int, int, str]
+"""Date before, date after (numbers from 0), slug of the class."""
 
 
 @dataclass(kw_only=True)
@@ -41,7 +43,8 @@ class Sums:
     returning: dict[Key, float] = field(default_factory=dict)
     valid: dict[tuple[int, int], float] = field(default_factory=dict)
     """By the dates before and after: what both show."""
-    pixels: dict[Key, int] = field(default_factory=dict)
+    from_to: dict[tuple[int, int, int], float] = field(default_factory=dict)
+    """By the dates and the code of the covers before and after."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,10 @@ class Place:
     probability_max: int
     returning: float
     """Share of its pixels whose change is taken back later."""
+    code: int
+    """The pair of covers that prevails."""
+    sure: float
+    """Mean confidence in the class, 0..1."""
 
 
 def drop_small(
@@ -97,6 +104,7 @@ def write_years(
     codes: WorkRaster,
     since: WorkRaster,
     years: Sequence[int],
+    slugs: Sequence[str],
     out: Mapping[str, WorkRaster],
 ) -> Sums:
     """Write the first and the last year of change and their number; sum up areas.
@@ -106,6 +114,7 @@ def write_years(
         codes: class's code of the change that came by each date but the first.
         since: number, from 1, of the last valid date before; 0 without data.
         years: of all dates.
+        slugs: class of each code.
         out: takes "first_change", "last_change" and "count".
     """
     sums, row_areas = Sums(), grid.row_areas()
@@ -121,7 +130,7 @@ def write_years(
             last[changed] = year
             count += changed
             seen |= before > 0
-            _add(sums, band, kinds, before, areas)
+            _add(sums, band, kinds, before, areas, slugs)
         first[~seen], last[~seen] = NO_YEAR_DATA, NO_YEAR_DATA
         count[~seen] = NO_COUNT_DATA
         for name, values in (
@@ -142,70 +151,91 @@ def changed_once(grid: Grid, count: WorkRaster) -> tuple[int, float]:
     return pixels, area
 
 
-def _add(
+def _add(  # noqa: PLR0913, PLR0917 - a strip of one date
     sums: Sums,
     date: int,
     kinds: NDArray[np.uint8],
     before: NDArray[np.uint8],
     areas: NDArray[np.float64],
+    slugs: Sequence[str],
 ) -> None:
     """Add a strip of one date."""
     for since in np.unique(before[before > 0]):
         here = before == since
         dates = (int(since) - 1, date)
-        sums.valid[dates] = sums.valid.get(dates, 0.0) + _area(here, areas)
+        _more(sums.valid, dates, _area(here, areas))
         for code in np.unique(kinds[here & (kinds > 0)]):
             found = here & (kinds == code)
-            key = (*dates, int(code) & KIND)
-            area = _area(found, areas)
-            sums.changed[key] = sums.changed.get(key, 0.0) + area
-            sums.pixels[key] = sums.pixels.get(key, 0) + int(found.sum())
+            kind = int(code) & KIND
+            key, area = (*dates, slugs[kind]), _area(found, areas)
+            _more(sums.changed, key, area)
+            _more(sums.from_to, (*dates, kind), area)
             if code & RETURNS:
-                sums.returning[key] = sums.returning.get(key, 0.0) + area
+                _more(sums.returning, key, area)
+
+
+def _more(sums: dict[_Key, float], key: _Key, area: float) -> None:
+    sums[key] = sums.get(key, 0.0) + area
 
 
 def _area(mask: NDArray[np.bool_], areas: NDArray[np.float64]) -> float:
     return float((mask.sum(axis=1) * areas).sum())
 
 
-def find_places(
-    grid: Grid,
-    codes: WorkRaster,
-    since: WorkRaster,
-    maps: Mapping[tuple[int, int], PairMaps],
-    keys: Sequence[Key],
-) -> list[Place]:
+@dataclass(frozen=True, kw_only=True)
+class Maps:
+    """What polygons are made of."""
+
+    grid: Grid
+    rasters: Mapping[str, WorkRaster]
+    """"codes", "sure" and "since"."""
+    pairs: Mapping[tuple[int, int], PairMaps]
+    slugs: Sequence[str]
+    """Class of each code."""
+
+    def mask(self, window: Window, key: Key) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+        """Where a strip has a key, and its codes."""
+        before, date, slug = key
+        kinds = self.rasters["codes"].read(window, date)
+        of_class = np.zeros(KIND + 1, np.bool_)
+        of_class[: len(self.slugs)] = [name == slug for name in self.slugs]
+        mask = of_class[kinds & KIND]
+        mask &= self.rasters["since"].read(window, date) == before + 1
+        return mask, kinds
+
+
+def find_places(maps: Maps, keys: Sequence[Key]) -> list[Place]:
     """The polygons of a series, the largest first."""
     places = []
     for key in keys:
-        places += _places_of(grid, codes, since, maps, key)
+        places += _places_of(maps, key)
     places.sort(key=lambda place: -place.pixels)
     return places
 
 
-def _places_of(
-    grid: Grid,
-    codes: WorkRaster,
-    since: WorkRaster,
-    maps: Mapping[tuple[int, int], PairMaps],
-    key: Key,
-) -> list[Place]:
+def _places_of(maps: Maps, key: Key) -> list[Place]:
     """Polygons of one class and one pair of dates."""
-    finder, row_areas = ObjectFinder(), grid.row_areas()
-    back = ObjectFinder()  # the same objects, with the share that returns as level
+    grid, finder = maps.grid, ObjectFinder()
+    row_areas = grid.row_areas()
     for window in strips(grid, STRIP_ROWS):
-        mask, returning = _mask(codes, since, window, key)
+        mask, _ = maps.mask(window, key)
         levels = np.zeros(mask.shape, np.uint8)
         if mask.any():
-            levels = maps[key[:2]].probability(window)
+            levels = maps.pairs[key[:2]].probability(window)
         finder.add(mask, levels, row_areas[_rows(window)])
-        back.add(mask, returning.view(np.uint8), row_areas[_rows(window)])
-    objects = finder.finish(min_pixels=1, min_area=0.0)
-    shares = back.finish(min_pixels=1, min_area=0.0).probability_mean
-    outlines = Outlines()
-    for number, window in enumerate(strips(grid, STRIP_ROWS)):
-        mask, _ = _mask(codes, since, window, key)
-        outlines.add(objects.numbers(number, mask), window.row_off)
+    objects, outlines = finder.finish(min_pixels=1, min_area=0.0), Outlines()
+    count = len(objects.pixels)
+    codes, sure = np.zeros((count, KIND + 1)), np.zeros(count)
+    back = np.zeros(count)
+    for strip, window in enumerate(strips(grid, STRIP_ROWS)):
+        mask, kinds = maps.mask(window, key)
+        numbers = objects.numbers(strip, mask)
+        outlines.add(numbers, window.row_off)
+        number, kind = numbers[mask] - 1, kinds[mask]
+        np.add.at(codes, (number, kind & KIND), 1)
+        back += np.bincount(number, kind >= RETURNS, count)
+        levels = maps.rasters["sure"].read(window, key[1])[mask]
+        sure += np.bincount(number, levels / SURE_LEVELS, count)
     return [
         Place(
             key=key,
@@ -213,17 +243,9 @@ def _places_of(
             pixels=int(objects.pixels[place]),
             probability_mean=float(objects.probability_mean[place]),
             probability_max=int(objects.probability_max[place]),
-            returning=float(shares[place]),
+            returning=float(back[place] / objects.pixels[place]),
+            code=int(codes[place].argmax()),
+            sure=float(sure[place] / objects.pixels[place]),
         )
-        for place, outline in enumerate(outlines.joined(len(objects.pixels)))
+        for place, outline in enumerate(outlines.joined(count))
     ]
-
-
-def _mask(
-    codes: WorkRaster, since: WorkRaster, window: Window, key: Key
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where a strip has a key, and where that returns."""
-    before, date, kind = key
-    kinds = codes.read(window, date)
-    mask = ((kinds & KIND) == kind) & (since.read(window, date) == before + 1)
-    return mask, mask & ((kinds & RETURNS) > 0)

@@ -35,14 +35,16 @@ COLOURS = {
     255: (128, 128, 128, 255),
 }
 
-_FOREST = (30.0, 44.0, 32.0, 118.0)
-_FELLED = (118.0, 100.0, 76.0, 112.0)
-_BUILT = (140.0, 134.0, 128.0, 132.0)
-_WATER = (38.0, 52.0, 56.0, 16.0)
-_SAND = (156.0, 146.0, 122.0, 158.0)
-_ROAD = (122.0, 112.0, 100.0, 118.0)
-_OPEN = (88.0, 96.0, 64.0, 150.0)
-"""Grey values of the covers: red, green, blue, near infrared."""
+_LEVELS = 600.0
+"""Grey values per unit of reflectance."""
+_FOREST = (0.030, 0.050, 0.028, 0.34)
+_FELLED = (0.150, 0.125, 0.090, 0.25)
+_BUILT = (0.190, 0.180, 0.165, 0.22)
+_WATER = (0.050, 0.068, 0.060, 0.02)
+_SAND = (0.270, 0.245, 0.200, 0.31)
+_ROAD = (0.170, 0.155, 0.130, 0.20)
+_OPEN = (0.085, 0.105, 0.065, 0.31)
+"""Reflectances of the covers: red, green, blue, near infrared."""
 
 _LIGHT = {
     1990: ((1.00, 1.00, 1.00, 1.00), 0.0),
@@ -76,7 +78,7 @@ def _paint(
 ) -> None:
     """Give an area a colour whose brightness a texture multiplies."""
     for band, level in zip(ground, colour, strict=True):
-        band[area] = level * texture[area]
+        band[area] = _LEVELS * level * texture[area]
 
 
 def _open_land(ground: Array, seed: int, year: int, pixel: float) -> None:
@@ -109,12 +111,12 @@ def ground_of(seed: int, year: int, pixel: float) -> Array:
     leaves = fractal(stream(seed, f"leaves {year}"), side, 30, 400, 1.2)
     stumps = fractal(stream(seed, "stumps"), side, 4, 60, 0.8)
     ripple = fractal(stream(seed, f"ripple {year}"), side, 10, 80, 1.0)
-    roofs = fractal(stream(seed, "roofs"), side, 4, 12, 0.1)
+    roofs = np.clip(fractal(stream(seed, "roofs"), side, 6, 24, 0.3), -2, 2)
     forest = burnt(there.forest, pixel)
     _paint(ground, forest, _FOREST, 1 + 0.14 * crowns + 0.02 * leaves)
     _paint(ground, burnt(there.felled, pixel), _FELLED, 1 + 0.07 * stumps)
     _paint(ground, burnt(there.dry_bed, pixel), _SAND, 1 + 0.05 * stumps)
-    _paint(ground, burnt(there.built, pixel), _BUILT, 1 + 0.16 * roofs)
+    _paint(ground, burnt(there.built, pixel), _BUILT, 1 + 0.3 * roofs)
     street = burnt(places.streets(there.built), pixel)
     _paint(ground, street, _ROAD, 1 + 0.03 * roofs)
     _paint(ground, burnt(there.roads, pixel), _ROAD, 1 + 0.04 * stumps)
@@ -164,7 +166,9 @@ def _profile(count: int) -> dict[str, object]:
 
 def write_picture(path: Path, picture: Array, year: int) -> None:
     """Write one date with the names of its bands."""
-    with rasterio.open(path, "w", **_profile(len(BANDS))) as file:
+    # else GDAL takes the fourth band for an alpha channel
+    profile = _profile(len(BANDS)) | {"photometric": "RGB", "alpha": "NO"}
+    with rasterio.open(path, "w", **profile) as file:
         file.write(picture)
         file.descriptions = BANDS
         file.colorinterp = [

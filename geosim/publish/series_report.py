@@ -74,9 +74,12 @@ class SeriesRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesStyle:
-    """Colours and names of classes by their code, of years by themselves."""
+    """Colours and names of what the maps show."""
 
-    classes: Mapping[int, tuple[str, RGBA]]
+    labels: Mapping[str, tuple[str, RGBA]]
+    """Name and colour of each class that is shown."""
+    codes: Mapping[int, RGBA]
+    """Colour of each code of `SeriesPictures.codes` that is shown."""
     years: Mapping[int, RGBA]
 
 
@@ -115,7 +118,7 @@ def render_series_report(  # noqa: PLR0913 - the page's parts
         "aspect": f"{width} / {height}",
         "pictures": _pictures(pictures, dates),
         "overlays": _overlays(pictures, style, dates),
-        "legend": _legend({name: colour for name, colour in style.classes.values()}),
+        "legend": _legend(dict(style.labels.values())),
         "chart": chart_svg(bars),
         "areas": _areas(rows),
         "method": escape(_METHOD),
@@ -184,10 +187,9 @@ def _pictures(pictures: SeriesPictures, dates: Sequence[str]) -> str:
 def _overlays(
     pictures: SeriesPictures, style: SeriesStyle, dates: Sequence[str]
 ) -> str:
-    colours = {code: colour for code, (_, colour) in style.classes.items()}
     return "\n".join(
         f'      <figure class="overlay" data-date="{place}">'
-        f'<img src="{_paletted(codes, colours)}" alt="What changed by '
+        f'<img src="{_paletted(codes, style.codes)}" alt="What changed by '
         f'{escape(dates[place])}"></figure>'
         for place, codes in enumerate(pictures.codes, start=1)
     )

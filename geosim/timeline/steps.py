@@ -112,6 +112,17 @@ def _sums(
     return n, (part**2).sum(axis=0)
 
 
+def lasting(
+    starts: NDArray[np.bool_], valid: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """(t, n), True where a state begins that two valid dates show at least."""
+    state = np.cumsum(starts, axis=0)
+    found = np.zeros(starts.shape, np.bool_)
+    for date in range(len(starts)):
+        found[date] = ((state == state[date]) & valid).sum(axis=0) >= 2  # noqa: PLR2004
+    return found & starts
+
+
 def returned(
     states: NDArray[np.float32],
     values: NDArray[np.float32],
