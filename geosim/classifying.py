@@ -110,9 +110,7 @@ class Classifier:
             self.pairs.write(levels * changed, part, 2)
             self._count(inside[changed], pair[changed], levels[changed])
 
-    def _pairs_of(
-        self, part: Window
-    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    def _pairs_of(self, part: Window) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Number of the pair of covers of each pixel of a cell, and how sure it is."""
         grid = self.scene.grid
         outer = part.grown(_MARGIN).clipped(grid.width, grid.height)

@@ -108,6 +108,7 @@ def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
             reference=options.grid,
             resolution=options.resolution,
             bounds=options.bounds,
+            masks=options.masks,
         ) as scene,
     ):
         yield scene
@@ -180,8 +181,7 @@ def _deliver(
         record = delivery.run_record(
             found,
             name=folder.name or "change",
-            changed_m2=float(changes["area_m2"].sum()),
-            polygons=polygons,
+            changes=changes,
             timings=clock.seconds,
             notes=notes_on(found),
         )

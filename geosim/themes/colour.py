@@ -56,7 +56,7 @@ def colour_cover(bands: Bands, metres: float | None) -> NDArray[np.float32]:
     leaves = _forest(light, greenness, rough, fine=metres is None or metres < _FINE)
     snow = soft(light, 0.92, 0.015) * soft(-np.abs(warmth), -0.03, 0.008)
     water = _water(light, greenness, warmth, rough)
-    plants = np.maximum(soft(greenness, 0.085, 0.015), leaves)
+    plants: NDArray[np.float32] = np.maximum(soft(greenness, 0.085, 0.015), leaves)
     built = _built(light, warmth, _contrast(seen))
     dry = (1.0 - snow) * (1.0 - water)
     return stacked(
@@ -112,5 +112,5 @@ def _built(
 ) -> NDArray[np.float32]:
     """Edges around it; grey, or as red as tiles."""
     grey = soft(-np.abs(warmth), -0.045, 0.01) * soft(light, 0.3, 0.03)
-    tiles = soft(warmth, 0.14, 0.015)
-    return soft(contrast, 0.1, 0.015) * np.maximum(grey, tiles)
+    paint: NDArray[np.float32] = np.maximum(grey, soft(warmth, 0.14, 0.015))
+    return soft(contrast, 0.1, 0.015) * paint

@@ -44,7 +44,9 @@ def soft(
     """A logistic step, 0..1: 0.5 at the threshold, 0.73 one `width` above it."""
     steep: NDArray[np.float32]
     steep = (values - np.float32(threshold)) * np.float32(1.0 / width)
-    return 1.0 / (1.0 + np.exp(np.clip(-steep, -30.0, 30.0)))
+    one = np.float32(1.0)
+    step: NDArray[np.float32] = one / (one + np.exp(-np.clip(steep, -30.0, 30.0)))
+    return step
 
 
 def stacked(parts: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -72,9 +74,7 @@ def texture(seen: NDArray[np.float32]) -> NDArray[np.float32]:
     return calmest
 
 
-def spectral_cover(
-    bands: Bands, rough: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def spectral_cover(bands: Bands, rough: NDArray[np.float32]) -> NDArray[np.float32]:
     """Memberships of pixels, (7, ...) in the order of `COVERS`, that add up to 1.
 
     Args:
@@ -155,6 +155,7 @@ def _forest(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _built(bands: Bands, rough: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rough, where fields are smooth; less red than soil, lighter than burnt ground."""
+    redness: NDArray[np.float32]
     redness = bands["red"] / np.maximum(bands["green"], np.float32(1e-3))
     grey = soft(-redness, -1.4, 0.08)
     return soft(rough, 0.07, 0.015) * grey * soft(bands["red"], 0.06, 0.008)

@@ -93,7 +93,7 @@ def _majority(
 def _connected(
     classes: NDArray[np.int64], mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Numbers of the connected pieces of equal class (4 neighbours), and their class."""
+    """Numbers of connected pieces of one class (4 neighbours), and their classes."""
     parts = np.zeros(classes.shape, np.int32)
     of_part: list[int] = []
     for kind in np.unique(classes[mask]):

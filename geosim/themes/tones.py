@@ -137,20 +137,17 @@ def _bright(sample: NDArray[np.float32], roles: Sequence[str]) -> float:
     return float(np.percentile(band, _BRIGHT_PERCENT))
 
 
-def _relative(
-    sample: NDArray[np.float32], roles: Sequence[str], *, raw: bool
-) -> Tones:
+def _relative(sample: NDArray[np.float32], roles: Sequence[str], *, raw: bool) -> Tones:
     """Numbers in place of reflectances, relative to the scene."""
-    gain = np.ones(len(roles), np.float32)
-    offset = np.zeros(len(roles), np.float32)
+    gain, dark = np.ones(len(roles)), np.zeros(len(roles))
     if raw:
-        gain = np.array([_RAW_GAINS[role] for role in roles], np.float32)
-        offset = -gain * np.percentile(sample, _DARK_PERCENT, axis=1)
-    bright = _bright(sample * gain[:, None] + offset[:, None], roles)
+        gain = np.array([_RAW_GAINS[role] for role in roles])
+        dark = gain * np.percentile(sample, _DARK_PERCENT, axis=1)
+    scaled = sample * gain[:, None] - dark[:, None]
+    bright = _bright(scaled.astype(np.float32), roles)
     scale = _BRIGHT / bright if bright > 0 else 1.0
-    offset = offset * scale + (_DARK if raw else 0.0)
     return Tones(
-        gain=np.float32(scale) * gain,
-        offset=offset.astype(np.float32),
+        gain=(scale * gain).astype(np.float32),
+        offset=(_DARK * raw - scale * dark).astype(np.float32),
         kind="digital numbers",
     )
