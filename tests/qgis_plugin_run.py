@@ -56,7 +56,10 @@ class Feedback(QgsProcessingFeedback):
         self.told.append(text)
 
     setProgressText = pushWarning = pushConsoleInfo = pushInfo  # noqa: N815
-    pushCommandInfo = reportError = pushInfo  # noqa: N815
+    pushCommandInfo = pushInfo  # noqa: N815
+
+    def reportError(self, text, fatalError=False):  # noqa: FBT002, N802, N803
+        self.told.append(text)
 
 
 def load(job):

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -19,18 +20,22 @@ from pathlib import Path
 
 import psutil
 import pytest
+import rasterio
 import typer
+from affine import Affine
 from geosim_processing import locating, running, spec
 from geosim_processing.commands import CHANGE, COMMANDS, COMPARE, SERIES
 from geosim_processing.helptext import help_text
+from processes import wait_for
+from rasterio.windows import Window
 
 import geosim
 from geosim.cli import app
-from processes import wait_for
 
 PLUGIN = "geosim_processing"
 PYTHON = "/usr/bin/python3"
-QGIS_PROCESS = "/usr/bin/qgis_process.bin"  # Debian's script passes a wrong option
+# Debian's script passes an option that it does not know
+QGIS_PROCESS = shutil.which("qgis_process.bin") or shutil.which("qgis_process") or ""
 SCRIPT = Path(__file__).with_name("qgis_plugin_run.py")
 ROOT = Path(__file__).parents[1]
 
@@ -78,7 +83,7 @@ def test_several_scenes_are_arguments():
 
 
 def test_a_command_without_its_input_is_refused():
-    with pytest.raises(ValueError, match="give Scenes or .* list .* or .* folder"):
+    with pytest.raises(ValueError, match=r"give Scenes or .* list .* or .* folder"):
         spec.arguments(SERIES, {"OUTPUT": "r"})
 
 
@@ -409,7 +414,7 @@ def qgis(tmp_path_factory):
         check=False,
         env=environment,
     )
-    if asked.returncode or not Path(QGIS_PROCESS).exists():
+    if asked.returncode or not QGIS_PROCESS:
         pytest.skip(f"no QGIS: {asked.stderr.strip().rpartition(chr(10))[2]}")
     plugins = home / ".local/share/QGIS/QGIS3/profiles/default/python/plugins"
     plugins.mkdir(parents=True)
@@ -421,13 +426,38 @@ def qgis(tmp_path_factory):
     return environment
 
 
+@pytest.fixture(scope="module")
+def small_pair(sample_pair, tmp_path_factory):
+    """A corner of the sample data, for what takes several runs."""
+    folder = tmp_path_factory.mktemp("small")
+    paths = []
+    for path in sample_pair:
+        with rasterio.open(path) as whole:
+            # both dates show this place
+            left, top = whole.transform.c, whole.transform.f
+            window = Window((461300 - left) * 2, (top - 5412550) * 2, 300, 300)
+            part = whole.read(window=window)
+            profile = {
+                "driver": "GTiff",
+                "count": part.shape[0],
+                "height": part.shape[1],
+                "width": part.shape[2],
+                "dtype": part.dtype,
+                "crs": whole.crs,
+                "transform": Affine(0.5, 0, 461300, 0, -0.5, 5412550),
+            }
+        with rasterio.open(folder / path.name, "w", **profile) as out:
+            out.write(part)
+        paths.append(folder / path.name)
+    return tuple(paths)
+
+
 def command_script(folder):
     """The command geosim of this checkout."""
     path = folder / "bin" / "geosim"
     program(path)
-    path.write_text(
-        f"#!/bin/sh\nPYTHONPATH='{ROOT}' exec '{sys.executable}' '{ROOT}/cli.py' \"$@\"\n"
-    )
+    line = f"PYTHONPATH='{ROOT}' exec '{sys.executable}' '{ROOT}/cli.py' \"$@\""
+    path.write_text(f"#!/bin/sh\n{line}\n")
     return str(path)
 
 
@@ -486,8 +516,8 @@ def test_qgis_process_lists_the_algorithms(qgis):
 
 
 @pytest.mark.qgis
-def test_change_gives_what_the_command_line_gives(qgis, sample_pair, tmp_path):
-    before, after = sample_pair
+def test_change_gives_what_the_command_line_gives(qgis, small_pair, tmp_path):
+    before, after = small_pair
     told = process(
         *(qgis, "run", "geosim:change", "--", f"BEFORE={before}", f"AFTER={after}"),
         *("METHOD=cva", "MIN_AREA=100px", f"OUTPUT={tmp_path / 'q'}"),
@@ -507,13 +537,14 @@ def test_change_gives_what_the_command_line_gives(qgis, sample_pair, tmp_path):
         assert layer == "layer_styles" or one == two
         assert len(one) == len(two) > 0
     assert f"CHANGES:\t{tmp_path}/q/changes.gpkg|layername=changes" in told
-    assert f"POLYGONS:\t{len(rows_of(tmp_path / 'q' / 'changes.gpkg', 'changes'))}" in told
+    count = len(rows_of(tmp_path / "q" / "changes.gpkg", "changes"))
+    assert f"POLYGONS:\t{count}" in told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "q"]
 
 
 @pytest.mark.qgis
-def test_compare_gives_what_the_command_line_gives(qgis, sample_pair, tmp_path):
-    first, second = sample_pair
+def test_compare_gives_what_the_command_line_gives(qgis, small_pair, tmp_path):
+    first, second = small_pair
     told = process(
         *(qgis, "run", "geosim:compare", "--", f"FIRST={first}", f"SECOND={second}"),
         *("MODEL=ssim", "SIDE=256", f"OUTPUT={tmp_path / 'q'}"),
@@ -528,8 +559,8 @@ def test_compare_gives_what_the_command_line_gives(qgis, sample_pair, tmp_path):
 
 
 @pytest.mark.qgis
-def test_results_come_onto_the_map_styled(qgis, sample_pair, tmp_path):
-    before, after = sample_pair
+def test_results_come_onto_the_map_styled(qgis, small_pair, tmp_path):
+    before, after = small_pair
     told = job(
         *(qgis, tmp_path),
         do="load",
@@ -555,7 +586,7 @@ def test_results_come_onto_the_map_styled(qgis, sample_pair, tmp_path):
         ("2020", "", True, "multibandcolor"),
     ]
     assert all(one["valid"] for one in told["legend"])
-    assert told["results"]["CHANGED_HA"] > 1
+    assert told["results"]["CHANGED_HA"] > 0
 
 
 @pytest.mark.qgis
@@ -569,7 +600,7 @@ def test_cancel_ends_the_process_and_leaves_nothing(
         *(qgis, tmp_path),
         do="plain",
         algorithm="geosim:change",
-        percent=20,
+        percent=8,
         parameters={
             "BEFORE": before,
             "AFTER": after,
@@ -580,7 +611,7 @@ def test_cancel_ends_the_process_and_leaves_nothing(
     )
     assert told["results"] == {}
     assert told["took"] < 30
-    assert 20 <= told["steps"][-1] < 85
+    assert 8 <= told["steps"][-1] < 85
     assert running_geosim(out) == []
     left = [path.name for path in out.parent.iterdir()]
     assert left == ([".r.partial"] if resume else [])
@@ -617,8 +648,8 @@ def test_a_killed_qgis_leaves_no_process(qgis, sample_pair, tmp_path):
 
 
 @pytest.mark.qgis
-def test_a_model_with_the_algorithm_is_saved_read_and_run(qgis, sample_pair, tmp_path):
-    before, after = sample_pair
+def test_a_model_with_the_algorithm_is_saved_read_and_run(qgis, small_pair, tmp_path):
+    before, after = small_pair
     told = job(
         *(qgis, tmp_path),
         do="model",
@@ -643,8 +674,8 @@ def test_a_model_with_the_algorithm_is_saved_read_and_run(qgis, sample_pair, tmp
 
 
 @pytest.mark.qgis
-def test_rows_of_a_batch_run_one_after_another(qgis, sample_pair, tmp_path):
-    before, after = sample_pair
+def test_rows_of_a_batch_run_one_after_another(qgis, small_pair, tmp_path):
+    before, after = small_pair
     rows = [
         {
             "BEFORE": before,
@@ -653,7 +684,11 @@ def test_rows_of_a_batch_run_one_after_another(qgis, sample_pair, tmp_path):
             "LOAD": False,
             "OUTPUT": tmp_path / name,
         }
-        for name, second in (("one", after), ("bad", tmp_path / "no.tif"), ("two", after))
+        for name, second in (
+            ("one", after),
+            ("bad", tmp_path / "no.tif"),
+            ("two", after),
+        )
     ]
     told = job(qgis, tmp_path, do="batch", algorithm="geosim:change", rows=rows)
     one, bad, two = told

@@ -179,9 +179,9 @@ class _Told:
         if err and line.startswith("note: "):
             self.feedback.pushWarning(line)
         elif err:
-            self.feedback.pushConsoleInfo(line)
-        else:
             self.feedback.pushInfo(line)
+        else:  # a table
+            self.feedback.pushConsoleInfo(line)
 
 
 class _Progressed:

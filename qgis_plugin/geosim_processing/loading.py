@@ -76,11 +76,10 @@ class Arranged(QgsProcessingLayerPostProcessorInterface):
         if node is None:
             return False
         group = self.group.within(root)
-        if node.parent() is not group:
-            moved = node.clone()
-            group.insertChildNode(_position(group, self.rank), moved)
-            node.parent().removeChildNode(node)
-            node = moved
+        moved = node.clone()  # QGIS puts it above the layer that was loaded before
+        node.parent().removeChildNode(node)
+        group.insertChildNode(_position(group, self.rank), moved)
+        node = moved
         node.setItemVisibilityChecked(self.output.shown)
         node.setExpanded(False)
         return True
