@@ -38,7 +38,7 @@ print(f"{made.total} frames")
 still = Image.fromarray(after[440:760, 440:760])
 still.save(work / "still.png")
 found = search_index(
-    work / "still.png", work / "flight.index", SearchOptions(count=3), work / "found"
+    work / "still.png", work / "flight.index", SearchOptions(count=3), out=work / "found"
 )
 for hit in found.hits:
     print(f"{hit.rank}. {hit.score:.3f} at {hit.entry.time:.1f} s")
