@@ -33,8 +33,8 @@ from geosim.series_deciding import (
     block_side,
     calibrate,
     decide_all,
-    first_sample,
     reach_of,
+    samples_of,
 )
 from geosim.series_options import FINEST_TOGETHER, SeriesOptions
 from geosim.series_pairs import (
@@ -58,7 +58,7 @@ from geosim.series_stack import (
     open_stack,
     series_grid,
 )
-from geosim.series_summing import Maps, drop_small, find_places, write_years
+from geosim.series_summing import Maps, clean, find_places, write_years
 from geosim.themes.classes import COVERS, THEMES
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ def _decide(
     dates, bands = len(plan.dates), len(stack.bands)
     reach = reach_of(plan.grid)
     calibration = calibrate(stack, maps, reach)
-    covering = fit_covering(stack, first_sample(stack), plan.options)
+    covering = fit_covering(stack, samples_of(stack), plan.options)
     decider = Decider(
         stack=stack,
         maps=maps,
@@ -343,7 +343,8 @@ def _decide(
     )
     side = block_side(plan.options.memory, dates * bands)
     covered = decide_all(decider, rasters, side, tick)
-    drop_small(plan.grid, rasters["codes"], dates, plan.options.min_area, tick)
+    slugs = slugs_of_codes(plan.options.theme)
+    clean(plan.grid, rasters["codes"], dates, plan.options.min_area, slugs, tick)
     known = dict(zip(COVERS, covered.tolist(), strict=True)) if covering else {}
     return calibration, known
 

@@ -19,6 +19,8 @@ from geosim.themes.roles import is_sensor
 from geosim.themes.tones import Tones, fit_tones
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from geosim.options import ChangeOptions
@@ -39,14 +41,15 @@ _STAYED_WEIGHT = 0.5
 class Covering:
     """How values become land covers."""
 
-    tones: Tones
+    tones: tuple[Tones, ...]
+    """Of each date."""
     roles: tuple[str, ...]
     of_pair: NDArray[np.intp]
     """(49,) place in `CLASSES` of each pair of covers."""
 
-    def covers(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Memberships (7, height, width) of a date's role bands, first date's values."""
-        bands = dict(zip(self.roles, self.tones.apply(values), strict=True))
+    def covers(self, values: NDArray[np.float32], date: int) -> NDArray[np.float32]:
+        """Memberships (7, height, width) of a date, given its role bands' file values."""
+        bands = dict(zip(self.roles, self.tones[date].apply(values), strict=True))
         return spectral_cover(bands, texture(bands["red"] + bands["green"]))
 
     def codes(
@@ -81,25 +84,26 @@ class Covering:
 
 
 def fit_covering(
-    stack: Stack, sample: NDArray[np.float32], options: ChangeOptions
+    stack: Stack, samples: Sequence[NDArray[np.float32]], options: ChangeOptions
 ) -> Covering | None:
     """How values become land covers; None where the bands do not tell.
 
     Args:
         stack: the scenes.
-        sample: (roles, n) file values of the first date.
+        samples: (roles, n) file values of each date.
         options: whose `bands` may name a sensor and whose `theme` orders classes.
     """
-    if not set(stack.roles) >= NEEDED or not sample.size:
+    if not set(stack.roles) >= NEEDED or not all(one.size for one in samples):
         return None
     wanted = options.bands
     sensor = wanted.strip().lower() if wanted and is_sensor(wanted) else None
-    tones = fit_tones(
-        sample,
-        stack.roles,
-        dtype=stack.first.dtype,
-        scaling=stack.scaling,
-        sensor=sensor,
+    tones = tuple(
+        fit_tones(
+            sample, stack.roles, dtype=source.dtype, scaling=scaling, sensor=sensor
+        )
+        for sample, source, scaling in zip(
+            samples, stack.sources, stack.scalings, strict=True
+        )
     )
     return Covering(tones=tones, roles=stack.roles, of_pair=pair_classes(options.theme))
 

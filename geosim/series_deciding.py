@@ -20,7 +20,7 @@ from geosim.siamese.architecture import smoothing_sigma
 from geosim.themes.classes import COVERS
 from geosim.series_classes import UNKNOWN, state_means
 from geosim.timeline.calibration import Calibration, fit_calibration
-from geosim.timeline.edges import MARGIN, at_least_half, within
+from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ RETURNS = 0x80
 _SAMPLE_SIDE, _SAMPLES = 256, 16
 _ENOUGH = 1000
 """Pixels that a calibration needs."""
+_HIGH = 4.0
+"""Squared height, over the price of a state, of a step that needs no further date: twice
+as high as what the noise would pass."""
+_FURTHER = 2
+"""Reach around what is likely, in reaches around what is sure: more has to agree there."""
 _BYTES = 60
 """Measured bytes per date, band and pixel of a block."""
 
@@ -74,7 +79,7 @@ class Decider:
     def block(self, window: Window) -> BlockDecision:
         """Decide a block."""
         grid = self.stack.grid
-        margin = MARGIN + math.ceil(self.reach)
+        margin = MARGIN + math.ceil(_FURTHER * self.reach)
         outer = window.grown(margin).clipped(grid.width, grid.height)
         rows, cols = window.slices_in(outer)
         values, valid = self.stack.read(outer)
@@ -100,7 +105,7 @@ class Decider:
     ) -> NDArray[np.uint8]:
         if self.covering is None:
             return np.zeros(valid.shape, np.uint8)
-        cover = self.covering.covers(values[self.stack.role_places])
+        cover = self.covering.covers(self.stack.role_bands(values, 0), 0)
         found = uniform_filter(cover, (0, 3, 3)).argmax(axis=0) + 1
         return np.where(valid, found, 0).astype(np.uint8)
 
@@ -121,7 +126,8 @@ class Decider:
             here = valid[last] & (before[last] == first)
             if here.any():
                 changed = maps.likely(window) if likely else maps.changed(window)
-                near = within(changed, self.reach) if self.together else changed
+                reach = self.reach * (_FURTHER if likely else 1)
+                near = within(changed, reach) if self.together else changed
                 found[last] |= near & here
         return found
 
@@ -143,12 +149,13 @@ class Decider:
         if self.together:
             steps = fit_steps(pixels, seen, starts, self.calibration.price)
             starts, states = steps.starts, steps.states
-            begun = starts & (surely[:, some] | lasting(starts, seen))
+            plain = surely[:, some] | self._plain(starts, states, seen)
+            begun = starts & plain
             begun = self._halved(begun, states, some)
         else:
             states = _carried(pixels, seen)
         back = returned(states, pixels, seen, begun)
-        covers = self._covers(scaled) if begun.any() else None
+        covers = self._covers(values) if begun.any() else None
         for date in range(1, len(codes)):
             if not begun[date].any():
                 continue
@@ -165,15 +172,29 @@ class Decider:
                 codes[date][mask], sure[date][mask] = kinds, levels
             codes[date][some] += back[date].astype(np.uint8) * np.uint8(RETURNS)
 
-    def _covers(self, scaled: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    def _plain(
+        self,
+        starts: NDArray[np.bool_],
+        states: NDArray[np.float32],
+        seen: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """(t, n), True where a state begins that other dates make sure of.
+
+        One that a further date shows too, or a last one that is high above the noise.
+        """
+        found = lasting(starts, seen)
+        change = ((states[-1] - states[-2]) ** 2).sum(axis=0)
+        found[-1] |= starts[-1] & (change >= _HIGH * self.calibration.price)
+        return found
+
+    def _covers(self, values: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """(t, 7, height, width) land covers of each date; None where not known."""
         if self.covering is None:
             return None
-        places = self.stack.role_places
         return np.stack(
             [
-                self.covering.covers(self.calibration.to_values(one)[places])
-                for one in scaled
+                self.covering.covers(self.stack.role_bands(one, date), date)
+                for date, one in enumerate(values)
             ]
         )
 
@@ -193,7 +214,8 @@ class Decider:
             change[:, some] = (states[date] - states[date - 1]) * starts[date]
             begun = np.zeros(some.shape, np.bool_)
             begun[some] = starts[date]
-            kept[date] = at_least_half(change, begun)[some]
+            half = at_least_half(change, begun)
+            kept[date] = (half | small_holes(half))[some]
         return kept
 
 
@@ -273,10 +295,11 @@ def decide_all(
     return covered[1:]
 
 
-def first_sample(stack: Stack) -> NDArray[np.float32]:
-    """(roles, n) file values of the first date from all over the scene."""
-    found = []
+def samples_of(stack: Stack) -> list[NDArray[np.float32]]:
+    """(roles, n) file values of each date from all over the scene."""
+    found: list[list[NDArray[np.float32]]] = [[] for _ in stack.sources]
     for window in sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES):
         values, valid = stack.read(window)
-        found.append(values[0][stack.role_places][:, valid[0]])
-    return np.concatenate(found, axis=1)
+        for date, pieces in enumerate(found):
+            pieces.append(stack.role_bands(values[date], date)[:, valid[date]])
+    return [np.concatenate(pieces, axis=1) for pieces in found]

@@ -60,30 +60,32 @@ class Stack:
         ]
 
     @property
-    def first(self) -> Source:
-        """The first scene's file."""
-        return self._dates[0].source
+    def sources(self) -> list[Source]:
+        """What each scene's file says of itself."""
+        return [date.source for date in self._dates]
 
     @property
-    def scaling(self) -> dict[str, tuple[float, float]]:
-        """Scale and offset that the first scene declares, by role."""
-        source = self.first
-        return {role: source.scaling[source.roles[role] - 1] for role in self.roles}
+    def scalings(self) -> list[dict[str, tuple[float, float]]]:
+        """Scale and offset that each scene declares, by role."""
+        return [
+            {role: source.scaling[source.roles[role] - 1] for role in self.roles}
+            for source in self.sources
+        ]
 
     @property
     def bands(self) -> tuple[str, ...]:
         """Names of the bands that are read, as the first scene tells them."""
-        names = dict(zip(self.first.bands, self.first.band_names, strict=True))
-        by_number = {number: role for role, number in self.first.roles.items()}
+        first = self.sources[0]
+        names = dict(zip(first.bands, first.band_names, strict=True))
+        by_number = {number: role for role, number in first.roles.items()}
         return tuple(
             names.get(number) or by_number[number] for number in self._numbers[0]
         )
 
-    @property
-    def role_places(self) -> list[int]:
-        """Places of `roles` among the bands that are read."""
-        numbers = self._numbers[0]
-        return [numbers.index(self.first.roles[role]) for role in self.roles]
+    def role_bands(self, values: NDArray[np.float32], date: int) -> NDArray[np.float32]:
+        """Of a date's (bands, ...) those of `roles`, in their order."""
+        numbers, source = self._numbers[date], self.sources[date]
+        return values[[numbers.index(source.roles[role]) for role in self.roles]]
 
     @property
     def readings(self) -> tuple[str, ...]:

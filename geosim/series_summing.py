@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import shapely
+from rasterio.features import rasterize
 
 from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.vectorize import Outlines
 from geosim.raster.grid import Grid, Window, strips
 from geosim.series_classes import SURE_LEVELS
 from geosim.series_deciding import RETURNS
+from geosim.themes.parts import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import shapely
     from numpy.typing import NDArray
 
     from geosim.options import MinArea
@@ -29,6 +31,8 @@ KIND = 0x7F
 NO_YEAR, NO_YEAR_DATA = 0, 65535
 """Values of the rasters of years: no change, no data."""
 NO_COUNT_DATA = 255
+_LARGEST = 16_000_000
+"""Pixels of the rectangle around an object beyond which its classes stay as they are."""
 
 _Key = TypeVar("_Key")
 Key = tuple[int, int, str]
@@ -66,26 +70,82 @@ class Place:
     """Mean confidence in the class, 0..1."""
 
 
-def drop_small(
+def clean(  # noqa: PLR0913, PLR0917 - one call
     grid: Grid,
     codes: WorkRaster,
     dates: int,
     smallest: MinArea,
+    slugs: Sequence[str],
     tick: Callable[[float], None],
 ) -> None:
-    """Remove what is smaller than the minimum mapping unit, whatever its class."""
+    """Remove objects below the minimum mapping unit and give small parts a class.
+
+    An object is all that changed in one interval and hangs together, whatever its class;
+    a part of it of another class that is smaller gets the class beside it.
+
+    Args:
+        grid: of the series.
+        codes: changed in place.
+        dates: number of dates.
+        smallest: the minimum mapping unit.
+        slugs: class of each code.
+        tick: called with the number of pixels done.
+    """
     row_areas = grid.row_areas()
+    least = smallest.value
+    if smallest.unit == "m2":
+        least = smallest.value / float(row_areas.mean())
     for band in range(1, dates):
         finder = ObjectFinder()
         for window in strips(grid, STRIP_ROWS):
             mask = codes.read(window, band) > 0
             finder.add(mask, mask.view(np.uint8), row_areas[_rows(window)])
-        objects = _finish(finder, smallest)
-        for number, window in enumerate(strips(grid, STRIP_ROWS)):
+        objects, outlines = _finish(finder, smallest), Outlines()
+        held = np.zeros((len(objects.pixels), KIND + 1), np.int64)
+        for strip, window in enumerate(strips(grid, STRIP_ROWS)):
             kinds = codes.read(window, band)
-            kept = objects.numbers(number, kinds > 0) > 0
-            codes.write(kinds * kept, window, band)
+            numbers = objects.numbers(strip, kinds > 0)
+            outlines.add(numbers, window.row_off)
+            inside = numbers > 0
+            np.add.at(held, (numbers[inside] - 1, kinds[inside] & KIND), 1)
+            codes.write(kinds * inside, window, band)
+        for place, outline in enumerate(outlines.joined(len(held))):
+            if _mixed(held[place], slugs):
+                _settle(codes, band, outline, slugs, least)
         tick(grid.width * grid.height)
+
+
+def _mixed(held: NDArray[np.int64], slugs: Sequence[str]) -> bool:
+    """Whether an object holds several classes, given its pixels by code."""
+    return len({slugs[code] for code in np.flatnonzero(held)}) > 1
+
+
+def _settle(
+    codes: WorkRaster,
+    band: int,
+    outline: shapely.Polygon,
+    slugs: Sequence[str],
+    least: float,
+) -> None:
+    """Give the small parts of an object the class beside them."""
+    left, top, right, bottom = (int(value) for value in outline.bounds)
+    window = Window(left, top, right - left, bottom - top)
+    if window.width * window.height > _LARGEST:
+        return
+    local = shapely.transform(outline, lambda xy: xy - np.array([left, top]))
+    mask = rasterize([local], (window.height, window.width)).astype(np.bool_)
+    kinds = codes.read(window, band)
+    names = sorted(set(slugs))
+    place = np.array([names.index(slug) for slug in slugs])
+    parts, of_part = split(place[kinds & KIND], mask, least)
+    for number, name in enumerate(of_part, start=1):
+        part = parts == number
+        other = part & (place[kinds & KIND] != name)
+        fitting = kinds[part & ~other] & KIND
+        if other.any() and fitting.size:
+            prevailing = np.bincount(fitting).argmax().astype(np.uint8)
+            kinds[other] = prevailing | (kinds[other] & RETURNS)
+    codes.write(kinds, window, band)
 
 
 def _finish(finder: ObjectFinder, smallest: MinArea) -> Objects:

@@ -35,7 +35,7 @@ COLOURS = {
     255: (128, 128, 128, 255),
 }
 
-_LEVELS = 600.0
+_LEVELS = 500.0
 """Grey values per unit of reflectance."""
 _FOREST = (0.030, 0.050, 0.028, 0.34)
 _FELLED = (0.150, 0.125, 0.090, 0.25)
@@ -111,12 +111,12 @@ def ground_of(seed: int, year: int, pixel: float) -> Array:
     leaves = fractal(stream(seed, f"leaves {year}"), side, 30, 400, 1.2)
     stumps = fractal(stream(seed, "stumps"), side, 4, 60, 0.8)
     ripple = fractal(stream(seed, f"ripple {year}"), side, 10, 80, 1.0)
-    roofs = np.clip(fractal(stream(seed, "roofs"), side, 6, 24, 0.3), -2, 2)
+    roofs = np.clip(fractal(stream(seed, "roofs"), side, 10, 22, 0.0), -2, 2)
     forest = burnt(there.forest, pixel)
     _paint(ground, forest, _FOREST, 1 + 0.14 * crowns + 0.02 * leaves)
     _paint(ground, burnt(there.felled, pixel), _FELLED, 1 + 0.07 * stumps)
     _paint(ground, burnt(there.dry_bed, pixel), _SAND, 1 + 0.05 * stumps)
-    _paint(ground, burnt(there.built, pixel), _BUILT, 1 + 0.3 * roofs)
+    _paint(ground, burnt(there.built, pixel), _BUILT, 1 + 0.36 * roofs)
     street = burnt(places.streets(there.built), pixel)
     _paint(ground, street, _ROAD, 1 + 0.03 * roofs)
     _paint(ground, burnt(there.roads, pixel), _ROAD, 1 + 0.04 * stumps)
