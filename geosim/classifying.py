@@ -115,7 +115,7 @@ class Classifier:
         grid = self.scene.grid
         outer = part.grown(_MARGIN).clipped(grid.width, grid.height)
         covers = [
-            self._cover(dict(zip(self.scene.roles, tones.apply(values), strict=True)))
+            self._cover(values, tones)
             for values, tones in zip(
                 self.scene.read_roles(outer), self.tones, strict=True
             )
@@ -128,16 +128,18 @@ class Classifier:
         trust = 1.0 if self.spectral else colour.TRUST
         return best[0] * _COUNT + best[1], sure[0] * sure[1] * np.float32(trust)
 
-    def _cover(self, bands: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _cover(self, values: NDArray[np.float32], tones: Tones) -> NDArray[np.float32]:
         """Memberships of one date's pixels."""
+        bands = dict(zip(self.scene.roles, tones.apply(values), strict=True))
         if self.spectral:
-            return spectral_cover(bands, texture(bands["red"] + bands["green"]))
+            rough = texture(bands["red"] + bands["green"])
+            return spectral_cover(bands, rough, tones.water)
         return colour.colour_cover(bands, self.scene.grid.ground_resolution())
 
     @property
     def spectral(self) -> bool:
         """True where the bands allow indices, False where colour has to do."""
-        return NEEDED <= set(self.scene.roles)
+        return set(self.scene.roles) >= NEEDED
 
     def _count(
         self,
@@ -159,7 +161,7 @@ class Classifier:
 def fit_classifier_tones(
     scene: Scene, sample: Sample, options: ChangeOptions
 ) -> tuple[Tones, Tones] | None:
-    """How both dates' numbers become reflectances; None where no classes can be told."""
+    """How both dates' numbers become reflectances; None where nothing can be told."""
     known = set(scene.roles)
     if not (known >= NEEDED or known >= colour.NEEDED):
         return None

@@ -61,10 +61,11 @@ def _on_classes(found: Found) -> list[str]:
         )
         return [said] if theme != "any" or found.decision.changed_px else []
     if "nir" not in roles:
-        return [
+        said = (
             "The classes of change are told from colour and texture alone, which is "
             "less sure than from an infrared band."
-        ]
+        )
+        return [said]
     return []
 
 

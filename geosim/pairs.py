@@ -68,10 +68,9 @@ def read_pair_list(path: str | Path) -> list[ImagePair]:
     """Read a CSV file of pairs.
 
     The columns `before` and `after` must be there; `out`, `date_before`, `date_after`
-    or, for both dates in one, `dates` ("2001-05/2020-09-14") may, and masks in `mask_before` and
-    `mask_after`. Their order is free,
-    others are not read. Commas, semicolons or tabs separate. Relative paths start at
-    the folder of the file.
+    or, for both dates in one, `dates` ("2001-05/2020-09-14") may, and masks in
+    `mask_before` and `mask_after`. Their order is free, others are not read. Commas,
+    semicolons or tabs separate. Relative paths start at the folder of the file.
 
     Raises:
         PairListError: the file cannot be read, a column or a value is missing, a date

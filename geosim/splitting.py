@@ -73,10 +73,12 @@ def split_mixed(
     Returns:
         Outlines, objects and their classes, the largest first.
     """
+    side = window_side(classifier.scene.grid.ground_resolution())
+    least = max(least, side**2)  # nothing smaller than the window that smooths
     mixed = _mixed(classifier, least)
     parts = []
     for place, outline in enumerate(outlines):
-        if mixed[place] and (found := _parts(outline, classifier, levels, least)):
+        if mixed[place] and (found := _parts(outline, classifier, levels, least, side)):
             parts += found
             continue
         parts.append(
@@ -115,7 +117,11 @@ def _mixed(classifier: Classifier, least: float) -> NDArray[np.bool_]:
 
 
 def _parts(
-    outline: shapely.Polygon, classifier: Classifier, levels: WorkRaster, least: float
+    outline: shapely.Polygon,
+    classifier: Classifier,
+    levels: WorkRaster,
+    least: float,
+    side: int,
 ) -> list[_Part]:
     """The parts of an object; none where it stays whole."""
     left, top, right, bottom = (math.floor(value) for value in outline.bounds)
@@ -125,7 +131,6 @@ def _parts(
     local = shapely.transform(outline, lambda xy: xy - np.array([left, top]))
     mask = rasterize([local], (window.height, window.width)).astype(np.bool_)
     pair = np.maximum(classifier.pairs.read(window, 1).astype(np.intp) - 1, 0)
-    side = window_side(classifier.scene.grid.ground_resolution())
     weights = np.ones(len(CLASSES))
     if side > window_side(None):
         # a garden between houses did not change, yet belongs to what was built

@@ -44,11 +44,11 @@ _METRES = 60.0
 _SIDES = 7, 61
 """Least width of a cloud: metres, and its limits in pixels."""
 
-_SHARP = 0.125
+_SHARP = 0.2
 """Median gradient per pixel at the edge, as a share of the rise, from which the edge is
 that of a field or a roof."""
 
-_SHARE = 0.008
+_SHARE = 0.015
 """Share of the pixels looked at from which a warning is given."""
 
 _PATCH = 15

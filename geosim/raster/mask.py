@@ -140,7 +140,7 @@ def open_mask(path: str, kind: MaskKind, grid: Grid, stack: ExitStack) -> Mask:
 
 
 def _picture(dataset: Any, grid: Grid) -> Any:  # noqa: ANN401 - rasterio has no types
-    """Where a plain picture's pixels lie: as those of the pictures that are compared."""
+    """Where a plain picture's pixels lie: on those that are compared."""
     return grid.transform if dataset.transform.is_identity else dataset.transform
 
 

@@ -1,4 +1,4 @@
-"""Which masks a user gave; apart from what reads them, so that it is quick to import."""
+"""Which masks a user gave; apart from what reads them: quick to import."""
 
 from __future__ import annotations
 

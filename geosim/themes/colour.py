@@ -1,9 +1,9 @@
 """Land cover from colour and texture alone, where a picture has red, green and blue.
 
-The same tree of soft questions as in `geosim.themes.cover`, asked of what the eye has to
-go by: how green (Woebbecke et al. 1995, Transactions of the ASAE 38(1)), how warm, how
-bright, how rough. Shaded asphalt and a pond can look alike; the memberships are therefore
-drawn towards each other (`TRUST`), and what is told of them is told as less sure.
+The same tree of soft questions as in `geosim.themes.cover`, asked of what the eye has
+to go by: how green (Woebbecke et al. 1995, Transactions of the ASAE 38(1)), how warm,
+how bright, how rough. Shaded asphalt and a pond can look alike: what colour tells is told
+as less sure (`TRUST`).
 """
 
 from __future__ import annotations
