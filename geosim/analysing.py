@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from geosim.raster.writer import Layout, WorkRaster
 from geosim.sampling import take_sample
 from geosim.scanning import scan
 from geosim.scoring import METHODS
-from geosim.spreading import ScanSetup, spreading, whole_name
+from geosim.spreading import ScanSetup, spreading, whole_name, with_whole_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,9 +191,7 @@ def _first_pass(
 def _setup(fitted: _Fitted) -> ScanSetup:
     """What workers must know, with names as every process sees them."""
     options, scene, rasters = fitted.options, fitted.scene, fitted.rasters
-    own = replace(
-        options, grid=whole_name(options.grid), weights=whole_name(options.weights)
-    )
+    own = with_whole_names(options)
     return ScanSetup(
         before=whole_name(scene.before.path),
         after=whole_name(scene.after.path),

@@ -26,7 +26,7 @@ from geosim.raster.staging import check_folder, check_parent
 from geosim.result import FILES
 from geosim.siamese.keeping import keeping
 from geosim.siamese.weights import load_weights
-from geosim.spreading import whole_name
+from geosim.spreading import whole_name, with_whole_names
 from geosim.tasks import run_tasks
 from geosim.worker import Here, error_line
 
@@ -177,10 +177,11 @@ def _job(pair: ImagePair, folder: Path, options: ChangeOptions) -> _Job:
         options,
         date_before=pair.date_before or options.date_before,
         date_after=pair.date_after or options.date_after,
-        grid=whole_name(options.grid),
-        weights=whole_name(options.weights),
+        mask_before=pair.mask_before or options.mask_before,
+        mask_after=pair.mask_after or options.mask_after,
         overwrite=options.overwrite or options.resume,
     )
+    own = with_whole_names(own)
     pair = replace(pair, before=whole_name(pair.before), after=whole_name(pair.after))
     return _Job(pair=pair, folder=folder, options=own)
 

@@ -13,10 +13,11 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Window
+from geosim.themes import colour
 from geosim.themes.classes import CLASSES, COVERS, THEMES, class_of
 from geosim.themes.cover import NEEDED, spectral_cover, texture, with_banks
 from geosim.themes.roles import is_sensor, per_date
-from geosim.themes.tones import Tones, fit_tones
+from geosim.themes.tones import Tones, fit_display, fit_tones
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ _MARGIN = 10
 
 _COUNT = len(COVERS)
 
-_UNCHANGED_WEIGHT = 0.5
+UNCHANGED_WEIGHT = 0.5
 """Weight of pixels whose cover stayed: the outline of a change, which is smoothed,
 always holds some."""
 
@@ -109,22 +110,36 @@ class Classifier:
             self.pairs.write(levels * changed, part, 2)
             self._count(inside[changed], pair[changed], levels[changed])
 
-    def _pairs_of(
-        self, part: Window
-    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    def _pairs_of(self, part: Window) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Number of the pair of covers of each pixel of a cell, and how sure it is."""
         grid = self.scene.grid
         outer = part.grown(_MARGIN).clipped(grid.width, grid.height)
-        covers = []
-        for values, tones in zip(self.scene.read_roles(outer), self.tones, strict=True):
-            bands = dict(zip(self.scene.roles, tones.apply(values), strict=True))
-            covers.append(spectral_cover(bands, texture(bands["red"] + bands["green"])))
+        covers = [
+            self._cover(values, tones)
+            for values, tones in zip(
+                self.scene.read_roles(outer), self.tones, strict=True
+            )
+        ]
         best, sure = [], []
         for cover in with_banks(covers[0], covers[1]):
             smooth = uniform_filter(cover, (0, 3, 3))[:, *part.slices_in(outer)]
             best.append(smooth.argmax(axis=0))
             sure.append(smooth.max(axis=0))
-        return best[0] * _COUNT + best[1], sure[0] * sure[1]
+        trust = 1.0 if self.spectral else colour.TRUST
+        return best[0] * _COUNT + best[1], sure[0] * sure[1] * np.float32(trust)
+
+    def _cover(self, values: NDArray[np.float32], tones: Tones) -> NDArray[np.float32]:
+        """Memberships of one date's pixels."""
+        bands = dict(zip(self.scene.roles, tones.apply(values), strict=True))
+        if self.spectral:
+            rough = texture(bands["red"] + bands["green"])
+            return spectral_cover(bands, rough, tones.water)
+        return colour.colour_cover(bands, self.scene.grid.ground_resolution())
+
+    @property
+    def spectral(self) -> bool:
+        """True where the bands allow indices, False where colour has to do."""
+        return set(self.scene.roles) >= NEEDED
 
     def _count(
         self,
@@ -146,8 +161,9 @@ class Classifier:
 def fit_classifier_tones(
     scene: Scene, sample: Sample, options: ChangeOptions
 ) -> tuple[Tones, Tones] | None:
-    """How both dates' numbers become reflectances; None where no classes can be told."""
-    if not set(scene.roles) >= NEEDED:
+    """How both dates' numbers become reflectances; None where nothing can be told."""
+    known = set(scene.roles)
+    if not (known >= NEEDED or known >= colour.NEEDED):
         return None
     read = [scene.read_roles(piece.window) for piece in sample.pieces]
     fitted = []
@@ -163,6 +179,9 @@ def fit_classifier_tones(
             axis=1,
         )
         sensor = wanted.strip().lower() if wanted and is_sensor(wanted) else None
+        if not known >= NEEDED:
+            fitted.append(fit_display(values, source.dtype))
+            continue
         fitted.append(
             fit_tones(
                 values,
@@ -194,7 +213,7 @@ def classes_of(
     member = of_pair[:, None] == np.arange(len(slugs))
     weight = sums @ member
     ranked = weight.copy()
-    ranked[:, slugs.index("other")] *= _UNCHANGED_WEIGHT
+    ranked[:, slugs.index("other")] *= UNCHANGED_WEIGHT
     best = ranked.argmax(axis=1)
     pair = np.where(member[:, best].T, sums, -1.0).argmax(axis=1)
     before, after = np.divmod(pair, _COUNT)

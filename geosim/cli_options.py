@@ -10,6 +10,7 @@ import typer
 from geosim.cli_shared import Overwrite, Threads
 from geosim.errors import OptionError
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
+from geosim.raster.mask_files import MaskKind
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device, Precision
 from geosim.themes.classes import ThemeName
@@ -76,6 +77,19 @@ _DateAfter = Annotated[
     str | None,
     typer.Option(help="ISO date of date 2.", show_default="from its name or its tags"),
 ]
+_MaskBefore = Annotated[
+    str | None,
+    typer.Option(
+        help="Raster or polygons of what to leave out of date 1: clouds.",
+        metavar="PATH",
+    ),
+]
+_MaskAfter = Annotated[
+    str | None, typer.Option(help="The same of date 2.", metavar="PATH")
+]
+_MaskKind = Annotated[
+    MaskKind, typer.Option(help="What the numbers of a raster mask mean.")
+]
 _Weights = Annotated[str, typer.Option(help="Name or path of the network's weights.")]
 _Device = Annotated[Device, typer.Option(help="cuda and torch need the extra 'torch'.")]
 _Precision = Annotated[
@@ -110,6 +124,9 @@ def change_options(  # noqa: PLR0913 - the options are the command
     bounds: _Bounds = DEFAULTS.bounds,
     date_before: _DateBefore = DEFAULTS.date_before,
     date_after: _DateAfter = DEFAULTS.date_after,
+    mask_before: _MaskBefore = DEFAULTS.mask_before,
+    mask_after: _MaskAfter = DEFAULTS.mask_after,
+    mask_kind: _MaskKind = DEFAULTS.mask_kind,
     weights: _Weights = DEFAULTS.weights,
     device: _Device = DEFAULTS.device,
     precision: _Precision = DEFAULTS.precision,
@@ -139,6 +156,9 @@ def change_options(  # noqa: PLR0913 - the options are the command
         bounds=bounds,
         date_before=date_before,
         date_after=date_after,
+        mask_before=mask_before,
+        mask_after=mask_after,
+        mask_kind=mask_kind,
         weights=weights,
         device=device,
         precision=precision,

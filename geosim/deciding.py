@@ -142,9 +142,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     joined, found = outlines.joined(len(objects.pixels)), None
     if classes is not None:
         least = _least(minimum, valid_m2, int(histogram.sum()))
-        joined, objects, found = split_mixed(
-            joined, objects, classes, layers, least
-        )
+        joined, objects, found = split_mixed(joined, objects, classes, layers, least)
     return Decision(
         threshold=threshold,
         histogram=histogram,

@@ -148,9 +148,7 @@ def write_tiles(
     raster.close()
 
 
-def write_vectors(
-    staging: Path, found: Found, polygons: gpd.GeoDataFrame
-) -> None:
+def write_vectors(staging: Path, found: Found, polygons: gpd.GeoDataFrame) -> None:
     """Write `changes.gpkg` with these polygons."""
     tiles = tile_polygons(tile_layers(found), found.scene.grid, found.tile_size)
     write_geopackage(
@@ -192,12 +190,19 @@ def run_record(
     found: Found,
     *,
     name: str,
-    changed_m2: float,
-    polygons: gpd.GeoDataFrame,
+    changes: gpd.GeoDataFrame,
     timings: Mapping[str, float],
     notes: tuple[str, ...],
 ) -> rec.RunRecord:
-    """All that a finished run has to tell."""
+    """All that a finished run has to tell.
+
+    Args:
+        found: what the passes found.
+        name: of the run's folder.
+        changes: polygons of all changes, whatever the theme.
+        timings: seconds per stage.
+        notes: for the reader.
+    """
     scene, grid, decision = found.scene, found.scene.grid, found.decision
     dates = input_dates(found)
     known = grid.crs is not None
@@ -223,9 +228,9 @@ def run_record(
             valid_px=decision.valid_px,
             changed_px=decision.changed_px,
             valid_m2=decision.valid_m2 if known else None,
-            changed_m2=changed_m2 if known else None,
+            changed_m2=float(changes["area_m2"].sum()) if known else None,
         ),
-        polygons=len(polygons),
+        polygons=len(of_theme(changes, found.options.theme)),
         options=found.options.to_dict() | {"tile_size": found.tile_size},
         weights=_weights(found.scorer),
         shift=rec.ShiftRecord(
@@ -241,7 +246,29 @@ def run_record(
             "numpy": np.__version__,
         },
         notes=notes,
+        from_to=from_to_table(changes),
     )
+
+
+def from_to_table(changes: gpd.GeoDataFrame) -> tuple[dict[str, Any], ...]:
+    """Changed area by land cover before and after, the largest first."""
+    known = changes[changes["from_class"].notna()]
+    rows = []
+    for (before, after, kind), group in known.groupby(
+        ["from_class", "to_class", "class"], sort=True
+    ):
+        area = float(group["area_m2"].sum(min_count=1))
+        rows.append(
+            {
+                "from_class": before,
+                "to_class": after,
+                "class": kind,
+                "polygons": len(group),
+                "area_px": int(group["area_px"].sum()),
+                "area_m2": area if np.isfinite(area) else None,
+            }
+        )
+    return tuple(sorted(rows, key=lambda row: -row["area_px"]))
 
 
 def input_dates(found: Found) -> tuple[str | None, str | None]:

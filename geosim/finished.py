@@ -73,12 +73,13 @@ def same_run(
         options: all options of the run that is wanted.
         weights_sha256: checksum of the weights file that the options name.
     """
+    names = (before, after, options.grid, options.mask_before, options.mask_after)
     return (
         record.version == geosim.__version__
         and (record.before.path, record.after.path) == (before, after)
         and _told(options, record) == _recorded(record)
         and (record.weights is None or record.weights.sha256 == weights_sha256)
-        and not any(_newer(name, record) for name in (before, after, options.grid))
+        and not any(_newer(name, record) for name in names if name)
     )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import geosim
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from geosim.options import ChangeOptions
     from geosim.raster.scene import Scene
-    from geosim.raster.source import Source
     from geosim.sampling import Sample
     from geosim.scorer import Scorer
 
@@ -41,6 +42,7 @@ def run_key(
         Name to value; the names are those that a user is told.
     """
     weights = scorer.weights
+    masks = [name for name in (options.mask_before, options.mask_after) if name]
     said = {
         f"--{name.replace('_', '-')}": value
         for name, value in options.to_dict().items()
@@ -51,7 +53,7 @@ def run_key(
         "options": said,
         "date 1": scene.before.path,
         "date 2": scene.after.path,
-        "files": _files(scene.before) | _files(scene.after),
+        "files": _files((*scene.before.files, *scene.after.files, *masks)),
         "the grid": _grid(scene),
         # what follows says on how many threads
         "the engine": scorer.description.split(",")[0],
@@ -61,13 +63,13 @@ def run_key(
     }
 
 
-def _files(source: Source) -> dict[str, list[int]]:
-    """Size and time of change of each file that a raster consists of.
+def _files(names: Iterable[str]) -> dict[str, list[int]]:
+    """Size and time of change of each file that a raster or mask consists of.
 
     Statistics that other programs keep in `.aux.xml` files are left out; what is not
     on this machine is known by its name and the sample alone.
     """
-    paths = [Path(name) for name in source.files if not name.endswith(".aux.xml")]
+    paths = [Path(name) for name in names if not name.endswith(".aux.xml")]
     return {
         f"the file '{path}'": [path.stat().st_size, path.stat().st_mtime_ns]
         for path in paths

@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geosim.change.clouds import cloud_signs
 from geosim.change.scores import UNIT_LEVELS
+from geosim.deciding import STRIP_ROWS
+from geosim.raster.grid import strips
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from geosim.delivery import Found
+    from geosim.raster.scene import Scene
+
+_WHITE_PERCENT = 99.5
 
 
 def notes_on(found: Found) -> tuple[str, ...]:
@@ -40,4 +48,101 @@ def notes_on(found: Found) -> tuple[str, ...]:
         )
     if found.options.coregister and not found.sample.corrected:
         notes.append("The shift was not corrected, because it is not certain.")
-    return tuple(notes)
+    return (*notes, *_on_classes(found), *_on_masks(found), *_on_clouds(found))
+
+
+def _on_classes(found: Found) -> list[str]:
+    """How the classes of change were told."""
+    theme, roles = found.options.theme, found.scene.roles
+    if found.decision.classes is None:
+        said = (
+            "What the changes are cannot be told: the bands are not known; name them, "
+            "such as --bands red=1,green=2,blue=3,nir=4 or --bands naip."
+        )
+        return [said] if theme != "any" or found.decision.changed_px else []
+    if "nir" not in roles:
+        said = (
+            "The classes of change are told from colour and texture alone, which is "
+            "less sure than from an infrared band."
+        )
+        return [said]
+    return []
+
+
+def _on_masks(found: Found) -> list[str]:
+    """How much the masks took out."""
+    scene = found.scene
+    shares = masked_shares(scene)
+    return [
+        f"The mask of {date} takes out {100 * share:.1f} % of the area."
+        for date, share in zip(("before", "after"), shares, strict=True)
+        if share is not None
+    ]
+
+
+def masked_shares(scene: Scene) -> tuple[float | None, ...]:
+    """Share of the grid that each date's mask takes out; None without a mask."""
+    masked = [0, 0]
+    given = [path is not None for path in (scene.masks.before, scene.masks.after)]
+    if any(given):
+        for window in strips(scene.grid, STRIP_ROWS):
+            for date, part in enumerate(scene.masked(window)):
+                masked[date] += 0 if part is None else int(part.sum())
+    total = scene.grid.width * scene.grid.height
+    return tuple(
+        count / total if known else None
+        for count, known in zip(masked, given, strict=True)
+    )
+
+
+def _on_clouds(found: Found) -> list[str]:
+    """Signs of cloud and haze in the sampled pieces of the scene."""
+    grid = found.scene.grid
+    notes = []
+    signs = cloud_signs(_shown(found), grid.ground_resolution())
+    for date, sign in zip(("before", "after"), signs, strict=True):
+        if sign.cloudy:
+            notes.append(
+                f"The image of {date} seems to hold clouds (about "
+                f"{100 * sign.share:.0f} % of what was looked at is bright, colourless "
+                "and soft-edged, and is not so on the other date; pale bare fields can "
+                f"look alike); --mask-{date} takes them out."
+            )
+        if sign.hazy:
+            notes.append(
+                f"The image of {date} seems hazy: its darkest places are brighter than "
+                "the other date's; subtle changes are told less surely."
+            )
+    return notes
+
+
+def _shown(
+    found: Found,
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]]:
+    """The sampled pieces in 0..1, with the infrared where it is known."""
+    scene, pieces = found.scene, found.sample.pieces
+    if "nir" in scene.roles:
+        dates = [scene.read_roles(piece.window) for piece in pieces]
+    else:
+        dates = [(piece.before, piece.after) for piece in pieces]
+    top = 255.0
+    if {scene.before.dtype, scene.after.dtype} != {"uint8"}:
+        top = _brightest(dates, [piece.valid for piece in pieces])
+    scale = np.float32(1.0 / top)
+    return [
+        (before * scale, after * scale, piece.valid)
+        for (before, after), piece in zip(dates, pieces, strict=True)
+    ]
+
+
+def _brightest(
+    dates: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    valid: list[NDArray[np.bool_]],
+) -> float:
+    """What counts as white: what hardly any value of both dates exceeds."""
+    values = [
+        date[:, known].ravel()
+        for both, known in zip(dates, valid, strict=True)
+        for date in both
+    ]
+    return max(float(np.percentile(np.concatenate(values), _WHITE_PERCENT)), 1e-9)

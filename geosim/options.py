@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from geosim.change.threshold import Rule
 from geosim.errors import OptionError
+from geosim.raster.mask_files import MaskFiles, MaskKind
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device, Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
@@ -133,6 +134,13 @@ class ChangeOptions:
     """ISO date of date 1; None: from its tags or its name."""
     date_after: str | None = None
     """ISO date of date 2; None: from its tags or its name."""
+    mask_before: str | None = None
+    """A raster or a file of polygons that takes pixels out of date 1: clouds."""
+    mask_after: str | None = None
+    """The same of date 2."""
+    mask_kind: MaskKind = "auto"
+    """What a raster mask's numbers mean: "auto", "binary" (all but 0 is masked),
+    "qa_pixel" (Landsat), "scl" (Sentinel-2)."""
     weights: str = DEFAULT_WEIGHTS
     """Name of the weights or path of a weights file."""
     device: Device = "auto"
@@ -199,10 +207,12 @@ class ChangeOptions:
             ("device", Device),
             ("precision", Precision),
             ("theme", ThemeName),
+            ("mask_kind", MaskKind),
         ):
             if getattr(self, name) not in get_args(kind):
                 raise OptionError(
-                    f"--{name} wants one of {', '.join(get_args(kind))}; found "
+                    f"--{name.replace('_', '-')} wants one of "
+                    f"{', '.join(get_args(kind))}; found "
                     f"'{getattr(self, name)}'"
                 )
         rule = self.threshold
@@ -238,6 +248,13 @@ class ChangeOptions:
             raise OptionError(
                 f"--resolution wants a number above 0; found {self.resolution:g}"
             )
+
+    @property
+    def masks(self) -> MaskFiles:
+        """The masks of both dates."""
+        return MaskFiles(
+            before=self.mask_before, after=self.mask_after, kind=self.mask_kind
+        )
 
     @property
     def thread_count(self) -> int:

@@ -14,7 +14,16 @@ from geosim.options import is_date
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COLUMNS = ("before", "after", "out", "dates", "date_before", "date_after")
+_COLUMNS = (
+    "before",
+    "after",
+    "out",
+    "dates",
+    "date_before",
+    "date_after",
+    "mask_before",
+    "mask_after",
+)
 _OTHER_NAMES = {
     "before_date": "date_before",
     "after_date": "date_after",
@@ -41,6 +50,10 @@ class ImagePair:
     """ISO date of date 1; None: as the options, its name or its tags say."""
     date_after: str | None = None
     """The same of date 2."""
+    mask_before: str | None = None
+    """Raster or polygons of what to leave out of date 1; None: as the options say."""
+    mask_after: str | None = None
+    """The same of date 2."""
     row: int | None = None
     """Line of the list's file; None where the pair comes from no file."""
 
@@ -55,9 +68,9 @@ def read_pair_list(path: str | Path) -> list[ImagePair]:
     """Read a CSV file of pairs.
 
     The columns `before` and `after` must be there; `out`, `date_before`, `date_after`
-    or, for both dates in one, `dates` ("2001-05/2020-09-14") may. Their order is free,
-    others are not read. Commas, semicolons or tabs separate. Relative paths start at
-    the folder of the file.
+    or, for both dates in one, `dates` ("2001-05/2020-09-14") may, and masks in
+    `mask_before` and `mask_after`. Their order is free, others are not read. Commas,
+    semicolons or tabs separate. Relative paths start at the folder of the file.
 
     Raises:
         PairListError: the file cannot be read, a column or a value is missing, a date
@@ -119,12 +132,16 @@ def _pair(path: Path, row: int, values: Mapping[str, str]) -> ImagePair:
     before, after = _dates(path, row, values)
     folder = path.absolute().parent
     out = values.get("out")
+    masks = [values.get(name) for name in ("mask_before", "mask_after")]
+    mask_before, mask_after = (located(m, folder) if m else None for m in masks)
     return ImagePair(
         before=located(values["before"], folder),
         after=located(values["after"], folder),
         out=folder / out if out else None,
         date_before=before,
         date_after=after,
+        mask_before=mask_before,
+        mask_after=mask_after,
         row=row,
     )
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 _BYTES_ON_DISK = 20
 """Working rasters and results per pixel at most: 2 of scores, 5 of layers, 1 of the
-decision, 2 of covers, the COGs of layers and decision, and overviews while they are written. The
-working rasters stay to the end: what fails while writing can be resumed."""
+decision, 2 of covers, the COGs of layers and decision, and overviews while they are
+written. The working rasters stay to the end: what fails there can be resumed."""
 
 
 def detect_change(
@@ -108,6 +108,7 @@ def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
             reference=options.grid,
             resolution=options.resolution,
             bounds=options.bounds,
+            masks=options.masks,
         ) as scene,
     ):
         yield scene
@@ -180,8 +181,7 @@ def _deliver(
         record = delivery.run_record(
             found,
             name=folder.name or "change",
-            changed_m2=float(changes["area_m2"].sum()),
-            polygons=polygons,
+            changes=changes,
             timings=clock.seconds,
             notes=notes_on(found),
         )

@@ -11,10 +11,15 @@ import shapely
 from rasterio.features import rasterize
 
 from geosim.change.vectorize import Outlines
-from geosim.classifying import CONFIDENCE_LEVELS, classes_of, pair_classes
+from geosim.classifying import (
+    CONFIDENCE_LEVELS,
+    UNCHANGED_WEIGHT,
+    classes_of,
+    pair_classes,
+)
 from geosim.raster.grid import Window
-from geosim.themes.classes import COVERS
-from geosim.themes.parts import split
+from geosim.themes.classes import CLASSES, COVERS
+from geosim.themes.parts import split, window_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,10 +73,12 @@ def split_mixed(
     Returns:
         Outlines, objects and their classes, the largest first.
     """
+    side = window_side(classifier.scene.grid.ground_resolution())
+    least = max(least, side**2)  # nothing smaller than the window that smooths
     mixed = _mixed(classifier, least)
     parts = []
     for place, outline in enumerate(outlines):
-        if mixed[place] and (found := _parts(outline, classifier, levels, least)):
+        if mixed[place] and (found := _parts(outline, classifier, levels, least, side)):
             parts += found
             continue
         parts.append(
@@ -110,7 +117,11 @@ def _mixed(classifier: Classifier, least: float) -> NDArray[np.bool_]:
 
 
 def _parts(
-    outline: shapely.Polygon, classifier: Classifier, levels: WorkRaster, least: float
+    outline: shapely.Polygon,
+    classifier: Classifier,
+    levels: WorkRaster,
+    least: float,
+    side: int,
 ) -> list[_Part]:
     """The parts of an object; none where it stays whole."""
     left, top, right, bottom = (math.floor(value) for value in outline.bounds)
@@ -120,7 +131,12 @@ def _parts(
     local = shapely.transform(outline, lambda xy: xy - np.array([left, top]))
     mask = rasterize([local], (window.height, window.width)).astype(np.bool_)
     pair = np.maximum(classifier.pairs.read(window, 1).astype(np.intp) - 1, 0)
-    numbers, of_part = split(pair_classes(classifier.theme)[pair], mask, least)
+    weights = np.ones(len(CLASSES))
+    if side > window_side(None):
+        # a garden between houses did not change, yet belongs to what was built
+        weights[tuple(CLASSES).index("other")] = UNCHANGED_WEIGHT
+    classes = pair_classes(classifier.theme)[pair]
+    numbers, of_part = split(classes, mask, least, side, weights)
     if len(of_part) < 2:  # noqa: PLR2004
         return []
     return list(_table(window, numbers, pair, classifier, levels))

@@ -191,6 +191,7 @@ def _open(setup: ScanSetup, threads: int, closing: ExitStack) -> _Opened:
             reference=options.grid,
             resolution=options.resolution,
             bounds=options.bounds,
+            masks=options.masks,
         )
     )
     if sample.corrected and sample.shift is not None:
@@ -210,3 +211,16 @@ def _open(setup: ScanSetup, threads: int, closing: ExitStack) -> _Opened:
 def whole_name(name: str) -> str:
     """A file here by its whole path, as every process sees it; other names as is."""
     return str(Path(name).absolute()) if Path(name).is_file() else name
+
+
+def with_whole_names(options: ChangeOptions) -> ChangeOptions:
+    """The options with the names of files as every process sees them."""
+    masks = (options.mask_before, options.mask_after)
+    before, after = (whole_name(mask) if mask else None for mask in masks)
+    return replace(
+        options,
+        grid=whole_name(options.grid),
+        weights=whole_name(options.weights),
+        mask_before=before,
+        mask_after=after,
+    )

@@ -198,7 +198,7 @@ def test_vector_layers(sample_result):
     assert list(changes.columns) == CHANGES
     assert changes["id"].tolist() == list(range(1, len(changes) + 1))
     assert changes["area_px"].is_monotonic_decreasing
-    assert set(changes["class"]) == {"changed"}
+    assert set(changes["class"]) >= {"forest_loss", "water_gain", "bare_or_mining"}
     assert set(changes["date_before"]) == {"1990"}
     assert set(changes["date_after"]) == {"2020"}
     assert list(tiles.columns) == ["row", "col", *BANDS["tiles.tif"], "geometry"]

@@ -176,6 +176,11 @@ class RunRecord:
     notes: tuple[str, ...] = ()
     """Decisions and warnings that a reader should know, one sentence each."""
 
+    from_to: tuple[Mapping[str, Any], ...] = ()
+    """Changed area by what was there and what is there now, the largest first:
+    `from_class`, `to_class`, `class`, `polygons`, `area_px`, `area_m2` (None without a
+    CRS); of all changes, whatever the theme. Empty where that cannot be told."""
+
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-able values, without NaN and infinity."""
         values: dict[str, Any] = dataclasses.asdict(self)

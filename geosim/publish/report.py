@@ -33,6 +33,7 @@ from geosim.publish.wording import (
     table,
     words,
 )
+from geosim.themes.classes import CLASSES, COVERS
 
 __all__ = ["ChangeRow", "ReportPictures", "render_report"]
 
@@ -92,6 +93,7 @@ def render_report(
         "histogram": histogram_svg(counts, record.threshold.value),
         "reason": escape(sentence(record.threshold.reason)),
         "areas": _area_table(record),
+        "from_to": _from_to_table(record),
         "changes": _change_table(record, pictures, changes),
         "provenance": _provenance(record),
         "footer": escape(f"geosim {record.version} · {record.created:%Y-%m-%d %H:%M}"),
@@ -183,6 +185,24 @@ def _area_table(record: RunRecord) -> str:
     missing = total - areas.valid_px
     rows.append(["without data", NOTHING, NOTHING, f"{missing:,}"])
     return table(("", "area", "share", "pixels"), rows, "Area")
+
+
+def _from_to_table(record: RunRecord) -> str:
+    """What became of what; nothing where that is not known."""
+    if not record.from_to:
+        return ""
+    rows = [
+        [
+            CLASSES[row["class"]].label,
+            COVERS[row["from_class"]].label,
+            COVERS[row["to_class"]].label,
+            area(row["area_m2"], row["area_px"]),
+            f"{row['polygons']:,}",
+        ]
+        for row in record.from_to
+    ]
+    head = ("class", "from", "to", "area", "polygons")
+    return table(head, rows, "What became of what")
 
 
 def _change_table(

@@ -11,6 +11,8 @@ from affine import Affine
 from geosim.errors import OptionError
 from geosim.raster.date import OpenDate, open_on
 from geosim.raster.grid import Grid, Window
+from geosim.raster.mask import Mask, open_mask
+from geosim.raster.mask_files import MaskFiles
 from geosim.raster.overlap import common_grid
 from geosim.raster.source import (
     Source,
@@ -44,10 +46,25 @@ class Scene:
     """An open pair. Not safe for two threads at a time; use `open_scene`."""
 
     def __init__(
-        self, grid: Grid, before: OpenDate, after: OpenDate, stack: ExitStack
+        self,
+        grid: Grid,
+        before: OpenDate,
+        after: OpenDate,
+        stack: ExitStack,
+        masks: MaskFiles | None = None,
     ) -> None:
         self.grid = grid
         self._before, self._after, self._stack = before, after, stack
+        self.masks = masks or MaskFiles()
+        self._masks = [
+            self._open_mask(path, grid)
+            for path in (self.masks.before, self.masks.after)
+        ]
+
+    def _open_mask(self, path: str | None, grid: Grid) -> Mask | None:
+        if path is None:
+            return None
+        return open_mask(path, self.masks.kind, grid, self._stack)
 
     @property
     def before(self) -> Source:
@@ -64,6 +81,15 @@ class Scene:
         """One sentence per date on how it is brought to the grid."""
         return self._before.reading, self._after.reading
 
+    def masked(self, window: Window) -> tuple[NDArray[np.bool_] | None, ...]:
+        """What each date's mask takes out of a window of the grid; None: no mask."""
+        return tuple(mask.read(window) if mask else None for mask in self._masks)
+
+    def _apply_masks(self, valid: NDArray[np.bool_], window: Window) -> None:
+        for masked in self.masked(window):
+            if masked is not None:
+                valid &= ~masked
+
     def read(self, window: Window) -> Pair:
         """Read the part of `window` that lies on the grid.
 
@@ -73,12 +99,9 @@ class Scene:
         window = window.clipped(self.grid.width, self.grid.height)
         before, valid_before = self._before.read(window)
         after, valid_after = self._after.read(window)
-        return Pair(
-            before=before,
-            after=after,
-            valid=valid_before & valid_after,
-            window=window,
-        )
+        valid = valid_before & valid_after
+        self._apply_masks(valid, window)
+        return Pair(before=before, after=after, valid=valid, window=window)
 
     def read_around(self, window: Window, outer: Window) -> Pair | None:
         """Read `outer` where anything is valid in `window`, else None and no further.
@@ -93,6 +116,7 @@ class Scene:
         outer = outer.clipped(self.grid.width, self.grid.height)
         inside = window.slices_in(outer)
         before, valid = self._before.read(outer)
+        self._apply_masks(valid, outer)
         if not valid[inside].any():
             return None
         after, valid_after = self._after.read(outer)
@@ -142,6 +166,7 @@ class Scene:
         note = f", moved by ({-d_row:+.2f}, {-d_col:+.2f}) px (rows, columns)"
         self._after = open_on(self._after.dataset, self._after.source, grid, note)
         self._after.enter(self._stack)
+        self._masks[1] = self._open_mask(self.masks.after, grid)
 
 
 @contextmanager
@@ -153,6 +178,7 @@ def open_scene(
     reference: str = "before",
     resolution: float | None = None,
     bounds: tuple[float, float, float, float] | None = None,
+    masks: MaskFiles | None = None,
 ) -> Iterator[Scene]:
     """Open two rasters on one grid.
 
@@ -164,6 +190,7 @@ def open_scene(
         reference: whose grid: "before", "after" or the name of a third raster.
         resolution: another pixel size in the grid CRS's units.
         bounds: (left, bottom, right, top) in the grid CRS's units.
+        masks: what is not to be compared, by date.
 
     Raises:
         RasterReadError: a file is missing or cannot be read.
@@ -192,7 +219,7 @@ def open_scene(
         ]
         for date in dates:
             date.enter(stack)
-        yield Scene(grid, dates[0], dates[1], stack)
+        yield Scene(grid, dates[0], dates[1], stack, masks)
 
 
 def _check_bands(before: Source, after: Source) -> None:

@@ -1,10 +1,10 @@
 """Land cover of pixels on one date, as soft memberships, from spectral indices.
 
-A tree of soft questions: is it snow? If not, water? If not, covered by plants? Plants are
-forest or other vegetation, what is bare of them is built-up or bare ground. Each answer
-is a logistic curve around a threshold, not a step, and the memberships are the products
-along the tree's branches, so that they add up to one and are lower where two covers look
-alike. Thresholds are those of the indices' papers or lie where covers part on open
+A tree of soft questions: is it snow? If not, water? If not, covered by plants? Plants
+are forest or other vegetation, what is bare of them is built-up or bare ground. Each
+answer is a logistic curve around a threshold, not a step, and the memberships are the
+products along the tree's branches: they add up to one and are lower where two covers
+look alike. Thresholds are those of the indices' papers or lie where covers part on open
 imagery; docs/themes.md tells which.
 """
 
@@ -17,6 +17,7 @@ from scipy.ndimage import minimum_filter, uniform_filter
 
 from geosim.themes.classes import COVERS
 from geosim.themes.indices import spectral_index
+from geosim.themes.tones import WATER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,9 @@ def soft(
     """A logistic step, 0..1: 0.5 at the threshold, 0.73 one `width` above it."""
     steep: NDArray[np.float32]
     steep = (values - np.float32(threshold)) * np.float32(1.0 / width)
-    return 1.0 / (1.0 + np.exp(np.clip(-steep, -30.0, 30.0)))
+    one = np.float32(1.0)
+    step: NDArray[np.float32] = one / (one + np.exp(-np.clip(steep, -30.0, 30.0)))
+    return step
 
 
 def stacked(parts: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -59,7 +62,7 @@ def stacked(parts: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
 def texture(seen: NDArray[np.float32]) -> NDArray[np.float32]:
     """How rough the ground is: relative spread of the brightness in 5 x 5 pixels.
 
-    Of all such windows that hold a pixel the calmest counts: the edge between two smooth
+    Of all such windows that hold a pixel the calmest counts: an edge between two smooth
     fields is not rough.
 
     Args:
@@ -73,16 +76,17 @@ def texture(seen: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def spectral_cover(
-    bands: Bands, rough: NDArray[np.float32]
+    bands: Bands, rough: NDArray[np.float32], wet: float = WATER
 ) -> NDArray[np.float32]:
     """Memberships of pixels, (7, ...) in the order of `COVERS`, that add up to 1.
 
     Args:
         bands: reflectances by role, of one shape; `NEEDED` and, better, `swir1`.
         rough: `texture` of what is seen, of that shape.
+        wet: NDWI that parts water from land, where there is no `swir1`.
     """
     ndvi = spectral_index("ndvi", bands)
-    snow, water = _snow(bands, ndvi), _water(bands)
+    snow, water = _snow(bands, ndvi), _water(bands, wet)
     plants = _plants(bands, ndvi)
     forest, built = _forest(bands, ndvi), _built(bands, rough)
     dry = (1.0 - snow) * (1.0 - water)
@@ -129,12 +133,12 @@ def _snow(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
     return soft(bands["green"], 0.6, 0.04) * soft(-ndvi, -0.1, 0.03)
 
 
-def _water(bands: Bands) -> NDArray[np.float32]:
+def _water(bands: Bands, wet: float) -> NDArray[np.float32]:
     """Darker in the infrared than where one sees (McFeeters 1996; Xu 2006)."""
     dark = soft(-bands["nir"], -0.19, 0.02)
     if "swir1" in bands:
         return dark * soft(spectral_index("mndwi", bands), 0.05, 0.06)
-    return dark * soft(spectral_index("ndwi", bands), 0.05, 0.05)
+    return dark * soft(spectral_index("ndwi", bands), wet, 0.05)
 
 
 def _plants(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -155,6 +159,7 @@ def _forest(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _built(bands: Bands, rough: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rough, where fields are smooth; less red than soil, lighter than burnt ground."""
-    redness = bands["red"] / np.maximum(bands["green"], np.float32(1e-3))
+    green: NDArray[np.float32] = np.maximum(bands["green"], np.float32(1e-3))
+    redness = bands["red"] / green
     grey = soft(-redness, -1.4, 0.08)
     return soft(rough, 0.07, 0.015) * grey * soft(bands["red"], 0.06, 0.008)

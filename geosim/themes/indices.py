@@ -2,12 +2,12 @@
 
 | index | bands | paper |
 |---|---|---|
-| NDVI | near infrared, red | Rouse et al. 1974, 3rd ERTS Symposium |
-| NDWI | green, near infrared | McFeeters 1996, Int. J. Remote Sensing 17(7) |
-| MNDWI | green, short-wave infrared 1 | Xu 2006, Int. J. Remote Sensing 27(14) |
-| NDBI | short-wave infrared 1, near infrared | Zha et al. 2003, Int. J. Remote Sensing 24(3) |
-| NDSI | green, short-wave infrared 1 | Hall et al. 1995, Remote Sensing of Environment 54 |
-| NDMI | near infrared, short-wave infrared 1 | Gao 1996, Remote Sensing of Environment 58 |
+| NDVI | nir, red | Rouse et al. 1974, 3rd ERTS Symposium |
+| NDWI | green, nir | McFeeters 1996, Int. J. Remote Sensing 17(7) |
+| MNDWI | green, swir1 | Xu 2006, Int. J. Remote Sensing 27(14) |
+| NDBI | swir1, nir | Zha et al. 2003, Int. J. Remote Sensing 24(3) |
+| NDSI | green, swir1 | Hall et al. 1995, Remote Sensing of Environment 54 |
+| NDMI | nir, swir1 | Gao 1996, Remote Sensing of Environment 58 |
 
 MNDWI and NDSI are one ratio: snow is told from water by how bright it is.
 """

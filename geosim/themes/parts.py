@@ -14,12 +14,31 @@ from scipy.ndimage import distance_transform_edt, label, uniform_filter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SMOOTHING = 5
-"""Side in pixels of the window in which the most frequent class wins."""
+_METRES = 12.0
+"""Side on the ground of the window in which the most frequent class wins: a house with
+its garden, a road with its verge."""
+
+_SIDES = 5, 41
+"""Its smallest and largest side in pixels."""
+
+
+def window_side(metres: float | None) -> int:
+    """Side in pixels, odd, of the window in which the most frequent class wins.
+
+    Args:
+        metres: size of a pixel on the ground; None: not known, the smallest window.
+    """
+    if metres is None:
+        return _SIDES[0]
+    return int(np.clip(round(_METRES / metres) // 2 * 2 + 1, *_SIDES))
 
 
 def split(
-    classes: NDArray[np.integer[Any]], mask: NDArray[np.bool_], least: float
+    classes: NDArray[np.integer[Any]],
+    mask: NDArray[np.bool_],
+    least: float,
+    side: int,
+    weights: NDArray[np.float64],
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Cut an object into connected parts of one class.
 
@@ -30,12 +49,14 @@ def split(
         classes: (height, width) class of each pixel, from 0.
         mask: (height, width), True in the object.
         least: smallest part in pixels.
+        side: of the window in which the most frequent class wins.
+        weights: (classes,) how much a pixel of a class counts there.
 
     Returns:
         (height, width) number of the part from 1, 0 outside; and the class of each
         part, part 1 first.
     """
-    smooth = _majority(classes, mask)
+    smooth = _majority(classes, mask, side, weights)
     parts, of_part = _connected(smooth, mask)
     size = np.bincount(parts.ravel(), minlength=len(of_part) + 1)[1:]
     large = np.flatnonzero(size >= least)
@@ -53,15 +74,17 @@ def split(
 
 
 def _majority(
-    classes: NDArray[np.integer[Any]], mask: NDArray[np.bool_]
+    classes: NDArray[np.integer[Any]],
+    mask: NDArray[np.bool_],
+    side: int,
+    weights: NDArray[np.float64],
 ) -> NDArray[np.int64]:
     """The most frequent class around each pixel, within the object."""
     best = np.full(classes.shape, -1.0, np.float32)
     winner = np.zeros(classes.shape, np.int64)
     for kind in np.unique(classes[mask]):
-        share = uniform_filter(
-            ((classes == kind) & mask).astype(np.float32), _SMOOTHING, mode="constant"
-        )
+        here = ((classes == kind) & mask) * np.float32(weights[kind])
+        share = uniform_filter(here, side, mode="constant")
         more = share > best
         best[more], winner[more] = share[more], kind
     return winner
@@ -70,7 +93,7 @@ def _majority(
 def _connected(
     classes: NDArray[np.int64], mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Numbers of the connected pieces of equal class (4 neighbours), and their class."""
+    """Numbers of connected pieces of one class (4 neighbours), and their classes."""
     parts = np.zeros(classes.shape, np.int32)
     of_part: list[int] = []
     for kind in np.unique(classes[mask]):

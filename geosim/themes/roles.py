@@ -33,10 +33,10 @@ SENSORS: dict[str, dict[int, dict[str, int]]] = {
     # six bands: 2 to 7, without the coastal one
     "landsat-oli": {
         6: {"blue": 1, "green": 2, "red": 3, "nir": 4, "swir1": 5, "swir2": 6},
-        **dict.fromkeys(
-            range(7, 12),
-            {"blue": 2, "green": 3, "red": 4, "nir": 5, "swir1": 6, "swir2": 7},
-        ),
+        **{
+            count: {"blue": 2, "green": 3, "red": 4, "nir": 5, "swir1": 6, "swir2": 7}
+            for count in range(7, 12)
+        },
     },
     # 4: B2 B3 B4 B8; 6: those and B11 B12; 10: those of 10 and 20 m; 12: level 2A,
     # which has no B10; 13: level 1C

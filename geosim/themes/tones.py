@@ -7,10 +7,12 @@ scale, so that what follows works on numbers of about the same size everywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from geosim.themes.indices import spectral_index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Scaling = tuple[float, float]
+
+WATER = 0.05
+"""NDWI that parts water from land in reflectances, where both are told apart by NIR too
+(McFeeters 1996 cuts at 0)."""
+
+_WATER_MOST = 0.45
+"""Largest such NDWI that a scene of digital numbers may ask for."""
 
 _LARGEST_SHARE = 2.0
 """Largest reflectance that a float file is believed to hold."""
@@ -37,6 +46,9 @@ _BRIGHT_PERCENT = 98.0
 _BRIGHT = 0.40
 """What the near infrared's 98th percentile stands for where its scale is not known:
 dense plants and dry soil."""
+
+_BINS = 200
+"""Bins of an index's histogram."""
 
 _DARK_PERCENT = 0.1
 _DARK = 0.01
@@ -64,6 +76,8 @@ class Tones:
     """(roles,)."""
     kind: Literal["reflectance", "digital numbers"]
     """What the file holds, as far as one can tell."""
+    water: float = WATER
+    """NDWI of this date from which on water is more likely than not."""
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reflectances of file values, (roles, ...)."""
@@ -106,6 +120,26 @@ def fit_tones(
     return _relative(sample, roles, raw=sensor in ("landsat-tm", "landsat-etm"))
 
 
+def fit_display(sample: NDArray[np.float32], dtype: str) -> Tones:
+    """How the numbers of one date become what a screen shows, 0..1.
+
+    Args:
+        sample: (roles, n) valid file values from all over the scene.
+        dtype: of the file; 8-bit pictures are shown as they are, others stretched
+            between the 1st and the 99th percentile of all bands.
+    """
+    low, high = 0.0, 255.0
+    if dtype != "uint8":
+        low, high = (float(value) for value in np.percentile(sample, (1.0, 99.0)))
+    width = high - low if high > low else 1.0
+    shape = len(sample)
+    return Tones(
+        gain=np.full(shape, 1.0 / width, np.float32),
+        offset=np.full(shape, -low / width, np.float32),
+        kind="digital numbers",
+    )
+
+
 def _linear(pairs: Sequence[Scaling]) -> Tones:
     gain, offset = np.array(pairs, np.float32).T
     return Tones(gain=gain, offset=offset, kind="reflectance")
@@ -117,20 +151,35 @@ def _bright(sample: NDArray[np.float32], roles: Sequence[str]) -> float:
     return float(np.percentile(band, _BRIGHT_PERCENT))
 
 
-def _relative(
-    sample: NDArray[np.float32], roles: Sequence[str], *, raw: bool
-) -> Tones:
+def _relative(sample: NDArray[np.float32], roles: Sequence[str], *, raw: bool) -> Tones:
     """Numbers in place of reflectances, relative to the scene."""
-    gain = np.ones(len(roles), np.float32)
-    offset = np.zeros(len(roles), np.float32)
+    gain, dark = np.ones(len(roles)), np.zeros(len(roles))
     if raw:
-        gain = np.array([_RAW_GAINS[role] for role in roles], np.float32)
-        offset = -gain * np.percentile(sample, _DARK_PERCENT, axis=1)
-    bright = _bright(sample * gain[:, None] + offset[:, None], roles)
+        gain = np.array([_RAW_GAINS[role] for role in roles])
+        dark = gain * np.percentile(sample, _DARK_PERCENT, axis=1)
+    scaled = sample * gain[:, None] - dark[:, None]
+    bright = _bright(scaled.astype(np.float32), roles)
     scale = _BRIGHT / bright if bright > 0 else 1.0
-    offset = offset * scale + (_DARK if raw else 0.0)
-    return Tones(
-        gain=np.float32(scale) * gain,
-        offset=offset.astype(np.float32),
+    tones = Tones(
+        gain=(scale * gain).astype(np.float32),
+        offset=(_DARK * raw - scale * dark).astype(np.float32),
         kind="digital numbers",
     )
+    if not {"green", "nir"} <= set(roles):
+        return tones
+    bands = dict(zip(roles, tones.apply(sample), strict=True))
+    valley = _valley(spectral_index("ndwi", bands))
+    return replace(tones, water=min(max(valley, WATER), _WATER_MOST))
+
+
+def _valley(index: NDArray[np.float32]) -> float:
+    """Where an index, -1..1, parts into two classes (Otsu 1979, IEEE Trans. SMC 9)."""
+    counts, edges = np.histogram(index, bins=_BINS, range=(-1.0, 1.0))
+    middle = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)[:-1]
+    above = below[-1] + counts[-1] - below
+    moment = np.cumsum(counts * middle)
+    first = moment[:-1] / np.maximum(below, 1)
+    second = (moment[-1] - moment[:-1]) / np.maximum(above, 1)
+    between = below * above * (first - second) ** 2
+    return float(edges[1 + int(between.argmax())])

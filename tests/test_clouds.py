@@ -1,0 +1,76 @@
+"""Signs of cloud and haze, on drawn clouds."""
+
+import numpy as np
+import pytest
+from rasters import texture
+from scipy.ndimage import gaussian_filter
+
+from geosim.change.clouds import cloud_signs
+
+
+def dark_ground(seed=1):
+    """(3, 200, 240): textured ground of middling brightness."""
+    return (0.15 + 0.35 * texture(3, 200, 240, seed)).astype(np.float32)
+
+
+def clouded(image, share=0.08):
+    """The image with soft white clouds over about a share of it."""
+    noise = gaussian_filter(np.random.default_rng(3).standard_normal((200, 240)), 12)
+    edge = np.quantile(noise, 1 - share)
+    cover = np.clip((noise - edge) / (0.5 * noise.std()) + 0.5, 0.0, 1.0)
+    return (image * (1 - cover) + 0.9 * cover).astype(np.float32)
+
+
+VALID = np.ones((200, 240), bool)
+
+
+@pytest.mark.parametrize("date", [0, 1])
+def test_clouds_are_told_of_the_date_that_has_them(date):
+    dates = [dark_ground(), dark_ground()]
+    dates[date] = clouded(dates[date])
+    signs = cloud_signs([(*dates, VALID)], metres=10.0)
+    assert signs[date].cloudy
+    assert 0.03 < signs[date].share < 0.12
+    assert not signs[1 - date].cloudy
+    assert not any(sign.hazy for sign in signs)
+
+
+def test_what_is_masked_is_no_cloud():
+    before, after = dark_ground(), clouded(dark_ground())
+    valid = np.abs(after - before).max(axis=0) < 0.05
+    assert not cloud_signs([(before, after, valid)], metres=10.0)[1].cloudy
+
+
+def test_haze():
+    before = dark_ground()
+    after = (0.7 * before + 0.3 * 0.95).astype(np.float32)
+    first, second = cloud_signs([(before, after, VALID)], metres=10.0)
+    assert second.hazy
+    assert not first.hazy
+    assert second.haze == pytest.approx(-first.haze)
+
+
+@pytest.mark.parametrize("what", ["nothing", "season", "roofs", "field", "soil"])
+def test_clear_pairs_are_not_warned_of(what):
+    before = dark_ground()
+    after = before.copy()
+    if what == "season":
+        after = np.clip(after * 1.2 + 0.02, 0, 1)
+    if what == "roofs":  # bright and colourless, but small
+        for row in range(10, 190, 20):
+            for col in range(10, 230, 20):
+                after[:, row : row + 4, col : col + 4] = 0.9
+    if what == "field":  # large, but coloured
+        after[:, 50:150, 50:150] = np.reshape([0.7, 0.6, 0.35], (3, 1, 1))
+    if what == "soil":  # large and pale, but its edges are sharp
+        after[:, 50:150, 50:150] = 0.8
+    signs = cloud_signs([(before, after.astype(np.float32), VALID)], metres=10.0)
+    assert not any(sign.cloudy or sign.hazy for sign in signs)
+
+
+def test_nothing_to_look_at():
+    signs = cloud_signs([], metres=None)
+    assert [(sign.share, sign.haze) for sign in signs] == [(0.0, 0.0)] * 2
+    empty = np.zeros((200, 240), bool)
+    signs = cloud_signs([(dark_ground(), dark_ground(), empty)], metres=30.0)
+    assert not any(sign.cloudy or sign.hazy for sign in signs)
