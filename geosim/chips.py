@@ -114,7 +114,7 @@ def _mark(picture: Image.Image, side: int) -> None:
         ((start - gap - _ARM, middle), (start - gap, middle)),
         ((end + gap, middle), (end + gap + _ARM, middle)),
     ]
-    for colour, width in ((_CASING, 3), (_MARK, 1)):
+    for colour, width in ((_CASING, 4), (_MARK, 2)):
         for arm in arms:
             draw.line(arm, fill=colour, width=width)
     if scale > 1:
