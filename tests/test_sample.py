@@ -190,6 +190,16 @@ def test_classes_are_strata_and_what_has_none_is_changed(tmp_path):
         "changed": 16,
     }
     assert {"forest_gain", "no_change"} <= set(drawn.design.answers)
+    names = {1: "forest_loss", 0: "no_change"}
+    answer(drawn.path, lambda row, col: names[int(decision()[row, col] == 1)])
+    found = assess_sample(drawn.path, tmp_path / "as").to_dict()
+    # whatever the class, what changed changed
+    changed = (decision() == 1).sum() * 100
+    assert found["changed_area"]["value"] == pytest.approx(changed, rel=2e-3)
+    assert found["changed_area"]["standard_error"] == 0.0
+    gone = next(one for one in found["classes"] if one["class"] == "water_gain")
+    assert gone["users_accuracy"]["value"] == 0.0
+    assert gone["producers_accuracy"]["value"] is None
 
 
 def test_series_are_sampled_by_the_year_of_the_first_change(tmp_path):
