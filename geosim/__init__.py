@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from geosim.comparison_files import ImageComparison
     from geosim.duplicates import find_pairs
     from geosim.errors import GeosimError
+    from geosim.exporting import export_changes
     from geosim.finished import open_result
     from geosim.image_options import CompareOptions, SynthOptions
     from geosim.model_files import TrainResult
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
     from geosim.ranking import rank_models
+    from geosim.remaking import remake_report
     from geosim.result import ChangeResult
     from geosim.search import build_index, search_index
     from geosim.search_options import IndexOptions, SearchOptions
@@ -51,11 +53,13 @@ __all__ = [
     "create_siamese_model",
     "detect_change",
     "detect_changes",
+    "export_changes",
     "find_pairs",
     "make_pairs",
     "open_result",
     "rank_models",
     "read_pair_list",
+    "remake_report",
     "search_index",
     "train_model",
     "train_on_pairs",
@@ -83,11 +87,13 @@ _HOMES = {
     "create_siamese_model": "geosim.siamese.network",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
+    "export_changes": "geosim.exporting",
     "find_pairs": "geosim.duplicates",
     "make_pairs": "geosim.synth",
     "open_result": "geosim.finished",
     "rank_models": "geosim.ranking",
     "read_pair_list": "geosim.pairs",
+    "remake_report": "geosim.remaking",
     "search_index": "geosim.search",
     "train_model": "geosim.train",
     "train_on_pairs": "geosim.train_pairs",
