@@ -23,6 +23,8 @@ CHIP = 240
 CHIP_SMALLEST = 24
 """Side in pixels of the grid that a chip shows at least."""
 _CHIP_MARGIN = 0.35
+_LARGE = 700
+"""Pixels from which on outlines are broader: the picture will be shown smaller."""
 _COARSE = Image.Resampling.NEAREST
 _GREY_WEIGHTS = (0.2126, 0.7152, 0.0722)
 NO_DATA_GREY = 200
@@ -132,11 +134,14 @@ def outline_uri(pictures: ReportPictures) -> str:
     """The outline of what changed, with a light casing, as a transparent PNG."""
     kinds = pictures.kinds
     changed = kinds > 0
-    line = _grown(changed) & ~changed
+    wide = kinds
+    for _ in range(1 if max(kinds.shape) < _LARGE else 2):
+        wide = _spread(wide)
+    line = (wide > 0) & ~changed
     casing = _grown(line | changed) & ~line & ~changed
     levels = np.zeros(kinds.shape, np.uint8)
     levels[casing] = len(pictures.colours) + 1
-    levels[line] = _spread(kinds)[line]
+    levels[line] = wide[line]
     inner = changed & _grown(~changed)
     levels[inner] = kinds[inner]
     return _paletted(levels, pictures.colours)
@@ -176,25 +181,28 @@ def chip_uris(
     before: RGB,
     after: RGB,
     changed: NDArray[np.bool_],
-    colour: tuple[int, int, int] = styles.CHANGE_COLOUR[:3],
 ) -> tuple[str, str]:
     """Both dates of a square place, the outline of the change drawn in.
+
+    In one bright colour for all classes, with a casing: some of theirs are those of
+    fields and roofs.
 
     Args:
         before: `(side, side, 3)`.
         after: `(side, side, 3)`.
         changed: `(side, side)`, True inside the change.
-        colour: of the outline.
     """
     size = (CHIP, CHIP)
     mask = np.asarray(Image.fromarray(changed).resize(size, Image.Resampling.NEAREST))
     edge = _grown(_grown(mask)) & ~mask
+    casing = _grown(edge | mask) & ~edge & ~mask
     uris = []
     for image in (before, after):
         smooth = Image.Resampling.BICUBIC if len(image) > CHIP else _COARSE
         pixels = np.array(Image.fromarray(image).resize(size, smooth))
-        pixels[edge] = colour
-        uris.append(photo_uri(pixels, CHIP_BYTES))
+        pixels[edge] = styles.CHANGE_COLOUR[:3]
+        pixels[casing] = _CASING[:3]
+        uris.append(photo_uri(pixels, CHIP_BYTES, drawn=True))
     return uris[0], uris[1]
 
 
