@@ -136,7 +136,7 @@ ASSESS = Command(
     outputs=(
         Output("RECORD", "Assessment (JSON)", "file", "assessment.json"),
         Output("TABLE", "Assessment (CSV)", "file", "assessment.csv"),
-        Output("REPORT", "Report", "html", "report.html"),
+        Output("REPORT", "Assessment", "html", "assessment.html"),
     ),
     tags=("accuracy", "area estimation", "error matrix", "Olofsson"),
 )
