@@ -62,7 +62,9 @@ from geosim.series_summing import Maps, clean, find_places, write_years
 from geosim.themes.classes import COVERS, THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from geosim.raster.grid import Grid
     from geosim.result import ChangeResult
@@ -238,7 +240,7 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     layers = 3 * (len(dates) - 1) + 3 * 5
     check_space(work, total * layers)
     with ExitStack() as closing:
-        stack = closing.enter_context(open_stack(plan.scenes, grid, plan.bands))
+        stack = closing.enter_context(open_stack(plan.scenes, grid, plan.bands, plan.options.mask_kind))
         with clock.stage("reading", total) as tick:
             counts, shares = count_intervals(stack, len(dates), tick)
         results, notes = _compare(plan, counts, work, clock)
@@ -319,7 +321,7 @@ def _decide(
     stack: Stack,
     maps: Mapping[tuple[int, int], PairMaps],
     rasters: Mapping[str, WorkRaster],
-    tick: Any,  # noqa: ANN401 - a function
+    tick: Callable[[float], None],
 ) -> tuple[Calibration | None, dict[str, float]]:
     """Decide each pixel, drop what is too small; the covers of the first date."""
     from geosim.timeline.calibration import Calibration

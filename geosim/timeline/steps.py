@@ -112,9 +112,7 @@ def _sums(
     return n, (part**2).sum(axis=0)
 
 
-def lasting(
-    starts: NDArray[np.bool_], valid: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def lasting(starts: NDArray[np.bool_], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(t, n), True where a state begins that two valid dates show at least."""
     state = np.cumsum(starts, axis=0)
     found = np.zeros(starts.shape, np.bool_)
