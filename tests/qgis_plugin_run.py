@@ -78,6 +78,7 @@ def load(job):
     legend = [
         {
             "layer": node.name(),
+            "file": Path(node.layer().source().partition("|")[0]).name,
             "group": node.parent().name(),
             "shown": node.isVisible(),
             "valid": node.layer().isValid(),

@@ -719,10 +719,11 @@ def test_a_series_gives_what_the_command_line_gives(qgis, tmp_path):
         layers=scenes[-1:],
         parameters=parameters,
     )
-    layers = [one["layer"] for one in told["legend"]]
-    assert layers == ["changes", "first_change", "last_change", "count", "2020"]
+    rasters = ("first_change.tif", "last_change.tif", "count.tif")
+    files = [one["file"] for one in told["legend"]]
+    assert files == ["changes.gpkg", *rasters, "2020.tif"]
     by_hand(qgis, "series", *scenes, "--method", "cva", "-o", tmp_path / "c")
-    for name in ("first_change.tif", "last_change.tif", "count.tif", "areas.csv"):
+    for name in (*rasters, "areas.csv"):
         one, two = (tmp_path / folder / name for folder in "qc")
         assert one.read_bytes() == two.read_bytes(), name
     one, two = (rows_of(tmp_path / n / "changes.gpkg", "changes") for n in "qc")
@@ -744,7 +745,7 @@ def test_a_sample_is_drawn_answered_and_assessed(qgis, small_pair, tmp_path):
             "OUTPUT": tmp_path / "sample.gpkg",
         },
     )
-    assert [one["layer"] for one in told["legend"]] == ["Sample"]
+    assert [one["file"] for one in told["legend"]] == ["sample.gpkg"]
     whole = f"{tmp_path / 'sample.gpkg'}|layername=samples"
     assess = {
         "algorithm": "geosim:assess",
