@@ -142,12 +142,17 @@ def test_the_help_tells_of_every_parameter_with_a_remark():
 
 
 def test_progress_lines_become_percent_of_the_whole():
-    assert running.step("progress: scoring 0/25").percent == 5
-    assert running.step("progress: scoring 12.5/25").percent == 45
-    assert running.step("progress: writing 4/4") == running.Step("writing", 100)
-    assert running.step("progress: scoring 1e+06/2e+06").percent == 45
-    assert running.step("progress: something else 3/4").percent == 75
-    assert running.step("progress: scoring 0/0").percent == 5
+    for line, whole in (
+        ("sampling 0/1", 0),
+        ("scoring 0/25", 5),
+        ("scoring 12.5/25", 45),
+        ("scoring 1e+06/2e+06", 45),
+        ("scoring 0/0", 5),
+        ("writing 4/4", 100),
+        ("something else 3/4", 75),
+    ):
+        step = running.step(f"progress: {line}")
+        assert spec.percent(CHANGE, step.stage, step.share) == pytest.approx(whole)
     for line in ("note: progress", "progress: scoring", "scoring 1/2", ""):
         assert running.step(line) is None
 
@@ -160,6 +165,7 @@ def test_progress_lines_become_percent_of_the_whole():
         (2, ["│ No such option: --theme │"], "does not know --theme"),
         (-9, [], "memory ran out"),
         (3, [], "code 3: no word"),
+        (1, ["  File x, line 1", "TypeError: f()", "kept"], "by TypeError: f()"),
     ],
 )
 def test_a_failure_is_told_in_one_line(code, errors, told):
@@ -253,8 +259,8 @@ def test_lines_tell_the_progress(sample_pair, tmp_path):
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith("progress")]
     steps = [running.step(line) for line in lines]
-    assert list(dict.fromkeys(one.stage for one in steps)) == list(running.STAGES)
-    percents = [one.percent for one in steps]
+    assert list(dict.fromkeys(one.stage for one in steps)) == list(dict(CHANGE.stages))
+    percents = [spec.percent(CHANGE, one.stage, one.share) for one in steps]
     assert percents == sorted(percents)
     assert percents[-1] == 100
 
@@ -699,6 +705,59 @@ def test_rows_of_a_batch_run_one_after_another(qgis, small_pair, tmp_path):
     assert "no.tif" in bad["error"]
     assert "REPORT" not in one["results"]  # on which the dialog of QGIS 3.22 fails
     assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.qgis
+def test_a_series_gives_what_the_command_line_gives(qgis, tmp_path):
+    scenes = [ROOT / "sample_data" / "series" / f"{y}.tif" for y in (1990, 2005, 2020)]
+    parameters = {"SCENES": scenes, "METHOD": "cva", "OUTPUT": tmp_path / "q"}
+    told = job(
+        *(qgis, tmp_path),
+        do="load",
+        algorithm="geosim:series",
+        layers=scenes[-1:],
+        parameters=parameters,
+    )
+    rasters = ("first_change.tif", "last_change.tif", "count.tif")
+    files = [one["file"] for one in told["legend"]]
+    assert files == ["changes.gpkg", *rasters, "2020.tif"]
+    by_hand(qgis, "series", *scenes, "--method", "cva", "-o", tmp_path / "c")
+    for name in (*rasters, "areas.csv"):
+        one, two = (tmp_path / folder / name for folder in "qc")
+        assert one.read_bytes() == two.read_bytes(), name
+    one, two = (rows_of(tmp_path / n / "changes.gpkg", "changes") for n in "qc")
+    assert one == two
+    assert len(one) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.qgis
+def test_a_sample_is_drawn_answered_and_assessed(qgis, small_pair, tmp_path):
+    by_hand(qgis, "change", *small_pair, "--method", "cva", "-o", tmp_path / "r")
+    told = job(
+        *(qgis, tmp_path),
+        do="load",
+        algorithm="geosim:sample",
+        parameters={
+            "RESULT": tmp_path / "r",
+            "N": 40,
+            "OUTPUT": tmp_path / "sample.gpkg",
+        },
+    )
+    assert [one["file"] for one in told["legend"]] == ["sample.gpkg"]
+    whole = f"{tmp_path / 'sample.gpkg'}|layername=samples"
+    assess = {
+        "algorithm": "geosim:assess",
+        "parameters": {"SAMPLES": whole, "OUTPUT": tmp_path / "a"},
+    }
+    told = job(qgis, tmp_path, do="plain", **assess)
+    assert "40 of 40 samples have no answer" in told["error"]
+    answered = job(qgis, tmp_path, do="answer", source=whole)
+    assert answered == {"answered": 40}
+    told = job(qgis, tmp_path, do="plain", **assess)
+    assert told["results"]["OVERALL_ACCURACY"] == 1
+    assert Path(told["results"]["REPORT"]).stat().st_size > 1000
 
 
 @pytest.mark.qgis

@@ -7,6 +7,7 @@ from geosim_processing.shared import (
     GRID,
     LOADING,
     MACHINE,
+    MASK_KIND,
     REPLACING,
     RESUMING,
     RULES,
@@ -49,20 +50,12 @@ _DATES = (
         optional=True,
         advanced=True,
     ),
-    Parameter(
-        "MASK_KIND",
-        "Numbers of a raster mask",
-        "choice",
-        "--mask-kind",
-        default="auto",
-        choices=("auto", "binary", "qa_pixel", "scl"),
-        advanced=True,
-        help="binary: anything but 0; qa_pixel: Landsat's; scl: Sentinel-2's.",
-    ),
+    MASK_KIND,
 )
 
 CHANGE = Command(
     name="change",
+    stages=(("sampling", 5), ("scoring", 80), ("deciding", 7), ("writing", 8)),
     record="run.json",
     title="Change between two dates",
     summary="Finds what changed between two rasters of one place. They may differ in "

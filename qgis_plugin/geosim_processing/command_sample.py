@@ -7,6 +7,7 @@ from geosim_processing.spec import OUTPUT, Command, Output, Parameter
 
 SAMPLE = Command(
     name="sample",
+    stages=(("counting", 40), ("drawing", 10), ("chips", 50)),
     title="Draw a sample for assessment",
     summary="Draws a stratified random sample from the result of 'Change between two "
     "dates' or 'Changes in a time series', as points with an empty attribute "
@@ -135,7 +136,21 @@ ASSESS = Command(
     outputs=(
         Output("RECORD", "Assessment (JSON)", "file", "assessment.json"),
         Output("TABLE", "Assessment (CSV)", "file", "assessment.csv"),
-        Output("REPORT", "Report", "html", "report.html"),
+        Output("REPORT", "Assessment", "html", "assessment.html"),
+        Output(
+            "OVERALL_ACCURACY",
+            "Overall accuracy, 0..1",
+            "number",
+            "assessment.json",
+            ("overall_accuracy", "value"),
+        ),
+        Output(
+            "OVERALL_ACCURACY_SE",
+            "Its standard error",
+            "number",
+            "assessment.json",
+            ("overall_accuracy", "standard_error"),
+        ),
     ),
     tags=("accuracy", "area estimation", "error matrix", "Olofsson"),
 )

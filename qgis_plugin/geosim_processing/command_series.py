@@ -7,6 +7,7 @@ from geosim_processing.shared import (
     GRID,
     LOADING,
     MACHINE,
+    MASK_KIND,
     REPLACING,
     RESUMING,
     RULES,
@@ -16,6 +17,7 @@ from geosim_processing.spec import Command, Output, Parameter
 
 SERIES = Command(
     name="series",
+    stages=(("reading", 10), ("pairs", 70), ("deciding", 15), ("writing", 5)),
     record="series.json",
     title="Changes in a time series",
     summary="Finds what changed from date to date in three or more rasters of one "
@@ -79,6 +81,7 @@ SERIES = Command(
             help="All dates together, or each comparison alone; auto: together from "
             "pixels of 3 m on.",
         ),
+        MASK_KIND,
         Parameter(
             "INITIAL",
             "Land cover on the first date",
