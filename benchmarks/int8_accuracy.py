@@ -25,7 +25,7 @@ from geosim.change.scores import UNIT_LEVELS
 from geosim.raster.source import plain_images_welcome
 
 if TYPE_CHECKING:
-    from benchmarks.accuracy.methods import Answer
+    from geosim.assessment.measuring import Answer
 
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from geosim.assess import Assessment, assess_sample
+    from geosim.assessment_options import (
+        AssessOptions,
+        EvaluateOptions,
+        SampleOptions,
+    )
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
     from geosim.compare import compare_images, compare_models
     from geosim.comparison_files import ImageComparison
     from geosim.duplicates import find_pairs
     from geosim.errors import GeosimError
+    from geosim.evaluate import Evaluation, evaluate_methods
     from geosim.finished import open_result
     from geosim.image_options import CompareOptions, SynthOptions
     from geosim.model_files import TrainResult
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     from geosim.pipeline import detect_change
     from geosim.ranking import rank_models
     from geosim.result import ChangeResult
+    from geosim.sample import Sample, draw_sample
     from geosim.scenes import DatedScene, read_scenes
     from geosim.search import build_index, search_index
     from geosim.search_options import IndexOptions, SearchOptions
@@ -33,11 +41,15 @@ if TYPE_CHECKING:
     from geosim.train_pairs import PairTrainResult, train_on_pairs
 
 __all__ = [
+    "AssessOptions",
+    "Assessment",
     "ChangeOptions",
     "ChangeResult",
     "ClusterOptions",
     "CompareOptions",
     "DatedScene",
+    "EvaluateOptions",
+    "Evaluation",
     "GeosimError",
     "ImageComparison",
     "ImagePair",
@@ -45,6 +57,8 @@ __all__ = [
     "MinArea",
     "PairOutcome",
     "PairTrainResult",
+    "Sample",
+    "SampleOptions",
     "SearchOptions",
     "SeriesOptions",
     "SeriesResult",
@@ -52,6 +66,7 @@ __all__ = [
     "TrainOptions",
     "TrainResult",
     "__version__",
+    "assess_sample",
     "build_index",
     "compare_images",
     "compare_models",
@@ -59,6 +74,8 @@ __all__ = [
     "detect_change",
     "detect_changes",
     "detect_series",
+    "draw_sample",
+    "evaluate_methods",
     "find_pairs",
     "make_pairs",
     "open_result",
@@ -105,6 +122,15 @@ _HOMES = {
     "search_index": "geosim.search",
     "train_model": "geosim.train",
     "train_on_pairs": "geosim.train_pairs",
+    "AssessOptions": "geosim.assessment_options",
+    "Assessment": "geosim.assess",
+    "EvaluateOptions": "geosim.assessment_options",
+    "Evaluation": "geosim.evaluate",
+    "Sample": "geosim.sample",
+    "SampleOptions": "geosim.assessment_options",
+    "assess_sample": "geosim.assess",
+    "draw_sample": "geosim.sample",
+    "evaluate_methods": "geosim.evaluate",
 }
 
 

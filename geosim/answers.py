@@ -94,7 +94,7 @@ def _strata(frame: gpd.GeoDataFrame, design: SampleDesign) -> NDArray[np.int64]:
     if unknown:
         raise SampleError(
             f"samples are of the strata {', '.join(names)}; found "
-            f"{_some(unknown)}; the column 'stratum' must stay as geosim sample wrote it"
+            f"{_some(unknown)}; the column 'stratum' must stay as it was written"
         )
     return np.array([names.index(str(one)) for one in frame["stratum"]], np.int64)
 
@@ -114,7 +114,8 @@ def _check_places(frame: gpd.GeoDataFrame, design: SampleDesign) -> None:
     away = np.maximum(off_row, off_col) > _HALF_PIXEL
     if away.any():
         raise SampleError(
-            f"samples must stay on the pixel that was drawn; {_some(frame['id'][away])} "
+            "samples must stay on the pixel that was drawn; "
+            f"{_some(frame['id'][away])} "
             f"{'was' if away.sum() == 1 else 'were'} moved off it, by up to "
             f"{np.maximum(off_row, off_col).max():.0f} px; put them back to the middle "
             "of their squares in the layer 'pixels'"
@@ -136,13 +137,15 @@ def _check_complete(
         return ()
     said = []
     if open_ids:
-        said.append(f"{len(open_ids)} of {drawn} samples have no answer ({_some(open_ids)})")
+        said.append(
+            f"{len(open_ids)} of {drawn} samples have no answer ({_some(open_ids)})"
+        )
     if lost > 0:
         said.append(f"{lost} of {drawn} samples were deleted")
     if lost < 0:
         raise SampleError(
-            f"{drawn} samples were drawn; found {len(frame)}; points that were added by "
-            "hand are no random sample; remove them"
+            f"{drawn} samples were drawn; found {len(frame)}; points added by hand "
+            "are no random sample; remove them"
         )
     text = " and ".join(said)
     if not partial:
@@ -158,7 +161,9 @@ def _other_answers(path: Path, ids: list[int]) -> list[str]:
     try:
         table = pyogrio.read_dataframe(path, read_geometry=False)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise RasterReadError(f"cannot read the answers of '{path}': {error}") from error
+        raise RasterReadError(
+            f"cannot read the answers of '{path}': {error}"
+        ) from error
     columns = {str(name).casefold(): name for name in table.columns}
     column = next((columns[name] for name in _ANSWER_COLUMNS if name in columns), None)
     if "id" not in columns or column is None:

@@ -153,8 +153,8 @@ def _check_enough(design: SampleDesign, stratum: NDArray[np.int64]) -> None:
     for number, one in enumerate(design.strata):
         if held[number] < LEAST_ANSWERS:
             raise SampleError(
-                f"each stratum wants at least {LEAST_ANSWERS} answers; '{one.name}' has "
-                f"{held[number]}; answer more samples"
+                f"each stratum wants at least {LEAST_ANSWERS} answers; "
+                f"'{one.name}' has {held[number]}; answer more samples"
             )
 
 
@@ -170,8 +170,9 @@ def _cautions(classes: tuple[str, ...], counts: NDArray[np.int64]) -> tuple[str,
     if not few:
         return ()
     names = ", ".join(name.replace("_", " ") for name in few)
-    return (
+    text = (
         f"fewer than {_FEW_FOUND} samples of {names} lie where the map says otherwise: "
         "the 95 % interval of such an area may be too narrow; more samples there, or a "
-        "buffer stratum, make it sure",
+        "buffer stratum, make it sure"
     )
+    return (text,)

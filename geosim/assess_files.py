@@ -170,10 +170,8 @@ def summary_lines(found: Assessment) -> list[str]:
     values = as_dict(found)
     unit, factor = _unit(values)
     width = max(len(one["label"]) for one in values["classes"])
-    lines = [
-        f"{'':<{width}}  {'mapped':>10}  {'area':>10}  {'95 % interval':>21}  "
-        f"{'user':>13}  {'producer':>13}"
-    ]
+    heads = f"{'mapped':>10}  {'area':>10}  {'95 % interval':>21}  {'user':>13}"
+    lines = [f"{'':<{width}}  {heads}  {'producer':>13}"]
     for one in values["classes"]:
         area = one["area"]
         interval = f"{area['low'] / factor:,.2f} to {area['high'] / factor:,.2f}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from geosim.assessment.allocation import LEAST, Allocation
+from geosim.assessment.settings import LEAST, TOLERANCE, Allocation
 from geosim.errors import OptionError
+from geosim.options import Method
 
 StrataOf = Literal["change", "class"]
 """What the strata of a sample are: change and no change, or the classes of change."""
@@ -35,6 +36,10 @@ EXPECTED_CHANGE, EXPECTED_SAME = 0.7, 0.95
 order of those in the example of Olofsson et al. (2014)."""
 
 
+_LEAST_SAMPLES = 100
+"""Bootstrap samples without which an interval means nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions:
     """How `draw_sample` works. Every field has the default of the command line."""
@@ -50,9 +55,9 @@ class SampleOptions:
     buffer: int = 0
     """Pixels around changes that are a stratum of their own; 0: none."""
     target_se: float | None = None
-    """Standard error of the overall accuracy that decides how many samples there are."""
+    """Standard error of the overall accuracy that decides how many samples to draw."""
     expected: tuple[tuple[str, float], ...] = ()
-    """(stratum, user's accuracy 0..1) that is expected; for `target_se` and `neyman`."""
+    """(stratum, user's accuracy 0..1) expected, for `target_se` and `neyman`."""
     seed: int = 0
     """Of all chance."""
     chips: bool = True
@@ -111,3 +116,61 @@ class AssessOptions:
     """File with the answers, such as AcATaMa's, where they are not in the sample's."""
     overwrite: bool = False
     """True: an earlier result in the folder is replaced."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """How `evaluate` works. Every field has the default of the command line."""
+
+    methods: tuple[Method, ...] = ("siamese",)
+    """Methods of `geosim change` that are run on each pair."""
+    maps: tuple[tuple[str, str], ...] = ()
+    """(name, folder) of maps that others made, a file or result for each pair."""
+    maps_threshold: float = 0.5
+    """Probability from which a pixel of such a map counts as changed."""
+    labels: str | None = None
+    """Labels of a finished result: a raster or polygons."""
+    tolerance: float = TOLERANCE
+    """Pixels that a boundary may lie beside the true one."""
+    samples: int = 1000
+    """Samples of the bootstrap over blocks of pixels."""
+    overwrite: bool = False
+    """True: an earlier result in the folder is replaced."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            OptionError: the first value that cannot be used.
+        """
+        unknown = [name for name in self.methods if name not in get_args(Method)]
+        if unknown:
+            raise OptionError(
+                f"--method wants some of {', '.join(get_args(Method))}, joined by "
+                f"commas; found '{unknown[0]}'"
+            )
+        names = [*self.methods, *(name for name, _ in self.maps)]
+        if len(set(names)) < len(names):
+            raise OptionError(
+                f"each method and map wants a name of its own; found {', '.join(names)}"
+            )
+        if not names:
+            raise OptionError("--method or --maps is wanted; found neither")
+        if not 0 < self.maps_threshold <= 1:
+            raise OptionError(
+                "--maps-threshold wants a probability above 0 and up to 1; found "
+                f"{self.maps_threshold:g}"
+            )
+        if self.tolerance < 0:
+            raise OptionError(
+                f"--tolerance wants 0 px or more; found {self.tolerance:g}"
+            )
+        if self.samples < _LEAST_SAMPLES:
+            raise OptionError(
+                f"--bootstrap wants at least {_LEAST_SAMPLES} samples; found "
+                f"{self.samples}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they go into the record."""
+        return asdict(self) | {"maps": dict(self.maps)}

@@ -74,7 +74,9 @@ def chip(
         inner = (WIDE - CLOSE) // 2
         close = view[inner : inner + CLOSE, inner : inner + CLOSE]
         for number, (part, side) in enumerate(((close, CLOSE), (view, WIDE))):
-            scaled = Image.fromarray(part).resize((_PANEL, _PANEL), Image.Resampling.NEAREST)
+            scaled = Image.fromarray(part).resize(
+                (_PANEL, _PANEL), Image.Resampling.NEAREST
+            )
             _mark(scaled, side)
             picture.paste(scaled, (left, _CAPTION + number * (_PANEL + _GAP)))
     return picture

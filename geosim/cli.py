@@ -16,6 +16,7 @@ from geosim.cli_assess import assess, sample
 from geosim.cli_batch import WorkersOption, batch
 from geosim.cli_bench import bench
 from geosim.cli_compare import compare
+from geosim.cli_evaluate import evaluate
 from geosim.cli_models import models
 from geosim.cli_options import with_change_options
 from geosim.cli_retrieval import index, pairs, search
@@ -182,6 +183,7 @@ app.command()(pairs)
 app.command()(models)
 app.command()(sample)
 app.command()(assess)
+app.command()(evaluate)
 
 
 def main() -> None:

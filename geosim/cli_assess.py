@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geosim.assessment.allocation import Allocation
+from geosim.assessment.settings import Allocation
 from geosim.assessment_options import AssessOptions, SampleOptions, StrataOf
 from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet
 from geosim.console import hush_libraries, shown_progress
@@ -151,7 +151,7 @@ def _tell_sample(drawn: "Sample") -> None:
     )
 
 
-def assess(
+def assess(  # noqa: PLR0913 - the options are the command
     samples: Annotated[
         Path, typer.Argument(help="GeoPackage of geosim sample, with answers.")
     ],

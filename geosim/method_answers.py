@@ -33,9 +33,7 @@ def answer_of(result: ChangeResult) -> Answer:
     )
 
 
-def score_levels(
-    before: str, after: str, options: ChangeOptions
-) -> NDArray[np.uint16]:
+def score_levels(before: str, after: str, options: ChangeOptions) -> NDArray[np.uint16]:
     """The score that a run only keeps until it has decided, in 16 bits.
 
     The probability has 8 bits and tells fewer pixels apart.
@@ -60,7 +58,7 @@ def score_levels(
 
 
 def unit_of(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Values 0..1, NaN where not valid, as the 8-bit levels that they were read from."""
+    """Values 0..1, NaN where not valid, as the 8-bit levels they were read from."""
     levels = np.rint(np.nan_to_num(values) * UNIT_LEVELS).astype(np.uint8)
     levels[np.isnan(values)] = UNIT_NODATA
     return levels

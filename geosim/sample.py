@@ -175,8 +175,14 @@ def _design(
         areas=tuple(areas.tolist()),
         samples=tuple(numbers.tolist()),
         answers=(*ordered, NO_CHANGE),
-        transform=(transform.a, transform.b, transform.c)
-        + (transform.d, transform.e, transform.f),
+        transform=(
+            transform.a,
+            transform.b,
+            transform.c,
+            transform.d,
+            transform.e,
+            transform.f,
+        ),
         has_crs=found.grid.crs is not None,
         source={
             "result": str(folder),
@@ -236,17 +242,18 @@ def _few(design: SampleDesign) -> tuple[str, ...]:
     ]
     if not few:
         return ()
-    return (
-        f"fewer than {_FEW} samples make wide intervals ({', '.join(few)}); give more "
-        "with --n",
-    )
+    names = ", ".join(few)
+    return (f"fewer than {_FEW} samples make wide intervals ({names}); raise --n",)
 
 
 @contextmanager
 def _staging(path: Path, chips: Path) -> Iterator[tuple[Path, Path]]:
     """Where file and chips are made; moved to their names when both are complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=".sample-") as made:
+    with (
+        writing(path),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".sample-") as made,
+    ):
         draft, pictures = Path(made) / path.name, Path(made) / "chips"
         yield draft, pictures
         if chips.exists():

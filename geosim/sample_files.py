@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from affine import Affine
     from numpy.typing import NDArray
 
     from geosim.raster.grid import Grid
@@ -95,7 +94,8 @@ def write_sample(
     Raises:
         OutputError: it cannot be written.
     """
-    x, y = at(grid.transform, positions.col + 0.5, positions.row + 0.5)
+    row, col = positions.row.astype(np.float64), positions.col.astype(np.float64)
+    x, y = at(grid.transform, col + 0.5, row + 0.5)
     number = np.arange(1, len(x) + 1)
     strata = [design.strata[one] for one in positions.stratum]
     empty = pd.Series([None] * len(x), dtype="object")
@@ -109,9 +109,11 @@ def write_sample(
         "row": positions.row,
         "col": positions.col,
     }
-    samples = gpd.GeoDataFrame(values, geometry=list(shapely.points(x, y)), crs=grid.crs)
+    samples = gpd.GeoDataFrame(
+        values, geometry=list(shapely.points(x, y)), crs=grid.crs
+    )
     corners = [
-        np.column_stack(at(grid.transform, positions.col + right, positions.row + down))
+        np.column_stack(at(grid.transform, col + right, row + down))
         for right, down in ((0, 0), (0, 1), (1, 1), (1, 0))
     ]
     squares = shapely.polygons(np.stack(corners, axis=1))
@@ -160,12 +162,16 @@ def read_design(path: Path) -> SampleDesign:
 
     if not path.is_file():
         raise RasterReadError(
-            f"cannot open '{path}': no such file; a GeoPackage that geosim sample wrote "
-            "is wanted"
+            f"cannot open '{path}': no such file; a GeoPackage of geosim sample is "
+            "wanted"
         )
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
-            row = base.execute("SELECT value FROM design WHERE key = 'design'").fetchone()
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as base:
+            row = base.execute(
+                "SELECT value FROM design WHERE key = 'design'"
+            ).fetchone()
         values = json.loads(row[0])
         values["strata"] = tuple(Stratum(**one) for one in values["strata"])
         lists = {key: tuple(v) for key, v in values.items() if isinstance(v, list)}
@@ -203,7 +209,9 @@ def read_samples(path: Path) -> gpd.GeoDataFrame:
 def answered(path: Path) -> int:
     """How many samples of a file have an answer; 0 where it is no sample."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as base:
             row = base.execute(
                 "SELECT count(*) FROM samples WHERE trim(reference) <> ''"
             ).fetchone()
@@ -233,8 +241,3 @@ def check_free(path: Path, others: Sequence[Path], *, overwrite: bool) -> None:
             f"'{there[0]}' exists already; replace it with --overwrite or choose "
             "another file with -o"
         )
-
-
-def centres(transform: Affine, rows: Any, cols: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    """Map coordinates of pixel centres."""
-    return at(transform, np.asarray(cols) + 0.5, np.asarray(rows) + 0.5)

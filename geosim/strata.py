@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from geosim.raster.source import one_line_errors, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -83,7 +83,7 @@ class StrataMap:
         """All strata that there may be; their places are the numbers that are read."""
 
     def strips(self) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
-        """Full-width windows from the top, with the stratum (rows, width) of each pixel.
+        """Full-width windows from the top, with (rows, width) numbers of strata.
 
         255 is none.
         """
@@ -123,7 +123,7 @@ class StrataMap:
         return found
 
     def _burnt(self, window: Window) -> NDArray[np.uint8]:
-        """Class of the polygon that holds each pixel's centre, 0 where there is none."""
+        """Class of the polygon that holds each pixel's centre, 0 where none does."""
         part = self.grid.cut(window)
         left, bottom, right, top = part.bounds
         west, south, east, north = self._bounds.T
@@ -149,8 +149,8 @@ def map_of(folder: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise OutputError(
-        f"'{folder}' holds no result: {' or '.join(RASTERS)} is wanted; give the folder "
-        "that geosim change or geosim series wrote"
+        f"'{folder}' holds no result: {' or '.join(RASTERS)} is wanted; give the "
+        "folder that geosim change or geosim series wrote"
     )
 
 

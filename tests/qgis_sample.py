@@ -21,7 +21,7 @@ from qgis.core import (
 
 def main():
     path = sys.argv[1]
-    application = QgsApplication([], False)
+    application = QgsApplication([], GUIenabled=False)
     application.initQgis()
     layer = QgsVectorLayer(f"{path}|layername=samples", "samples", "ogr")
     QgsProject.instance().addMapLayer(layer)
@@ -47,7 +47,7 @@ def main():
     first = next(layer.getFeatures())
     layer.changeAttributeValue(first.id(), names.index("reference"), "changed")
     told["committed"] = layer.commitChanges()
-    print(json.dumps(told))
+    sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
     os._exit(0)
 

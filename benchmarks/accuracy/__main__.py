@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, get_args
 import rasterio
 
 from benchmarks.accuracy.measure import Scene, gather, measure
-from benchmarks.accuracy.methods import GROUPS, METHODS, Answer, Case, lacking, view
+from benchmarks.accuracy.methods import GROUPS, METHODS, Case, lacking, view
 from benchmarks.accuracy.pictures import sheet
 from benchmarks.accuracy.sets import LabelledPair, cropped, find_sets, read_truth
 from benchmarks.accuracy.table import Measured, as_json, markdown
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.accuracy.sets import LabelledSet
+    from geosim.assessment.measuring import Answer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

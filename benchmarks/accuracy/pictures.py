@@ -13,7 +13,8 @@ from geosim.publish.pictures import ramp_colours
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from benchmarks.accuracy.methods import Answer, View
+    from benchmarks.accuracy.methods import View
+    from geosim.assessment.measuring import Answer
 
     RGB = NDArray[np.uint8]
 

@@ -29,7 +29,7 @@ is met."""
 
 
 def precision(confusion: Counts) -> Floats:
-    """Of what is flagged the share that changed, (...), NaN where nothing is flagged."""
+    """Of what is flagged the share that changed, (...), NaN where nothing is."""
     found = np.asarray(confusion, np.float64)
     return ratio(found[..., 1, 1], found[..., :, 1].sum(axis=-1))
 
@@ -157,9 +157,7 @@ def boundary_flags(
     return flags
 
 
-def _boundary(
-    mask: NDArray[np.bool_], counted: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _boundary(mask: NDArray[np.bool_], counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     inside = mask & counted
     # what does not count is no boundary, nor is the edge of the picture
     whole = binary_erosion(inside | ~counted, border_value=1)

@@ -6,25 +6,21 @@ Source: Olofsson et al. 2014 (doi:10.1016/j.rse.2014.02.015), section 5.1; Cochr
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from geosim.assessment.settings import LEAST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from geosim.assessment.settings import Allocation
 
-Allocation = Literal["rare", "equal", "proportional", "neyman"]
-"""`rare`: enough for the rare strata, the rest in proportion to size; `equal`;
-`proportional` to size; `neyman`: to size and expected spread, for the least error of
-the overall accuracy."""
+    Floats = NDArray[np.float64]
 
 RARE_LEAST, RARE_MOST = 50, 100
 """Samples that a rare stratum should have, by the paper."""
-
-LEAST = 2
-"""Samples without which a stratum has no variance."""
 
 
 def sample_size(

@@ -126,7 +126,9 @@ def estimate(
         producers=producers,
         producers_se=producers_se,
         areas=np.einsum("h,...hj->...j", weight, by_truth),
-        areas_se=np.sqrt(np.einsum("...h,...hj->...j", factor, by_truth * (1 - by_truth))),
+        areas_se=np.sqrt(
+            np.einsum("...h,...hj->...j", factor, by_truth * (1 - by_truth))
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from geosim.assessment.agreement import (
     precision,
     recall,
 )
+from geosim.assessment.settings import TOLERANCE
 from geosim.change.accuracy import (
     average_precision,
     best_f1,
@@ -59,9 +60,6 @@ FIGURES = (
     "calibration_error",
 )
 """What is measured."""
-
-TOLERANCE = 3.0
-"""Pixels that a boundary may lie beside the true one."""
 
 _GROUPS = 512
 """Levels that a bootstrap tells apart: groups of levels with as many pixels each."""
@@ -159,7 +157,9 @@ def gather(
             probability=None
             if answer.probability is None
             else answer.probability[counted],
-            flags=_flags(answer.decided & counted, changed & counted, counted, tolerance),
+            flags=_flags(
+                answer.decided & counted, changed & counted, counted, tolerance
+            ),
         )
         for name, answer in answers.items()
     }

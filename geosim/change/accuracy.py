@@ -289,9 +289,7 @@ def _binned(
     return pixels @ member, (pixels * probability) @ member, changed @ member
 
 
-def ratio(
-    part: NDArray[np.float64], whole: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """Part / whole of any shapes that fit each other; NaN where the whole is 0."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     empty = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)

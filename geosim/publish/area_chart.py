@@ -37,7 +37,7 @@ def area_chart(
     parts = [_legend(), f'<path class="grid" d="M{_LEFT} {_TOP - 6}V{height - 4}"/>']
     for place, one in enumerate(shown):
         top = _TOP + _ROW * place
-        parts += _bars(one, top, x, said)
+        parts.append(_bars(one, top, x, said))
     told = "; ".join(
         f"{one['label']}: {said(one['mapped_area'])} on the map, "
         f"{said(one['area']['value'])} estimated"
@@ -51,11 +51,14 @@ def area_chart(
 
 
 def _legend() -> str:
-    return (
-        f'<rect class="mapped" x="{_LEFT}" y="4" width="14" height="10"/>'
-        f'<text class="soft" x="{_LEFT + 20}" y="14">on the map</text>'
-        f'<rect class="found" x="{_LEFT + 120}" y="4" width="14" height="10"/>'
-        f'<text class="soft" x="{_LEFT + 140}" y="14">estimated, with 95 % interval</text>'
+    keys = (
+        ("mapped", 0, "on the map"),
+        ("found", 120, "estimated, with 95 % interval"),
+    )
+    return "".join(
+        f'<rect class="{kind}" x="{_LEFT + x}" y="4" width="14" height="10"/>'
+        f'<text class="soft" x="{_LEFT + x + 20}" y="14">{text}</text>'
+        for kind, x, text in keys
     )
 
 
@@ -64,20 +67,20 @@ def _bars(
     top: int,
     x: Callable[[float], float],
     said: Callable[[float], str],
-) -> list[str]:
+) -> str:
     area, middle = one["area"], top + _BAR + 4 + _BAR / 2
     low, high = x(area["low"]), x(area["high"])
     mapped, found = x(one["mapped_area"]), x(area["value"])
-    return [
+    return (
         f'<text x="{_LEFT - 10}" y="{top + 22}" text-anchor="end">'
-        f"{escape(one['label'])}</text>",
+        f"{escape(one['label'])}</text>"
         f'<rect class="mapped" x="{_LEFT}" y="{top}" width="{mapped - _LEFT:.1f}"'
-        f' height="{_BAR}"/>',
+        f' height="{_BAR}"/>'
         f'<text class="soft" x="{mapped + 8}" y="{top + 13}">'
-        f"{escape(said(one['mapped_area']))}</text>",
+        f"{escape(said(one['mapped_area']))}</text>"
         f'<rect class="found" x="{_LEFT}" y="{top + _BAR + 4}"'
-        f' width="{found - _LEFT:.1f}" height="{_BAR}"/>',
+        f' width="{found - _LEFT:.1f}" height="{_BAR}"/>'
         f'<path class="whisker" d="M{low} {middle}H{high}M{low} {middle - 5}v10'
-        f'M{high} {middle - 5}v10"/>',
-        f'<text x="{high + 8}" y="{middle + 5}">{escape(said(area["value"]))}</text>',
-    ]
+        f'M{high} {middle - 5}v10"/>'
+        f'<text x="{high + 8}" y="{middle + 5}">{escape(said(area["value"]))}</text>'
+    )

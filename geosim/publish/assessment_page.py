@@ -7,7 +7,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from geosim.publish.area_chart import area_chart
-from geosim.publish.wording import NOTHING, area, sentence
+from geosim.publish.wording import NOTHING, area, sentence, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,12 +64,14 @@ _PAGE = """<!DOCTYPE html>
 _OLOFSSON = (
     "Olofsson, P., Foody, G. M., Herold, M., Stehman, S. V., Woodcock, C. E., Wulder, "
     "M. A. (2014): Good practices for estimating area and assessing accuracy of land "
-    "change. Remote Sensing of Environment 148, 42–57. doi:10.1016/j.rse.2014.02.015"
+    "change. Remote Sensing of Environment 148, 42\N{EN DASH}57. "
+    "doi:10.1016/j.rse.2014.02.015"
 )
 _STEHMAN = (
     "Stehman, S. V. (2014): Estimating area and map accuracy for stratified random "
-    "sampling when the strata are different from the map classes. International Journal "
-    "of Remote Sensing 35, 4923–4939. doi:10.1080/01431161.2014.930207"
+    "sampling when the strata are different from the map classes. International "
+    "Journal of Remote Sensing 35, 4923\N{EN DASH}4939. "
+    "doi:10.1080/01431161.2014.930207"
 )
 
 
@@ -162,7 +164,7 @@ def _areas(values: Mapping[str, Any]) -> str:
         for one in values["classes"]
     ]
     head = ("", "on the map", "estimated", "standard error", "95 % interval", "share")
-    return _table(head, rows, "Areas, on the map and as the reference tells them")
+    return table(head, rows, "Areas, on the map and as the reference tells them")
 
 
 def _accuracies(values: Mapping[str, Any]) -> str:
@@ -185,7 +187,7 @@ def _accuracies(values: Mapping[str, Any]) -> str:
         "User's: of what is mapped as a class, the share that is right. Producer's: of "
         "what is a class, the share that is mapped. With standard errors"
     )
-    return _table(head, rows, caption)
+    return table(head, rows, caption)
 
 
 def _with_error(figure: Mapping[str, float | None]) -> str:
@@ -203,11 +205,13 @@ def _matrix(values: Mapping[str, Any]) -> str:
     found = values["error_matrix"]
     shares = found["area_shares"]
     labels = [one["label"] for one in values["classes"]]
+    caption = "Shares of the area in percent; rows as mapped, columns as in truth"
+    heads = "".join(
+        f'<th scope="col">{escape(text)}</th>' for text in (*labels, "on the map")
+    )
     lines = [
-        "<table><caption>Shares of the area in percent; rows as mapped, columns as the "
-        "reference tells</caption><thead><tr><td></td>",
-        *(f'<th scope="col">{escape(text)}</th>' for text in (*labels, "on the map")),
-        "</tr></thead><tbody>",
+        f"<table><caption>{caption}</caption>",
+        f"<thead><tr><td></td>{heads}</tr></thead><tbody>",
     ]
     for place, (label, row) in enumerate(zip(labels, shares, strict=True)):
         marks = [' class="right"' if place == col else "" for col in range(len(row))]
@@ -244,18 +248,20 @@ def _strata(values: Mapping[str, Any]) -> str:
         for one in values["strata"]
     ]
     head = ("", "area", "pixels", "answered", *labels)
-    return _table(head, rows, "Samples by stratum, and what the reference says of them")
+    return table(head, rows, "Samples by stratum, and what the reference says of them")
 
 
 def _method(values: Mapping[str, Any]) -> str:
     options = values["sample"]["options"]
-    strata = ", ".join(str(one["stratum"]).replace("_", " ") for one in values["strata"])
+    strata = ", ".join(
+        str(one["stratum"]).replace("_", " ") for one in values["strata"]
+    )
     text = (
-        f"A stratified random sample of {values['samples']:,} pixels was drawn from the "
-        f"map (strata: {strata}; allocation: {options['allocation']}; seed "
+        f"A stratified random sample of {values['samples']:,} pixels was drawn from "
+        f"the map (strata: {strata}; allocation: {options['allocation']}; seed "
         f"{options['seed']}) and someone told the class of each. Areas and accuracies "
-        "follow from the shares of the answers in each stratum, weighted by its area, so "
-        "that the map's errors do not bias them; intervals are normal, 1.96 standard "
+        "follow from the shares of the answers in each stratum, weighted by its area, "
+        "so that errors of the map do not bias them; intervals are 1.96 standard "
         "errors on each side. They tell of the chance of the draw; errors of whoever "
         "answered are not in them."
     )
@@ -268,17 +274,3 @@ def _method(values: Mapping[str, Any]) -> str:
         sources.append(_STEHMAN)
     items = "".join(f"<li>{escape(source)}</li>" for source in sources)
     return f"<p>{escape(text)}</p><ul>{items}</ul>"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    cells = "".join(
-        f'<th scope="col">{escape(text)}</th>' if text else "<td></td>" for text in head
-    )
-    lines = [
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{cells}</tr></thead>"
-        "<tbody>"
-    ]
-    for first, *others in rows:
-        cells = "".join(f"<td>{escape(text)}</td>" for text in others)
-        lines.append(f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>')
-    return "\n".join([*lines, "</tbody></table>"])

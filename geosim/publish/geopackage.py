@@ -79,9 +79,7 @@ def write_geopackage(
         raise OutputError(message) from error
 
 
-def _write_layer(
-    path: Path, name: str, frame: gpd.GeoDataFrame | pd.DataFrame
-) -> None:
+def _write_layer(path: Path, name: str, frame: gpd.GeoDataFrame | pd.DataFrame) -> None:
     created = {} if path.exists() else {"VERSION": GEOPACKAGE_VERSION}
     if not isinstance(frame, gpd.GeoDataFrame):
         pyogrio.write_dataframe(

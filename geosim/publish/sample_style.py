@@ -85,8 +85,8 @@ def samples_style(answers: Mapping[str, str], hidden: Sequence[str]) -> str:
     for name in hidden:
         fields += _FIELD.format(name=name, kind="Hidden", config="")
     symbols = (_POINT.format(number=n, colour=c) for n, c in enumerate((_OPEN, _DONE)))
-    empty = quoteattr("\"reference\" IS NULL OR \"reference\" = ''")
-    tip = "sample [% \"id\" %]: [% coalesce(\"reference\", 'to answer') %]"
+    empty = quoteattr('"reference" IS NULL OR "reference" = \'\'')
+    tip = 'sample [% "id" %]: [% coalesce("reference", \'to answer\') %]'
     return _QGIS.format(fields=fields, open=empty, symbols="".join(symbols), tip=tip)
 
 

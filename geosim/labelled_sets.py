@@ -1,0 +1,266 @@
+"""Find labelled pairs below a folder, in the forms in which such sets come."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyogrio
+from pyproj import CRS
+from rasterio.enums import Resampling
+from rasterio.features import rasterize
+from rasterio.vrt import WarpedVRT
+
+from geosim.errors import LabelError
+from geosim.labels import FOLDERS, SUFFIXES, read_values
+from geosim.raster.grid import pixel_offset, same_crs
+from geosim.raster.source import describe, one_line_errors, open_raster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from geosim.raster.grid import Grid
+
+VECTORS = (".fgb", ".geojson", ".gpkg", ".json", ".parquet", ".shp")
+"""Files of polygons that may be labels: inside changed, outside not."""
+
+_PAIR_NAMES = (("t1", "t2"), ("before", "after"))
+_LABEL_NAMES = ("label", "gt", "truth")
+_UNLABELLED = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledFiles:
+    """Two dates and what changed between them."""
+
+    name: str
+    """Of the scene within its set."""
+    before: Path
+    """Date 1."""
+    after: Path
+    """Date 2."""
+    label: Path
+    """A raster on date 1's pixels or with a CRS, or polygons."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledSet:
+    """Scenes that are measured together."""
+
+    name: str
+    """Where it lies below the folder that was given."""
+    pairs: tuple[LabelledFiles, ...]
+    """Its scenes."""
+
+
+def find_labelled(data: Path) -> list[LabelledSet]:
+    """All sets below a folder, by name.
+
+    A set is a folder with `A/`, `B/` and `label/` and files of the same names, or a
+    folder of folders with `t1`, `t2` (or `before`, `after`) and `label` (or `gt`,
+    `truth`), or one such folder.
+
+    Raises:
+        LabelError: there is none, or a pair lacks a file.
+    """
+    found = []
+    if data.is_dir():
+        for name, children, _ in os.walk(data):
+            children.sort()
+            folder = Path(name)
+            if pairs := _pairs_in(folder):
+                children.clear()
+                found.append(LabelledSet(name=_name(data, folder), pairs=tuple(pairs)))
+    if not found:
+        raise LabelError(
+            f"labelled pairs are wanted: a folder with {', '.join(FOLDERS)}, or with "
+            f"t1, t2 and label; found none in '{data}'; a finished result wants "
+            "--labels FILE"
+        )
+    return found
+
+
+def _name(data: Path, folder: Path) -> str:
+    return "/".join(folder.relative_to(data).parts) or data.resolve().name
+
+
+def _pairs_in(folder: Path) -> list[LabelledFiles]:
+    """The pairs of a folder, [] where it has none of the forms."""
+    if all((folder / part).is_dir() for part in FOLDERS):
+        return list(_of_three(folder))
+    if alone := _one_pair(folder):
+        return [alone]
+    inside = sorted(part for part in folder.iterdir() if part.is_dir())
+    return [pair for part in inside if (pair := _one_pair(part))]
+
+
+def _of_three(folder: Path) -> Iterator[LabelledFiles]:
+    files = [
+        {path.stem: path for path in sorted((folder / part).iterdir()) if kind(path)}
+        for part in FOLDERS
+    ]
+    for name in sorted(set().union(*files)):
+        for part, listed in zip(FOLDERS, files, strict=True):
+            if name not in listed:
+                raise LabelError(
+                    f"'{folder / part}' has no file for '{name}'; each pair wants one "
+                    "file of the same name in A, B and label"
+                )
+        before, after, label = (listed[name] for listed in files)
+        yield LabelledFiles(name=name, before=before, after=after, label=label)
+
+
+def kind(path: Path) -> str:
+    """What a file is: "raster", "polygons", or "" for any other."""
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return "raster"
+    return "polygons" if suffix in VECTORS else ""
+
+
+def _one_pair(folder: Path) -> LabelledFiles | None:
+    """The pair that a folder holds under the usual names."""
+    there = {path.stem.lower(): path for path in folder.iterdir() if kind(path)}
+    label = next((there[name] for name in _LABEL_NAMES if name in there), None)
+    for first, second in _PAIR_NAMES:
+        if first in there and second in there and label is not None:
+            return LabelledFiles(
+                name=folder.name,
+                before=there[first],
+                after=there[second],
+                label=label,
+            )
+    return None
+
+
+def read_truth(
+    label: Path, grid: Grid, before: Grid | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What changed, and where the label has an answer, on a grid.
+
+    Args:
+        label: raster or polygons.
+        grid: whose pixels are wanted.
+        before: date 1's own pixels, on which a label without georeference lies; None:
+            those of `grid`.
+
+    Returns:
+        (changed, labelled), each (height, width).
+
+    Raises:
+        LabelError: it cannot be read, or lies elsewhere.
+    """
+    if kind(label) == "polygons":
+        return _burnt(label, grid), np.ones((grid.height, grid.width), np.bool_)
+    source = before or grid
+    with open_raster(str(label)) as dataset:
+        own = _grid_of(dataset)
+        same_size = (own.width, own.height) == (source.width, source.height)
+        placed = own.crs is not None
+        if same_size and (not placed or pixel_offset(source, own) == (0, 0)):
+            with one_line_errors(str(label)):
+                values = dataset.read(1)
+            col, row = pixel_offset(source, grid) or (0, 0)
+            part = values[row : row + grid.height, col : col + grid.width]
+            return _meaning(part, dataset.nodata, label)
+        if not placed or grid.crs is None:
+            raise LabelError(
+                f"the label '{label}' is {own.width} x {own.height} px, date 1 is "
+                f"{source.width} x {source.height} px; draw it on date 1's pixels or "
+                "give it a CRS"
+            )
+        return _warped(dataset, grid, label)
+
+
+def _grid_of(dataset: Any) -> Grid:  # noqa: ANN401 - rasterio has no types
+    from geosim.strata import grid_of
+
+    return grid_of(dataset)
+
+
+def _warped(
+    dataset: Any,  # noqa: ANN401
+    grid: Grid,
+    label: Path,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The label on another grid, the nearest pixel of each."""
+    place = {
+        "crs": grid.crs.to_wkt() if grid.crs else None,
+        "transform": grid.transform,
+        "width": grid.width,
+        "height": grid.height,
+    }
+    with (
+        one_line_errors(str(label)),
+        WarpedVRT(
+            dataset,
+            resampling=Resampling.nearest,
+            add_alpha=dataset.nodata is None,
+            **place,
+        ) as reader,
+    ):
+        values = reader.read(1)
+        seen = reader.dataset_mask() > 0
+    if not seen.any():
+        raise LabelError(f"the label '{label}' does not lie where the images are")
+    changed, labelled = _meaning(values, dataset.nodata, label, seen)
+    return changed, labelled & seen
+
+
+def _meaning(
+    values: NDArray[np.generic],
+    nodata: float | None,
+    label: Path,
+    seen: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """0 and 1, 0 and 255, or classes of change with 255 for no answer."""
+    kinds = set(np.unique(values if seen is None else values[seen]).tolist())
+    if kinds <= {0, 1, _UNLABELLED}:
+        held = values if seen is None else np.where(seen, values, 0)
+        return read_values(held, nodata)
+    if not np.issubdtype(values.dtype, np.integer) or label.suffix.lower() not in (
+        ".tif",
+        ".tiff",
+        ".png",
+    ):
+        return read_values(values, nodata)
+    labelled = np.asarray(values != _UNLABELLED)
+    if nodata is not None and nodata != 0:
+        labelled &= values != nodata
+    return np.asarray(values != 0) & labelled, labelled
+
+
+def _burnt(label: Path, grid: Grid) -> NDArray[np.bool_]:
+    """Pixels whose centre lies in a polygon."""
+    try:
+        frame = pyogrio.read_dataframe(label)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise LabelError(f"cannot read the polygons of '{label}': {error}") from error
+    if frame.crs is not None and grid.crs is not None:
+        known = CRS.from_user_input(frame.crs)
+        if not same_crs(known, grid.crs):
+            frame = frame.to_crs(grid.crs)
+    elif (frame.crs is None) != (grid.crs is None):
+        raise LabelError(
+            f"polygons and images both want a CRS, or neither; '{label}' has "
+            f"{'none' if frame.crs is None else 'one'}"
+        )
+    shape = (grid.height, grid.width)
+    areas = frame.geometry[~(frame.geometry.is_empty | frame.geometry.isna())]
+    areas = areas[areas.geom_type.isin(["Polygon", "MultiPolygon"])]
+    if not len(areas):
+        return np.zeros(shape, np.bool_)
+    burnt = rasterize(areas, out_shape=shape, transform=grid.transform, dtype="uint8")
+    return np.asarray(burnt > 0)
+
+
+def before_grid(path: Path) -> Grid:
+    """The pixels of a date."""
+    with open_raster(str(path)) as dataset:
+        return describe(str(path), dataset, None).grid

@@ -1,0 +1,107 @@
+"""Maps of change that others made, as answers that can be measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+
+from geosim.assessment.measuring import Answer
+from geosim.change.scores import SCORE_LEVELS, SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
+from geosim.errors import LabelError
+from geosim.finished import open_result
+from geosim.labels import SUFFIXES
+from geosim.method_answers import answer_of
+from geosim.raster.grid import pixel_offset
+from geosim.raster.source import one_line_errors, open_raster
+from geosim.strata import grid_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from geosim.raster.grid import Grid
+
+_LARGEST = 255
+
+
+def own_answer(folder: Path, name: str, grid: Grid, threshold: float) -> Answer:
+    """A map of somebody's own of one pair.
+
+    Args:
+        folder: holds `<name>.tif` (or another image suffix) with probabilities, or a
+            folder `<name>` with a result of `geosim change`.
+        name: of the pair.
+        grid: the pair's common grid.
+        threshold: probability from which a pixel counts as changed.
+
+    Raises:
+        LabelError: the map is missing, lies elsewhere or holds no probabilities.
+    """
+    if (folder / name / "run.json").is_file():
+        return answer_of(open_result(folder / name))
+    paths = [folder / f"{name}{suffix}" for suffix in (".tif", ".tiff", *SUFFIXES)]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        raise LabelError(
+            f"'{folder}' wants a map of '{name}': {name}.tif with probabilities 0..1, "
+            f"or a folder {name} of geosim change; found neither"
+        )
+    values, valid = _read(path, grid)
+    levels = np.rint(values * SCORE_LEVELS).astype(np.uint16)
+    chance = np.rint(values * UNIT_LEVELS).astype(np.uint8)
+    return Answer(
+        levels=np.where(valid, levels, SCORE_NODATA).astype(np.uint16),
+        decided=valid & (values >= threshold),
+        valid=valid,
+        probability=np.where(valid, chance, UNIT_NODATA).astype(np.uint8),
+    )
+
+
+def _read(path: Path, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Probabilities (height, width), 0 where not valid, and validity."""
+    with open_raster(str(path)) as dataset, one_line_errors(str(path)):
+        own = grid_of(dataset)
+        same_size = (own.width, own.height) == (grid.width, grid.height)
+        if same_size and (own.crs is None or pixel_offset(grid, own) == (0, 0)):
+            stored, valid = dataset.read(1), dataset.read_masks(1) > 0
+        elif own.crs is None or grid.crs is None:
+            raise LabelError(
+                f"'{path}' is {own.width} x {own.height} px, the pair's common grid is "
+                f"{grid.width} x {grid.height} px; give it that size or a CRS"
+            )
+        else:
+            stored, valid = _on_grid(dataset, grid)
+        scale, offset = dataset.scales[0], dataset.offsets[0]
+        eight_bit = stored.dtype == np.uint8 and (scale, offset) == (1.0, 0.0)
+    values = stored.astype(np.float64) * scale + offset
+    valid &= np.isfinite(values)
+    held = values[valid]
+    if eight_bit and held.size and held.max() > 1:
+        values /= _LARGEST
+    elif held.size and (held.min() < 0 or held.max() > 1 + 1e-9):
+        raise LabelError(
+            f"'{path}' wants probabilities 0..1 (or 8 bit, 0..255); found "
+            f"{held.min():g} to {held.max():g}"
+        )
+    return np.where(valid, np.clip(values, 0.0, 1.0), 0.0), valid
+
+
+def _on_grid(
+    dataset: Any,  # noqa: ANN401 - rasterio has no types
+    grid: Grid,
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    place = {
+        "crs": grid.crs.to_wkt() if grid.crs else None,
+        "transform": grid.transform,
+        "width": grid.width,
+        "height": grid.height,
+    }
+    bare = dataset.nodata is None
+    with WarpedVRT(
+        dataset, resampling=Resampling.nearest, add_alpha=bare, **place
+    ) as reader:
+        return reader.read(1), reader.dataset_mask() > 0

@@ -1,0 +1,295 @@
+"""Methods and results against labels: forms of folders, figures, files, refusals."""
+
+import csv
+import json
+import shutil
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.features import shapes
+from rasters import CHANGED, NORTH_UP, UTM, drawn_pair, write
+from shapely.geometry import shape
+from sklearn.metrics import (
+    average_precision_score,
+    cohen_kappa_score,
+    f1_score,
+    jaccard_score,
+    roc_auc_score,
+)
+from typer.testing import CliRunner
+
+from geosim import ChangeOptions, EvaluateOptions, evaluate_methods
+from geosim.cli import app
+from geosim.errors import LabelError, OptionError
+from geosim.labelled_sets import find_labelled, read_truth
+from geosim.raster.scene import open_scene
+
+SHAPE = (200, 240)
+FAST = ChangeOptions(method="cva", threads=1)
+QUICK = EvaluateOptions(methods=("cva",), samples=100)
+
+
+def label(high=1):
+    values = np.zeros(SHAPE, np.uint8)
+    values[CHANGED] = high
+    return values
+
+
+def three_folders(path, high=255, names=("one",)):
+    """A/ B/ label/ with pairs of the same contents."""
+    before, after = drawn_pair()
+    for part, values in (("A", before), ("B", after), ("label", label(high)[None])):
+        (path / part).mkdir(parents=True)
+        for name in names:
+            write(path / part / f"{name}.png", values, crs=None, driver="PNG")
+    return path
+
+
+def scene(path, label_name="label.tif", values=None):
+    """A folder with t1.tif, t2.tif and a label."""
+    path.mkdir(parents=True)
+    before, after = drawn_pair()
+    write(path / "t1.tif", before)
+    write(path / "t2.tif", after)
+    if label_name:
+        write(path / label_name, (label() if values is None else values)[None])
+    return path
+
+
+def polygons(values, transform=NORTH_UP):
+    found = [shape(one) for one, value in shapes(values, transform=transform) if value]
+    return gpd.GeoDataFrame(geometry=found, crs=UTM)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """CVA and a map of one's own on one pair."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    data = three_folders(folder / "data")
+    own = np.random.default_rng(5).random(SHAPE).astype(np.float32) * 0.6
+    own[CHANGED] += 0.3
+    (folder / "own").mkdir()
+    write(folder / "own" / "one.tif", own[None], crs=None)
+    how = EvaluateOptions(
+        methods=("cva",), maps=(("mine", str(folder / "own")),), samples=200
+    )
+    return evaluate_methods(data, folder / "out", how, change=FAST), own
+
+
+def test_own_map_as_scikit_learn_measures_it(evaluated):
+    found, own = evaluated
+    figures = found.sets[0].pooled["mine"].figures
+    truth, decided = label().astype(bool).ravel(), own.ravel() >= 0.5
+    score = np.rint(own.ravel().astype(np.float64) * 65534)
+    wanted = {
+        "f1": f1_score(truth, decided),
+        "iou": jaccard_score(truth, decided),
+        "kappa": cohen_kappa_score(truth, decided),
+        "ap": average_precision_score(truth, score),
+        "roc_area": roc_auc_score(truth, score),
+    }
+    for name, value in wanted.items():
+        assert figures[name].value == pytest.approx(value), name
+        assert figures[name].low <= value <= figures[name].high
+
+
+def test_method_as_its_result_says(evaluated, tmp_path):
+    found, _ = evaluated
+    from geosim import detect_change
+
+    data = three_folders(tmp_path / "data")
+    result = detect_change(
+        data / "A" / "one.png", data / "B" / "one.png", tmp_path / "res", FAST
+    )
+    decided = result.read("change")["change"].ravel() == 1
+    figures = found.sets[0].pooled["cva"].figures
+    truth = label().astype(bool).ravel()
+    assert figures["f1"].value == pytest.approx(f1_score(truth, decided))
+    # the same against labels, as a finished result
+    write(tmp_path / "truth.tif", label()[None], crs=None)
+    how = EvaluateOptions(labels=str(tmp_path / "truth.tif"), samples=100)
+    again = evaluate_methods(result.folder, tmp_path / "out", how)
+    same = again.sets[0].pooled["result"].figures
+    assert same["f1"].value == figures["f1"].value
+    assert same["calibration_error"].value == figures["calibration_error"].value
+    # and as results of somebody's own
+    (tmp_path / "theirs").mkdir()
+    shutil.copytree(result.folder, tmp_path / "theirs" / "one")
+    how = EvaluateOptions(
+        methods=(), maps=(("theirs", str(tmp_path / "theirs")),), samples=100
+    )
+    third = evaluate_methods(data, tmp_path / "out3", how)
+    assert third.sets[0].pooled["theirs"].figures["f1"].value == figures["f1"].value
+
+
+def test_files(evaluated):
+    found, _ = evaluated
+    names = sorted(path.name for path in found.folder.iterdir())
+    assert names == [
+        "curves_data.png",
+        "evaluation.csv",
+        "evaluation.html",
+        "evaluation.json",
+    ]
+    assert json.loads(found.paths["record"].read_text()) == found.to_dict()
+    with found.paths["table"].open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["scene"], row["method"]) for row in rows] == [
+        ("all", "cva"),
+        ("all", "mine"),
+        ("one", "cva"),
+        ("one", "mine"),
+    ]
+    pooled = found.sets[0].pooled["mine"].figures["ap"].value
+    assert float(rows[1]["ap"]) == pytest.approx(pooled, rel=1e-5)
+    page = found.paths["page"].read_text()
+    assert "http://" not in page
+    assert "<script" not in page
+    steps = found.to_dict()["sets"][0]["reliability"]["mine"]
+    assert sum(one["pixels"] for one in steps) == SHAPE[0] * SHAPE[1]
+
+
+def test_a_second_run_wants_overwrite(evaluated, tmp_path):
+    found, _ = evaluated
+    data = found.folder.parent / "data"
+    run = CliRunner()
+    given = ["evaluate", str(data), "-o", str(found.folder), "--method", "cva"]
+    refused = run.invoke(app, given)
+    assert refused.exit_code == 1
+    assert "--overwrite" in refused.stderr
+    given[3] = str(tmp_path / "out")
+    for more in ([], ["--overwrite"]):
+        told = run.invoke(app, [*given, "--threads", "1", "--bootstrap", "100", *more])
+        assert told.exit_code == 0, told.stderr
+    assert "1 scene, 48,000 px" in told.stdout
+
+
+# --- the forms in which labels come
+
+
+def test_forms_of_folders(tmp_path):
+    three_folders(tmp_path / "all" / "pictures", names=("one", "two"))
+    scene(tmp_path / "all" / "scenes" / "north", "gt.tif")
+    scene(tmp_path / "all" / "scenes" / "south")
+    scene(tmp_path / "all" / "no_label", None)
+    found = find_labelled(tmp_path / "all")
+    assert [(one.name, [pair.name for pair in one.pairs]) for one in found] == [
+        ("pictures", ["one", "two"]),
+        ("scenes", ["north", "south"]),
+    ]
+    alone = find_labelled(tmp_path / "all" / "scenes" / "south")
+    assert [(one.name, len(one.pairs)) for one in alone] == [("south", 1)]
+
+
+@pytest.mark.parametrize(
+    ("values", "answered"),
+    [
+        (label(1), 48_000),
+        (label(255), 48_000),
+        (np.where(label() == 1, 3, 0).astype(np.uint8), 48_000),
+        (np.where(np.arange(240) < 40, 255, label()).astype(np.uint8), 40_000),
+    ],
+    ids=["0 and 1", "0 and 255", "classes", "partly"],
+)
+def test_values_of_labels(tmp_path, values, answered):
+    folder = scene(tmp_path / "one", values=values)
+    with open_scene(str(folder / "t1.tif"), str(folder / "t2.tif")) as opened:
+        changed, labelled = read_truth(folder / "label.tif", opened.grid)
+    assert labelled.sum() == answered
+    assert np.array_equal(changed, label().astype(bool) & labelled)
+
+
+def test_polygons_are_labels(tmp_path):
+    folder = scene(tmp_path / "one", None)
+    frame = polygons(label()).to_crs(4326)
+    pyogrio.write_dataframe(frame, folder / "label.geojson")
+    found = find_labelled(folder)[0].pairs[0]
+    with open_scene(str(found.before), str(found.after)) as opened:
+        changed, labelled = read_truth(found.label, opened.grid)
+    assert labelled.all()
+    assert np.array_equal(changed, label().astype(bool))
+
+
+def test_label_on_another_grid(tmp_path):
+    folder = scene(tmp_path / "one", None)
+    # twice as coarse, and only the western half
+    coarse = label()[::2, ::2][:, :60]
+    write(
+        folder / "truth.tif",
+        coarse[None],
+        transform=NORTH_UP @ Affine.scale(2),
+    )
+    with open_scene(str(folder / "t1.tif"), str(folder / "t2.tif")) as opened:
+        changed, labelled = read_truth(folder / "truth.tif", opened.grid)
+    assert labelled[:, :120].all()
+    assert not labelled[:, 120:].any()
+    assert np.array_equal(changed[:, :120], label().astype(bool)[:, :120])
+
+
+# --- what is refused
+
+
+def test_labels_that_are_not_in_order(tmp_path):
+    with pytest.raises(LabelError, match="found none in"):
+        evaluate_methods(tmp_path, tmp_path / "out", QUICK)
+    data = three_folders(tmp_path / "data")
+    (data / "label" / "one.png").rename(data / "label" / "two.png")
+    with pytest.raises(LabelError, match="has no file for 'one'"):
+        evaluate_methods(data, tmp_path / "out", QUICK)
+    small = scene(tmp_path / "small", None)
+    write(small / "label.tif", label()[None, :100], crs=None)
+    with pytest.raises(LabelError, match=r"pair 'small'.*240 x 100 px"):
+        evaluate_methods(small, tmp_path / "out", QUICK, change=FAST)
+    assert not (tmp_path / "out").exists()
+
+
+def test_maps_that_are_not_in_order(tmp_path):
+    data = three_folders(tmp_path / "data")
+    own = tmp_path / "own"
+    own.mkdir()
+    how = EvaluateOptions(methods=(), maps=(("mine", str(own)),), samples=100)
+    with pytest.raises(LabelError, match="wants a map of 'one'"):
+        evaluate_methods(data, tmp_path / "out", how)
+    write(own / "one.tif", np.full((1, *SHAPE), 3.0, np.float32), crs=None)
+    with pytest.raises(LabelError, match=r"wants probabilities 0..1.*found 3 to 3"):
+        evaluate_methods(data, tmp_path / "out", how)
+    write(own / "one.tif", label()[None, :9], crs=None)
+    with pytest.raises(LabelError, match="240 x 9 px"):
+        evaluate_methods(data, tmp_path / "out", how)
+
+
+def test_eight_bit_maps_are_read_by_their_scale(tmp_path):
+    data = three_folders(tmp_path / "data")
+    found = []
+    for number, (values, scale) in enumerate(
+        ((label(1), 1), (label(255), 1), (label(254), 1 / 254))
+    ):
+        own = tmp_path / f"own{number}"
+        own.mkdir()
+        path = write(own / "one.tif", values[None], crs=None)
+        with rasterio.open(path, "r+") as file:
+            file.scales = (scale,)
+        how = EvaluateOptions(methods=(), maps=(("m", str(own)),), samples=100)
+        out = evaluate_methods(data, tmp_path / f"out{number}", how)
+        found.append(out.sets[0].pooled["m"].figures["f1"].value)
+    assert found == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"methods": ("mad",)}, "found 'mad'"),
+        ({"methods": ()}, "--method or --maps"),
+        ({"maps": (("siamese", "x"),)}, "a name of its own"),
+        ({"maps_threshold": 0.0}, "--maps-threshold"),
+        ({"tolerance": -1.0}, "--tolerance"),
+        ({"samples": 5}, "--bootstrap"),
+    ],
+)
+def test_options_that_cannot_be(options, says):
+    with pytest.raises(OptionError, match=says):
+        EvaluateOptions(**options)

@@ -1,0 +1,510 @@
+"""Samples of a map and what their answers say: real files, from drawing to areas."""
+
+import csv
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from rasters import UTM, write
+from scipy.ndimage import distance_transform_cdt
+from typer.testing import CliRunner
+
+from geosim import assess_sample, draw_sample
+from geosim.assessment_options import AssessOptions, SampleOptions
+from geosim.cli import app
+from geosim.cli_assess import _expected
+from geosim.errors import (
+    OptionError,
+    OutputError,
+    RasterReadError,
+    SampleError,
+)
+from geosim.strata import StrataMap
+
+HEIGHT, WIDTH = 60, 90
+NO_CHIPS = SampleOptions(n=40, chips=False)
+
+
+def decision():
+    """A map with three patches of change and a corner without data."""
+    values = np.zeros((HEIGHT, WIDTH), np.uint8)
+    values[10:22, 10:30] = 1
+    values[30:38, 50:70] = 1
+    values[50:54, 5:9] = 1
+    values[:6, 80:] = 255
+    return values
+
+
+def folder_of(path, values=None, transform=None, classes=None, crs=UTM):
+    """A folder with the parts of a result that a sample needs."""
+    path.mkdir(parents=True, exist_ok=True)
+    values = decision() if values is None else values
+    transform = transform or Affine(10, 0, 500_000, 0, -10, 5_400_000)
+    write(path / "change.tif", values[None], crs=crs, transform=transform, nodata=255)
+    if classes:
+        boxes = [shapely.box(*bounds) for bounds in classes.values()]
+        outlines = shapely.transform(
+            np.array(boxes), lambda xy: np.column_stack(transform @ xy.T)
+        )
+        frame = gpd.GeoDataFrame({"class": list(classes)}, geometry=outlines, crs=crs)
+        pyogrio.write_dataframe(frame, path / "changes.gpkg", layer="changes")
+    return path
+
+
+CLASSES = {"forest_loss": (10, 10, 30, 22), "water_gain": (50, 30, 70, 38)}
+"""Class and (left, top, right, bottom) in pixels; the third patch has no polygon."""
+
+
+def answer(path, truth):
+    """Write answers: `truth` gives one by row and column of the map."""
+    frame = pyogrio.read_dataframe(path, layer="samples")
+    frame["reference"] = [
+        truth(row, col) for row, col in zip(frame["row"], frame["col"], strict=True)
+    ]
+    pyogrio.write_dataframe(frame, path, layer="samples", driver="GPKG")
+
+
+def as_mapped(row, col):
+    return "changed" if decision()[row, col] == 1 else "no_change"
+
+
+def edited(path, statement):
+    """Change the points; GDAL's triggers want functions that SQLite alone lacks."""
+    with closing(sqlite3.connect(path)) as base, base:
+        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        for (name,) in base.execute(triggers).fetchall():
+            base.execute(f"DROP TRIGGER {name}")
+        base.execute(statement)
+
+
+@pytest.fixture
+def sample(tmp_path):
+    drawn = draw_sample(folder_of(tmp_path / "res"), None, NO_CHIPS)
+    answer(drawn.path, as_mapped)
+    return drawn
+
+
+# --- the draw
+
+
+def test_points_lie_in_the_middle_of_pixels_of_their_stratum(tmp_path):
+    result = folder_of(tmp_path / "res")
+    drawn = draw_sample(result, tmp_path / "out" / "points.gpkg", NO_CHIPS)
+    frame = gpd.read_file(drawn.path, layer="samples")
+    assert list(frame["id"]) == list(range(1, 41))
+    assert frame["reference"].isna().all()
+    assert frame.crs.to_epsg() == 32633
+    with rasterio.open(result / "change.tif") as file:
+        points = list(zip(frame.geometry.x, frame.geometry.y, strict=True))
+        values = [int(one[0]) for one in file.sample(points)]
+        rows, cols = rasterio.transform.rowcol(
+            file.transform, *zip(*points, strict=True)
+        )
+    assert [("no_change", "changed")[one] for one in values] == list(frame["stratum"])
+    assert (list(rows), list(cols)) == (list(frame["row"]), list(frame["col"]))
+    assert {(x - 5) % 10 for x, _ in points} == {0.0}
+    assert not frame.duplicated(["row", "col"]).any()
+
+
+def test_pixels_are_squares_around_the_points(sample):
+    points = gpd.read_file(sample.path, layer="samples").set_index("id")
+    squares = gpd.read_file(sample.path, layer="pixels").set_index("id")
+    assert np.allclose(squares.area, 100.0)
+    assert squares.centroid.geom_equals_exact(points.geometry, 1e-6).all()
+
+
+def test_design_tells_sizes_and_numbers(sample):
+    values = decision()
+    rows = {one["stratum"]: one for one in sample.to_dict()["strata"]}
+    assert rows["changed"]["pixels"] == (values == 1).sum()
+    assert rows["no_change"]["pixels"] == (values == 0).sum()
+    assert rows["changed"]["samples"] + rows["no_change"]["samples"] == 40
+    # 10 m pixels in UTM, a little less on the ellipsoid than on the map
+    assert rows["changed"]["area_m2"] == pytest.approx(
+        (values == 1).sum() * 100, rel=2e-3
+    )
+    table = pyogrio.read_dataframe(sample.path, layer="strata")
+    assert table["share"].sum() == pytest.approx(1.0)
+
+
+def test_same_seed_same_sample(tmp_path):
+    result = folder_of(tmp_path / "res")
+    drawn = [
+        gpd.read_file(
+            draw_sample(result, tmp_path / f"{n}.gpkg", how).path, layer="samples"
+        )
+        for n, how in enumerate(
+            (NO_CHIPS, NO_CHIPS, SampleOptions(n=40, chips=False, seed=1))
+        )
+    ]
+    assert drawn[0].geometry.equals(drawn[1].geometry)
+    assert not drawn[0].geometry.equals(drawn[2].geometry)
+
+
+def test_strips_do_not_change_the_strata(tmp_path, monkeypatch):
+    result = folder_of(tmp_path / "res", classes=CLASSES)
+    found = StrataMap(result, "class", 3)
+    whole = np.concatenate([part for _, part in found.strips()])
+    monkeypatch.setattr("geosim.strata._STRIP_PIXELS", 5 * WIDTH)
+    parts = [part for _, part in found.strips()]
+    assert [len(part) for part in parts] == [5] * 12
+    assert np.array_equal(np.concatenate(parts), whole)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4))
+def test_buffer_is_what_lies_near(seed, reach):
+    from geosim.strata import _grown
+
+    mask = np.random.default_rng(seed).random((12, 15)) < 0.05
+    grown = _grown(mask, reach)
+    if mask.any():
+        distance = distance_transform_cdt(~mask, metric="chessboard")
+        assert np.array_equal(grown, distance <= reach)
+    else:
+        assert not grown.any()
+
+
+def test_classes_are_strata_and_what_has_none_is_changed(tmp_path):
+    result = folder_of(tmp_path / "res", classes=CLASSES)
+    how = SampleOptions(n=60, strata="class", chips=False)
+    drawn = draw_sample(result, None, how)
+    rows = {one["stratum"]: one["pixels"] for one in drawn.to_dict()["strata"]}
+    assert rows == {
+        "no_change": (decision() == 0).sum(),
+        "forest_loss": 240,
+        "water_gain": 160,
+        "changed": 16,
+    }
+    assert {"forest_gain", "no_change"} <= set(drawn.design.answers)
+
+
+def test_series_are_sampled_by_the_year_of_the_first_change(tmp_path):
+    years = np.where(decision() == 1, 2005, 0).astype(np.uint16)
+    years[decision() == 255] = 65535
+    folder = tmp_path / "series"
+    folder.mkdir()
+    write(folder / "first_change.tif", years[None], nodata=65535)
+    drawn = draw_sample(folder, None, NO_CHIPS)
+    rows = {one["stratum"]: one["pixels"] for one in drawn.to_dict()["strata"]}
+    assert rows == {
+        "no_change": (decision() == 0).sum(),
+        "changed": (decision() == 1).sum(),
+    }
+
+
+def test_degrees_weigh_pixels_by_their_area(tmp_path):
+    # from the equator to 60 degrees north, where a pixel has half the area
+    values = np.zeros((60, 20), np.uint8)
+    values[:30] = 1
+    result = folder_of(
+        tmp_path / "res", values, Affine(1, 0, 0, 0, -1, 60), crs="EPSG:4326"
+    )
+    design = draw_sample(result, None, NO_CHIPS).design
+    share = design.areas[1] / sum(design.areas)
+    # spherical: (sin 60 - sin 30) / sin 60
+    assert share == pytest.approx((np.sqrt(3) / 2 - 0.5) / (np.sqrt(3) / 2), abs=2e-3)
+
+
+def test_target_error_decides_how_many(tmp_path):
+    result = folder_of(tmp_path / "res")
+    expected = (("changed", 0.8), ("no_change", 0.9))
+    how = SampleOptions(target_se=0.03, expected=expected, chips=False)
+    design = draw_sample(result, None, how).design
+    share = design.pixels[1] / sum(design.pixels)
+    spread = share * 0.4 + (1 - share) * 0.3
+    least = 0.03**2 + (share * 0.16 + (1 - share) * 0.09) / sum(design.pixels)
+    assert sum(design.samples) == int(np.ceil(spread**2 / least))
+
+
+# --- chips
+
+
+def test_chips_show_the_place_on_both_dates(sample_result, tmp_path):
+    path = tmp_path / "points.gpkg"
+    drawn = draw_sample(sample_result.folder, path, SampleOptions(n=8))
+    frame = gpd.read_file(drawn.path, layer="samples")
+    assert drawn.chips == tmp_path / "points_chips"
+    names = sorted(path.name for path in drawn.chips.iterdir())
+    assert names == [f"{n:04}.png" for n in range(1, 9)]
+    assert list(frame["chip"]) == [f"points_chips/{n:04}.png" for n in range(1, 9)]
+    assert set(frame["before"]) == {"1990-07-14"}
+    first = frame.iloc[0]
+    before = sample_result.record.before.path
+    with rasterio.open(before) as file:
+        row, col = file.index(first.geometry.x, first.geometry.y)
+        place = rasterio.windows.Window(col - 24, row - 24, 48, 48)
+        real = file.read(window=place, boundless=True).astype(float).mean(axis=0)
+    with Image.open(drawn.chips / "0001.png") as picture:
+        close = np.asarray(picture.convert("RGB"), float)[20:260, :240].mean(axis=2)
+    # each pixel as 5 x 5, the outer ones free of the mark
+    shown = close.reshape(48, 5, 48, 5).mean(axis=(1, 3))
+    ring = np.ones((48, 48), bool)
+    ring[14:34, 14:34] = False
+    assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.98
+
+
+def test_without_inputs_there_is_a_sample_and_a_note(tmp_path):
+    drawn = draw_sample(folder_of(tmp_path / "res"), None, SampleOptions(n=20))
+    assert drawn.chips is None
+    assert any("no chips" in note for note in drawn.notes)
+    names = sorted(path.name for path in drawn.path.parent.iterdir())
+    assert names == ["change.tif", "samples.gpkg"]
+
+
+# --- what the answers say
+
+
+def test_a_map_that_is_right(sample, tmp_path):
+    found = assess_sample(sample.path, tmp_path / "as")
+    values = found.to_dict()
+    assert values["overall_accuracy"]["value"] == pytest.approx(1.0)
+    changed = values["classes"][0]
+    assert changed["class"] == "changed"
+    assert changed["area"]["value"] == pytest.approx(changed["mapped_area"])
+    assert changed["area"]["standard_error"] == 0.0
+    assert json.loads(found.paths["record"].read_text()) == values
+
+
+def test_areas_by_hand(sample, tmp_path):
+    # of each stratum every fourth answer says the opposite of the map
+    frame = pyogrio.read_dataframe(sample.path, layer="samples")
+    counts = {}
+    for stratum, rows in frame.groupby("stratum"):
+        other = "changed" if stratum == "no_change" else "no_change"
+        frame.loc[rows.index[::4], "reference"] = other
+        counts[stratum] = (len(rows), len(rows.index[::4]))
+    pyogrio.write_dataframe(frame, sample.path, layer="samples", driver="GPKG")
+    found = assess_sample(sample.path, tmp_path / "as")
+    areas = dict(
+        zip(
+            [one.name for one in sample.design.strata], sample.design.areas, strict=True
+        )
+    )
+    n_same, wrong_same = counts["no_change"]
+    n_changed, wrong_changed = counts["changed"]
+    p, q = wrong_same / n_same, 1 - wrong_changed / n_changed
+    by_hand = areas["no_change"] * p + areas["changed"] * q
+    error = np.sqrt(
+        areas["no_change"] ** 2 * p * (1 - p) / (n_same - 1)
+        + areas["changed"] ** 2 * q * (1 - q) / (n_changed - 1)
+    )
+    area = found.to_dict()["classes"][0]["area"]
+    assert area["value"] == pytest.approx(by_hand)
+    assert area["standard_error"] == pytest.approx(error)
+    with found.paths["table"].open() as file:
+        row = next(csv.DictReader(file))
+    assert float(row["area_ha"]) == pytest.approx(by_hand / 1e4, rel=1e-6)
+    assert float(row["users_accuracy"]) == pytest.approx(q, rel=1e-6)
+    page = found.paths["page"].read_text()
+    assert "http://" not in page
+    assert "<script" not in page
+
+
+def test_buffer_takes_the_general_estimator(tmp_path):
+    how = SampleOptions(n=80, buffer=2, chips=False)
+    drawn = draw_sample(folder_of(tmp_path / "res"), None, how)
+    assert {one.name: one.map_class for one in drawn.design.strata} == {
+        "no_change": "no_change",
+        "changed": "changed",
+        "buffer": "no_change",
+    }
+    answer(drawn.path, as_mapped)
+    found = assess_sample(drawn.path, tmp_path / "as")
+    assert found.corrected
+    assert found.classes == ("changed", "no_change")
+    assert found.to_dict()["estimator"] == "Stehman 2014"
+    mapped = found.to_dict()["classes"][0]["mapped_area"]
+    assert mapped == pytest.approx((decision() == 1).sum() * 100, rel=2e-3)
+
+
+def test_answers_may_be_labels_in_any_case(sample, tmp_path):
+    edited(
+        sample.path,
+        "UPDATE samples SET reference = ' No Change ' WHERE reference = 'no_change'",
+    )
+    found = assess_sample(sample.path, tmp_path / "as")
+    assert found.to_dict()["overall_accuracy"]["value"] == pytest.approx(1.0)
+
+
+def test_answers_of_another_file(sample, tmp_path):
+    # as AcATaMa saves them: ID and Label, in an order of its own
+    frame = pyogrio.read_dataframe(sample.path, layer="samples")
+    edited(sample.path, "UPDATE samples SET reference = NULL")
+    other = gpd.GeoDataFrame(
+        {"ID": frame["id"], "Label": frame["reference"].str.replace("_", " ")},
+        geometry=frame.geometry,
+        crs=frame.crs,
+    )[::-1]
+    pyogrio.write_dataframe(other, tmp_path / "acatama.gpkg")
+    how = AssessOptions(answers=str(tmp_path / "acatama.gpkg"))
+    found = assess_sample(sample.path, tmp_path / "as", how)
+    assert found.to_dict()["overall_accuracy"]["value"] == pytest.approx(1.0)
+
+
+# --- what is refused, and how
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE samples SET reference = NULL WHERE id < 4", "3 of 40 samples have no"),
+        ("UPDATE samples SET reference = '' WHERE id = 7", "1 of 40 samples have no"),
+        ("UPDATE samples SET reference = 'forst' WHERE id = 3", "found 'forst'"),
+        ("DELETE FROM samples WHERE id IN (5, 6)", "2 of 40 samples were deleted"),
+        ("UPDATE samples SET id = 2 WHERE id = 3", "2 more than once"),
+        ("UPDATE samples SET stratum = 'x' WHERE id = 1", "found x"),
+    ],
+    ids=["unanswered", "empty", "unknown", "deleted", "doubled", "stratum"],
+)
+def test_answers_that_are_not_in_order(sample, tmp_path, statement, says):
+    edited(sample.path, statement)
+    with pytest.raises(SampleError, match=says):
+        assess_sample(sample.path, tmp_path / "as")
+    assert not (tmp_path / "as").exists()
+
+
+def test_moved_points(sample, tmp_path):
+    frame = pyogrio.read_dataframe(sample.path, layer="samples")
+    moved = frame.geometry.copy()
+    moved.iloc[[3, 8]] = moved.iloc[[3, 8]].translate(xoff=12.0)
+    pyogrio.write_dataframe(
+        frame.set_geometry(moved), sample.path, layer="samples", driver="GPKG"
+    )
+    with pytest.raises(SampleError, match=r"4, 9 were moved off it, by up to 1 px"):
+        assess_sample(sample.path, tmp_path / "as")
+    # within its pixel a point may lie anywhere
+    frame = frame.set_geometry(frame.geometry.translate(xoff=3.0))
+    pyogrio.write_dataframe(frame, sample.path, layer="samples", driver="GPKG")
+    assess_sample(sample.path, tmp_path / "as")
+
+
+def test_partial_answers_are_left_out(sample, tmp_path):
+    edited(sample.path, "UPDATE samples SET reference = NULL WHERE id <= 5")
+    found = assess_sample(sample.path, tmp_path / "as", AssessOptions(partial=True))
+    assert found.counts.sum() == 35
+    assert "5 of 40 samples have no answer" in found.notes[0]
+    edited(sample.path, "UPDATE samples SET reference = NULL WHERE stratum = 'changed'")
+    with pytest.raises(SampleError, match="'changed' has 0"):
+        assess_sample(sample.path, tmp_path / "as2", AssessOptions(partial=True))
+
+
+def test_answers_are_never_replaced(sample):
+    folder = sample.path.parent
+    with pytest.raises(OutputError, match="40 answers already and is never replaced"):
+        draw_sample(folder, None, SampleOptions(n=40, chips=False, overwrite=True))
+    edited(sample.path, "UPDATE samples SET reference = NULL")
+    with pytest.raises(OutputError, match="--overwrite"):
+        draw_sample(folder, None, NO_CHIPS)
+    draw_sample(folder, None, SampleOptions(n=30, chips=False, overwrite=True))
+    assert len(gpd.read_file(sample.path, layer="samples")) == 30
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"n": 1}, "--n wants at least 4"),
+        ({"strata": "colour"}, "--strata wants one of change, class"),
+        ({"target_se": 1.5}, "--target-se"),
+        ({"expected": (("changed", 1.2),)}, "--expect wants an accuracy"),
+    ],
+)
+def test_options_that_cannot_be(options, says):
+    with pytest.raises(OptionError, match=says):
+        SampleOptions(**options)
+
+
+def test_folders_that_are_no_result(tmp_path):
+    with pytest.raises(OutputError, match="holds no result"):
+        draw_sample(tmp_path, None, NO_CHIPS)
+    result = folder_of(tmp_path / "res", classes={"changed": (10, 10, 30, 22)})
+    with pytest.raises(OptionError, match="has none; run geosim change with --theme"):
+        draw_sample(result, None, SampleOptions(strata="class", chips=False))
+    how = SampleOptions(expected=(("forest", 0.5),), chips=False)
+    with pytest.raises(OptionError, match="--expect wants one of no_change, changed"):
+        draw_sample(result, None, how)
+    with pytest.raises(OutputError, match=r"ends in \.gpkg"):
+        draw_sample(result, tmp_path / "points.shp", NO_CHIPS)
+    with pytest.raises(RasterReadError, match="no such file"):
+        assess_sample(tmp_path / "none.gpkg", tmp_path / "as")
+    with pytest.raises(RasterReadError, match="is no sample"):
+        assess_sample(result / "changes.gpkg", tmp_path / "as")
+    assert sorted(path.name for path in result.iterdir()) == [
+        "change.tif",
+        "changes.gpkg",
+    ]
+
+
+def test_commands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder_of(tmp_path / "res")
+    run = CliRunner()
+    told = run.invoke(app, ["sample", "res", "--n", "40", "--no-chips", "--json"])
+    assert told.exit_code == 0
+    assert json.loads(told.stdout)["n"] == 40
+    told = run.invoke(app, ["assess", "res/samples.gpkg"])
+    assert told.exit_code == 1
+    assert "40 of 40 samples have no answer" in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+    answer(Path("res/samples.gpkg"), as_mapped)
+    told = run.invoke(app, ["assess", "res/samples.gpkg"])
+    assert told.exit_code == 0
+    assert "overall 1.000" in told.stdout
+    assert sorted(path.name for path in Path("assessment_samples").iterdir()) == [
+        "assessment.csv",
+        "assessment.html",
+        "assessment.json",
+    ]
+    told = run.invoke(app, ["assess", "res/samples.gpkg"])
+    assert told.exit_code == 1
+    assert "--overwrite" in told.stderr
+
+
+def test_expectations_are_read_or_refused():
+    assert _expected("changed=0.8") == ("changed", 0.8)
+    with pytest.raises(OptionError, match=r"such as changed=0\.7; found 'changed'"):
+        _expected("changed")
+
+
+# --- QGIS
+
+
+@pytest.mark.qgis
+def test_qgis_asks_for_answers_from_a_list(sample_result, tmp_path):
+    if not shutil.which("qgis_process"):
+        pytest.skip("no QGIS here")
+    drawn = draw_sample(sample_result.folder, tmp_path / "s.gpkg", SampleOptions(n=8))
+    asked = subprocess.run(
+        [
+            "/usr/bin/python3",
+            str(Path(__file__).with_name("qgis_sample.py")),
+            str(drawn.path),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"], "QT_QPA_PLATFORM": "offscreen"},
+    )
+    told = json.loads(asked.stdout)
+    assert (told["valid"], told["styled"], told["committed"]) == (True, True, True)
+    assert told["widgets"]["reference"] == "ValueMap"
+    assert told["widgets"]["chip"] == "ExternalResource"
+    assert told["widgets"]["map_class"] == "Hidden"
+    assert told["list"] == [{"changed": "changed"}, {"no change": "no_change"}]
+    assert told["chip_root"] == str(tmp_path)
+    # what QGIS wrote is read back
+    frame = pyogrio.read_dataframe(drawn.path, layer="samples")
+    assert list(frame["reference"].dropna()) == ["changed"]
