@@ -13,6 +13,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 try:
     from qgis.core import QgsProject, QgsRasterLayer
@@ -46,6 +47,7 @@ def outside(command: str) -> None:
             "HOME": home,
             "XDG_RUNTIME_DIR": home,
             "LC_ALL": "C.UTF-8",
+            "GDAL_PAM_ENABLED": "NO",  # no files beside the sample data
             "GEOSIM_COMMAND": str(Path(command).resolve()),
             "GEOSIM_PICTURE": str(picture),
             "GEOSIM_SAMPLE": str(root / "sample_data"),
@@ -69,47 +71,51 @@ def inside() -> None:
     for name in ("1990", "2020"):
         layers[name] = QgsRasterLayer(f"{data}/{name}.tif", name)
         QgsProject.instance().addMapLayer(layers[name])
-    window = iface.mainWindow()
-    window.resize(1200, 800)
-    for dock in ("Browser", "ProcessingToolbox", "ResultsViewer"):
-        found = window.findChild(object, dock)
-        if found:
-            found.hide()
+    iface.mainWindow().resize(900, 720)
+    hide_docks()
     dialog = processing.createAlgorithmDialog(
         "geosim:change",
         {"BEFORE": layers["1990"].id(), "AFTER": layers["2020"].id()},
     )
-    dialog.resize(760, 560)
+    dialog.resize(640, 620)
     dialog.show()
-    pictures = []
+    QTimer.singleShot(3000, lambda: start(dialog))
 
-    def start() -> None:
-        pictures.append(dialog.grab())
-        dialog.algorithmFinished.connect(lambda *_: QTimer.singleShot(1000, done))
-        dialog.runAlgorithm()
+
+def hide_docks() -> None:
+    """Leave map and legend."""
+    for dock in ("Browser", "ProcessingToolbox", "ResultsViewer"):
+        found = iface.mainWindow().findChild(object, dock)
+        if found:
+            found.hide()
+
+
+def start(dialog: Any) -> None:  # noqa: ANN401
+    """Photograph the dialog, run."""
+    shown = dialog.grab()
 
     def done() -> None:
         dialog.close()
-        for dock in ("ResultsViewer",):
-            found = window.findChild(object, dock)
-            if found:
-                found.hide()
+        hide_docks()
+        iface.messageBar().clearWidgets()
         iface.zoomFull()
-        QTimer.singleShot(4000, take)
+        QTimer.singleShot(4000, lambda: take(shown))
 
-    def take() -> None:
-        whole = window.grab()
-        small = pictures[0].scaledToWidth(whole.width() * 45 // 100, 1)
-        image = QImage(whole.width() + small.width(), whole.height(), 4)
-        image.fill(0xFFFFFFFF)
-        painter = QPainter(image)
-        painter.drawPixmap(0, (whole.height() - small.height()) // 2, small)
-        painter.drawPixmap(small.width(), 0, whole)
-        painter.end()
-        image.save(os.environ["GEOSIM_PICTURE"])
-        os._exit(0)
+    dialog.algorithmFinished.connect(lambda *_: QTimer.singleShot(1000, done))
+    dialog.runAlgorithm()
 
-    QTimer.singleShot(3000, start)
+
+def take(dialog: Any) -> None:  # noqa: ANN401
+    """Dialog and window side by side."""
+    window = iface.mainWindow().grab()
+    image = QImage(window.width() + dialog.width(), window.height(), 4)
+    image.fill(0xFFFFFFFF)
+    painter = QPainter(image)
+    painter.drawPixmap(0, 0, dialog)
+    painter.drawPixmap(dialog.width(), 0, window)
+    painter.end()
+    image.convertToFormat(3).save(os.environ["GEOSIM_PICTURE"])  # 256 colours
+    os._exit(0)
 
 
 if "GEOSIM_PICTURE" in os.environ and QTimer is not None:

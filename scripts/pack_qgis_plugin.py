@@ -36,9 +36,7 @@ def contents() -> dict[str, bytes]:
     }
     name = f"{PACKAGE.name}/metadata.txt"
     metadata = files[name].decode()
-    files[name] = re.sub(
-        r"(?m)^version=.*$", f"version={version()}", metadata
-    ).encode()
+    files[name] = re.sub(r"(?m)^version=.*$", f"version={version()}", metadata).encode()
     files[f"{PACKAGE.name}/LICENSE"] = (ROOT / "LICENSE").read_bytes()
     return dict(sorted(files.items()))
 

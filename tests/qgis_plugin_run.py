@@ -58,7 +58,7 @@ class Feedback(QgsProcessingFeedback):
     setProgressText = pushWarning = pushConsoleInfo = pushInfo  # noqa: N815
     pushCommandInfo = pushInfo  # noqa: N815
 
-    def reportError(self, text, fatalError=False):  # noqa: FBT002, N802, N803
+    def reportError(self, text, fatalError=False):  # noqa: ARG002, FBT002, N802, N803
         self.told.append(text)
 
 
@@ -72,6 +72,7 @@ def load(job):
     results = processing.runAndLoadResults(
         job["algorithm"], job["parameters"], feedback=Feedback()
     )
+    application.processEvents()  # what QGIS has put off
     root = project.layerTreeRoot()
     legend = [
         {
@@ -113,9 +114,10 @@ def _plain(results):
     }
 
 
-def plain(job):
+def plain(job, through=None):
     """Run as a script does; results, or the error's text."""
     feedback = Feedback(job.get("percent"))
+    listening = through(1, feedback) if through else feedback
     context = QgsProcessingContext()
     for name, source in job.get("named", {}).items():
         layer = QgsRasterLayer(source, name, job.get("provider", "gdal"))
@@ -130,11 +132,14 @@ def plain(job):
     )
     can, why = algorithm.canExecute()
     try:
-        results, _ = algorithm.run(
-            job["parameters"], context, feedback, {}, catchExceptions=False
+        results, ok = algorithm.run(
+            job["parameters"], context, listening, {}, catchExceptions=False
         )
-    except QgsProcessingException as error:
-        return {"error": str(error), "can": can, "why": why, "told": feedback.told}
+        error = None if ok else feedback.told[-1]
+    except QgsProcessingException as raised:
+        error = str(raised)
+    if error:
+        return {"error": error, "can": can, "why": why, "told": feedback.told}
     took = time.monotonic() - feedback.asked if feedback.asked else None
     return {
         "results": _plain(results),
@@ -145,9 +150,11 @@ def plain(job):
 
 
 def batch(job):
-    """Run several rows, as the batch dialog does."""
+    """Run several rows, listening as the batch dialog does."""
+    from processing.gui.BatchAlgorithmDialog import BatchFeedback
+
     return [
-        plain({"algorithm": job["algorithm"], "parameters": row})
+        plain({"algorithm": job["algorithm"], "parameters": row}, BatchFeedback)
         for row in job["rows"]
     ]
 

@@ -29,6 +29,9 @@ from geosim_processing.spec import LOAD, OUTPUT, OVERWRITE, RESUME, arguments
 if TYPE_CHECKING:
     from geosim_processing.spec import Command
 
+_OLD_BATCH = "BatchFeedback"
+"""Class of QGIS 3.22's batch dialog, which fails at the end where there are pages."""
+
 HELP = Path(__file__).parent / "help" / "index.html"
 
 
@@ -111,17 +114,25 @@ class GeosimAlgorithm(QgsProcessingAlgorithm):
         place = str(self.values[OUTPUT])
         partial = partial_of(place)
         mine = not partial.exists() or bool(self.values.get(OVERWRITE))
+        record = Path(place) / self.command.record
+        old = _written(record)
         ended = self._run(feedback)
         if ended.cancelled:
             if mine and not self.values.get(RESUME):
                 remove(partial)
                 feedback.pushInfo("cancelled: nothing is left of this run")
             return {}
-        if ended.code:
+        if ended.code and _written(record) == old:
             raise QgsProcessingException(refusal(ended, self.command.name))
+        if ended.code:
+            feedback.reportError(refusal(ended, self.command.name))
         feedback.setProgress(100)
         del parameters
-        return self._results(Path(place), context)
+        found = self._results(Path(place), context)
+        if type(feedback).__name__ == _OLD_BATCH:
+            pages = {one.name for one in self.command.outputs if one.kind == "html"}
+            return {name: found[name] for name in found if name not in pages}
+        return found
 
     def _run(self, feedback: QgsProcessingFeedback) -> Ended:
         """Run the command to its end, telling how far it is."""
@@ -199,11 +210,14 @@ class _Progressed:
         self.feedback.setProgress(self.percent)
 
 
+def _written(path: Path) -> int | None:
+    """When a file was written; None where there is none."""
+    return path.stat().st_mtime_ns if path.is_file() else None
+
+
 def _number(path: Path, keys: tuple[str, ...]) -> float | None:
     """A number in a JSON file; None where there is none."""
     value = json.loads(path.read_text(encoding="utf-8"))
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return float(value) if isinstance(value, (int, float)) else None
-
-

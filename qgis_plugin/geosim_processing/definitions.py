@@ -17,6 +17,7 @@ from qgis.core import (
     QgsProcessingParameterExtent,
     QgsProcessingParameterFile,
     QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMapLayer,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
@@ -52,9 +53,7 @@ def parameter(one: Parameter) -> QgsProcessingParameterDefinition:
 
 
 def _raster(one: Parameter) -> QgsProcessingParameterDefinition:
-    return QgsProcessingParameterRasterLayer(
-        one.name, one.label, optional=one.optional
-    )
+    return QgsProcessingParameterRasterLayer(one.name, one.label, optional=one.optional)
 
 
 def _rasters(one: Parameter) -> QgsProcessingParameterDefinition:
@@ -67,6 +66,16 @@ def _rasters(one: Parameter) -> QgsProcessingParameterDefinition:
 def _vector(one: Parameter) -> QgsProcessingParameterDefinition:
     return QgsProcessingParameterVectorLayer(
         one.name, one.label, [_vector_type()], optional=one.optional
+    )
+
+
+def _layer(one: Parameter) -> QgsProcessingParameterDefinition:
+    kinds = [
+        member(QgsProcessing, "SourceType", name)
+        for name in ("TypeRaster", "TypeVectorPolygon")
+    ]
+    return QgsProcessingParameterMapLayer(
+        one.name, one.label, optional=one.optional, types=kinds
     )
 
 
@@ -100,7 +109,6 @@ def _choice(one: Parameter) -> QgsProcessingParameterDefinition:
         one.name,
         one.label,
         options=list(one.choices),
-        allowMultiple=one.kind == "choices",
         defaultValue=one.default,
         optional=one.optional,
         usesStaticStrings=True,
@@ -136,21 +144,19 @@ def _output_folder(one: Parameter) -> QgsProcessingParameterDefinition:
 
 
 def _output_vector(one: Parameter) -> QgsProcessingParameterDefinition:
-    return QgsProcessingParameterVectorDestination(
-        one.name, one.label, _vector_type()
-    )
+    return QgsProcessingParameterVectorDestination(one.name, one.label, _vector_type())
 
 
 _MAKERS = {
     "raster": _raster,
     "rasters": _rasters,
     "vector": _vector,
+    "layer": _layer,
     "file": _file,
     "folder": _folder,
     "text": _text,
     "items": _text,
     "choice": _choice,
-    "choices": _choice,
     "integer": _number,
     "number": _number,
     "switch": _switch,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qgis.core import (
     QgsLayerTreeGroup,
+    QgsLayerTreeLayer,
     QgsMapLayer,
     QgsProcessingContext,
     QgsProcessingFeedback,
@@ -76,22 +77,23 @@ class Arranged(QgsProcessingLayerPostProcessorInterface):
         if node is None:
             return False
         group = self.group.within(root)
-        moved = node.clone()  # QGIS puts it above the layer that was loaded before
+        # wherever QGIS has put it; a layer without any node would leave the project
+        moved = node.clone()
+        group.insertChildNode(_position(group, node, self.rank), moved)
         node.parent().removeChildNode(node)
-        group.insertChildNode(_position(group, self.rank), moved)
         node = moved
         node.setItemVisibilityChecked(self.output.shown)
         node.setExpanded(False)
         return True
 
 
-def _position(group: QgsLayerTreeGroup, rank: int) -> int:
-    """Where a layer of this rank belongs among those that are there."""
-    ranks = [
-        int(node.layer().customProperty(_RANK, 0)) if node.layer() else 0
-        for node in group.findLayers()
-    ]
-    return sum(1 for one in ranks if one < rank)
+def _position(group: QgsLayerTreeGroup, node: QgsLayerTreeLayer, rank: int) -> int:
+    """Where a node of this rank belongs among the others of the group."""
+    for index, other in enumerate(group.children()):
+        layer = other.layer() if isinstance(other, QgsLayerTreeLayer) else None
+        if layer and other != node and int(layer.customProperty(_RANK, 0)) > rank:
+            return index
+    return len(group.children())
 
 
 def load_on_completion(

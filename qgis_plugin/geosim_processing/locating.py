@@ -16,8 +16,8 @@ VARIABLE = "GEOSIM_COMMAND"
 
 NOT_FOUND = (
     "the command geosim was not found; install it into an environment of its own "
-    "(python3 -m venv ~/geosim && ~/geosim/bin/pip install geosim) and give the path of "
-    "the command, or of that environment, in Settings > Options > Processing > "
+    "(python3 -m venv ~/geosim && ~/geosim/bin/pip install geosim) and give the path "
+    "of the command, or of that environment, in Settings > Options > Processing > "
     f"Providers > geosim, or in the environment variable {VARIABLE}"
 )
 
@@ -49,7 +49,11 @@ _PLACES = (
 )
 """Looked into after PATH: programs started from a desktop often have a short one."""
 
-_PLACES_WINDOWS = ("~/.local/bin", "~/geosim/Scripts", "~/AppData/Roaming/Python/Scripts")
+_PLACES_WINDOWS = (
+    "~/.local/bin",
+    "~/geosim/Scripts",
+    "~/AppData/Roaming/Python/Scripts",
+)
 
 
 class CommandNotFoundError(Exception):

@@ -8,8 +8,8 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsRasterLayer,
+    QgsRectangle,
 )
 
 from geosim_processing.sources import raster_source, vector_source
@@ -37,43 +37,27 @@ def read_values(
     }
 
 
-def _value(  # noqa: C901, PLR0911 - a line per kind
+def _value(
     algorithm: QgsProcessingAlgorithm,
     one: Parameter,
     parameters: dict[str, Any],
     context: QgsProcessingContext,
     crs: QgsCoordinateReferenceSystem,
 ) -> Any:  # noqa: ANN401
-    name, at = one.name, (parameters, one.name, context)
-    if one.kind == "output folder":
-        return algorithm.parameterAsFileOutput(*at)
-    if one.kind == "output vector":
-        return algorithm.parameterAsOutputLayer(*at)
-    if one.kind == "switch":
-        return algorithm.parameterAsBool(*at)
-    if not _given(parameters.get(name, one.default)):
-        return one.default
-    if one.kind == "raster":
-        return _raster(algorithm, *at)
-    if one.kind == "rasters":
-        layers = algorithm.parameterAsLayerList(*at)
-        return tuple(raster_source(layer) for layer in layers)
-    if one.kind == "vector":
-        return _vector(algorithm, *at)
-    if one.kind == "choice":
-        return algorithm.parameterAsEnumString(*at)
-    if one.kind == "choices":
-        return tuple(algorithm.parameterAsEnumStrings(*at))
-    if one.kind == "integer":
-        return algorithm.parameterAsInt(*at)
-    if one.kind == "number":
-        return algorithm.parameterAsDouble(*at)
+    """A parameter's value; its default where it is left empty."""
+    at = (parameters, one.name, context)
     if one.kind == "extent":
-        box = algorithm.parameterAsExtent(*at, crs)
-        edges = (box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum())
-        return None if box.isNull() else edges
-    text = algorithm.parameterAsString(*at).strip()
-    return tuple(split_items(text)) if one.kind == "items" else text
+        return _extent(algorithm.parameterAsExtent(*at, crs))
+    always = one.kind in ("switch", "output folder", "output vector")
+    if not always and not _given(parameters.get(one.name, one.default)):
+        return one.default
+    return _READERS[one.kind](algorithm, *at)
+
+
+def _extent(box: QgsRectangle) -> tuple[float, float, float, float] | None:
+    if box.isNull():
+        return None
+    return (box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum())
 
 
 def _given(value: Any) -> bool:  # noqa: ANN401
@@ -83,30 +67,52 @@ def _given(value: Any) -> bool:  # noqa: ANN401
     return not (hasattr(value, "isNull") and value.isNull())
 
 
-def _raster(
+def _layer(
     algorithm: QgsProcessingAlgorithm,
     parameters: dict[str, Any],
     name: str,
     context: QgsProcessingContext,
 ) -> str:
-    """The name of a raster; what QGIS cannot open, geosim may."""
-    layer = algorithm.parameterAsRasterLayer(parameters, name, context)
+    """The name of a raster, or the file of a vector layer.
+
+    What QGIS cannot open is passed on: geosim's GDAL may be newer.
+    """
+    layer = algorithm.parameterAsLayer(parameters, name, context)
     if layer is None:
         return algorithm.parameterAsString(parameters, name, context)
-    return raster_source(layer)
-
-
-def _vector(
-    algorithm: QgsProcessingAlgorithm,
-    parameters: dict[str, Any],
-    name: str,
-    context: QgsProcessingContext,
-) -> str:
-    layer = algorithm.parameterAsVectorLayer(parameters, name, context)
-    if layer is None:
-        said = algorithm.parameterAsString(parameters, name, context)
-        raise QgsProcessingException(f"'{said}' is no vector layer")
+    if isinstance(layer, QgsRasterLayer):
+        return raster_source(layer)
     return vector_source(layer)
+
+
+def _layers(algorithm: QgsProcessingAlgorithm, *at: Any) -> tuple[str, ...]:  # noqa: ANN401
+    return tuple(raster_source(one) for one in algorithm.parameterAsLayerList(*at))
+
+
+def _text(algorithm: QgsProcessingAlgorithm, *at: Any) -> str:  # noqa: ANN401
+    return algorithm.parameterAsString(*at).strip()
+
+
+def _items(algorithm: QgsProcessingAlgorithm, *at: Any) -> tuple[str, ...]:  # noqa: ANN401
+    return tuple(split_items(algorithm.parameterAsString(*at)))
+
+
+_READERS: dict[str, Any] = {
+    "raster": _layer,
+    "rasters": _layers,
+    "vector": _layer,
+    "layer": _layer,
+    "file": _text,
+    "folder": _text,
+    "text": _text,
+    "items": _items,
+    "choice": QgsProcessingAlgorithm.parameterAsEnumString,
+    "integer": QgsProcessingAlgorithm.parameterAsInt,
+    "number": QgsProcessingAlgorithm.parameterAsDouble,
+    "switch": QgsProcessingAlgorithm.parameterAsBool,
+    "output folder": QgsProcessingAlgorithm.parameterAsFileOutput,
+    "output vector": QgsProcessingAlgorithm.parameterAsOutputLayer,
+}
 
 
 def _crs_of_bounds(

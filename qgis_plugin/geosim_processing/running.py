@@ -25,7 +25,9 @@ INTERRUPT_S, TERMINATE_S = 3.0, 15.0
 _LOOK_S = 0.1
 """How often the cancel button is looked at."""
 
-_PROGRESS = re.compile(r"progress: (?P<stage>.+) (?P<done>[\d.e+]+)/(?P<total>[\d.e+]+)")
+_PROGRESS = re.compile(
+    r"progress: (?P<stage>.+) (?P<done>[\d.e+]+)/(?P<total>[\d.e+]+)"
+)
 
 STAGES = {
     "sampling": (0.0, 5.0),
@@ -140,7 +142,7 @@ def _read(stream: IO[str], err: bool, lines: queue.Queue[tuple[str, bool]]) -> N
             lines.put((line.rstrip(), err))
 
 
-def _tell(  # noqa: PLR0913
+def _tell(
     lines: queue.Queue[tuple[str, bool]],
     errors: list[str],
     told: Callable[[str, bool], None],

@@ -58,8 +58,9 @@ THREADS = Parameter(
 )
 
 
-def folder(label: str = "Folder of the result") -> Parameter:
-    return Parameter(OUTPUT, label, "output folder", "--out")
+def folder() -> Parameter:
+    """Where the result goes; the last parameter."""
+    return Parameter(OUTPUT, "Folder of the result", "output folder", "--out")
 
 
 RULES = (
@@ -73,13 +74,23 @@ RULES = (
         help="The network, or a reference: SSIM, change vector analysis, IR-MAD.",
     ),
     Parameter(
+        "THEME",
+        "Theme",
+        "choice",
+        "--theme",
+        default="any",
+        choices=("any", "deforestation", "urban", "water", "ice"),
+        help="Keep only polygons of this theme's classes; the change map stays whole.",
+    ),
+    Parameter(
         "BANDS",
         "Bands",
         "text",
         "--bands",
         optional=True,
-        help="Numbers or names joined by commas, or 'all'. Empty: red, green and blue "
-        "where bands are named so, else the first three.",
+        help="Numbers or names joined by commas, roles ('red=3,nir=4'), a sensor "
+        "(landsat-tm, landsat-etm, landsat-oli, sentinel-2, naip) or 'all'. Empty: "
+        "red, green and blue where bands are named so, else the first three.",
     ),
     Parameter(
         "THRESHOLD",
@@ -185,5 +196,44 @@ MACHINE = (
         optional=True,
         advanced=True,
         help="As GDAL's COG driver has them, such as COMPRESS=ZSTD|LEVEL=9.",
+    ),
+)
+
+GRID = (
+    Parameter(
+        "GRID",
+        "Whose pixels",
+        "choice",
+        "--grid",
+        default="before",
+        choices=("before", "after"),
+        advanced=True,
+    ),
+    Parameter(
+        "GRID_LAYER",
+        "Or those of a third raster",
+        "raster",
+        "--grid",
+        optional=True,
+        advanced=True,
+    ),
+    Parameter(
+        "RESOLUTION",
+        "Another pixel size",
+        "number",
+        "--resolution",
+        least=0,
+        optional=True,
+        advanced=True,
+        help="In the units of the grid's CRS.",
+    ),
+    Parameter(
+        "BOUNDS",
+        "Cut to",
+        "extent",
+        "--bounds",
+        optional=True,
+        advanced=True,
+        help="Brought into the grid's CRS.",
     ),
 )

@@ -52,5 +52,14 @@ def vector_source(layer: QgsMapLayer) -> str:
             f"the layer '{layer.name()}' comes from QGIS's provider "
             f"'{layer.providerType()}'; save it as a GeoPackage and take that"
         )
-    parts = QgsProviderRegistry.instance().decodeUri("ogr", layer.source())
+    registry = QgsProviderRegistry.instance()
+    parts = registry.decodeUri("ogr", layer.source())
+    named = parts.get("layerName")
+    inside = registry.providerMetadata("ogr").querySublayers(str(parts["path"]))
+    names = [one.name() for one in sorted(inside, key=lambda one: one.layerNumber())]
+    if named and names and named != names[0]:
+        raise QgsProcessingException(
+            f"the layer '{layer.name()}' is not the first one of its file, which "
+            "geosim would read; save it to a file of its own and take that"
+        )
     return str(parts["path"])

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RESUME, OVERWRITE, EXTRA, LOAD, OUTPUT = "RESUME", "OVERWRITE", "EXTRA", "LOAD", "OUTPUT"
+RESUME, OVERWRITE, EXTRA, LOAD, OUTPUT = (
+    "RESUME",
+    "OVERWRITE",
+    "EXTRA",
+    "LOAD",
+    "OUTPUT",
+)
 """Names of the parameters that every algorithm treats alike."""
 
 
@@ -26,8 +32,9 @@ class Parameter:
     label: str
     """What the dialog says."""
     kind: str
-    """"raster", "rasters", "vector", "file", "folder", "text", "choice", "choices",
-    "integer", "number", "switch", "extent", "output folder", "output vector"."""
+    """"raster", "rasters", "vector", "layer" (either), "file", "folder", "text",
+    "items" (texts joined by commas), "choice", "integer", "number", "switch",
+    "extent", "output folder", "output vector"."""
     flag: str = ""
     """Option of the command line; "": an argument without one, or none of its own."""
     default: Any = None
@@ -87,6 +94,9 @@ class Command:
     """The topmost on the map first."""
     tags: tuple[str, ...] = ()
     """What the toolbox also finds it by."""
+    record: str = ""
+    """File that is written last: where it is new, the result is whole, and an error
+    concerns what goes beside it."""
 
 
 def arguments(command: Command, values: Mapping[str, Any]) -> list[str]:
