@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from geosim.duplicates import find_pairs
     from geosim.errors import GeosimError
     from geosim.evaluate import Evaluation, evaluate_methods
+    from geosim.exporting import export_changes
     from geosim.finished import open_result
     from geosim.image_options import CompareOptions, SynthOptions
     from geosim.model_files import TrainResult
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
     from geosim.ranking import rank_models
+    from geosim.remaking import remake_report
     from geosim.result import ChangeResult
     from geosim.sample import Sample, draw_sample
     from geosim.scenes import DatedScene, read_scenes
@@ -76,12 +78,14 @@ __all__ = [
     "detect_series",
     "draw_sample",
     "evaluate_methods",
+    "export_changes",
     "find_pairs",
     "make_pairs",
     "open_result",
     "rank_models",
     "read_pair_list",
     "read_scenes",
+    "remake_report",
     "search_index",
     "train_model",
     "train_on_pairs",
@@ -113,12 +117,14 @@ _HOMES = {
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
     "detect_series": "geosim.series",
+    "export_changes": "geosim.exporting",
     "find_pairs": "geosim.duplicates",
     "make_pairs": "geosim.synth",
     "open_result": "geosim.finished",
     "rank_models": "geosim.ranking",
     "read_pair_list": "geosim.pairs",
     "read_scenes": "geosim.scenes",
+    "remake_report": "geosim.remaking",
     "search_index": "geosim.search",
     "train_model": "geosim.train",
     "train_on_pairs": "geosim.train_pairs",

@@ -7,6 +7,7 @@ import gc
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,9 +20,10 @@ from geosim.cli_compare import compare
 from geosim.cli_evaluate import evaluate
 from geosim.cli_models import models
 from geosim.cli_options import with_change_options
+from geosim.cli_report import report
 from geosim.cli_retrieval import index, pairs, search
-from geosim.cli_serve import serve
 from geosim.cli_series import series
+from geosim.cli_serve import serve
 from geosim.cli_shared import AsJson, Debug, Quiet
 from geosim.cli_synth import synth
 from geosim.cli_train import train
@@ -33,6 +35,7 @@ from geosim.console import (
     shown_progress,
     summary,
 )
+from geosim.errors import GeosimError
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing
 from geosim.siamese.weights import reading_weights
@@ -96,6 +99,21 @@ def change(  # noqa: PLR0913 - the options are the command
         ),
     ] = None,
     options: Callable[[], ChangeOptions],
+    ogr: Annotated[
+        str | None,
+        typer.Option(
+            help="Write the polygons there too: 'PG:dbname=...' for PostGIS, or a "
+            "file that OGR writes. Never recorded.",
+            metavar="DSN",
+        ),
+    ] = None,
+    ogr_layer: Annotated[
+        str, typer.Option(help="Name of the layer or table of --ogr.")
+    ] = "changes",
+    pdf: Annotated[
+        bool,
+        typer.Option("--pdf", help="Print the report too, by an installed Chromium."),
+    ] = False,
     workers: WorkersOption = None,
     scheduler: Annotated[
         str | None,
@@ -124,8 +142,50 @@ def change(  # noqa: PLR0913 - the options are the command
         cluster = None
         if workers is not None or scheduler is not None:
             cluster = ClusterOptions(scheduler=scheduler, workers=workers)
-        result = _run(before, after, out, options(), cluster, quiet=quiet)
+        wanted = options()
+        extras = _Extras(ogr=ogr, layer=ogr_layer, pdf=pdf, replace=wanted.overwrite)
+        extras.check()
+        result = _run(before, after, out, wanted, cluster, quiet=quiet)
+        extras.deliver(result)
         _tell(result, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Extras:
+    """What is made of a result once it is whole."""
+
+    ogr: str | None = field(repr=False)
+    layer: str
+    pdf: bool
+    replace: bool
+
+    def check(self) -> None:
+        """Refuse what cannot be made, before any work."""
+        if self.pdf:
+            from geosim.printing import find_chromium
+
+            find_chromium()
+        if self.ogr is not None:
+            from geosim.exporting import check_target
+
+            check_target(self.ogr, self.layer, overwrite=self.replace)
+
+    def deliver(self, result: "ChangeResult") -> None:
+        """Make it; where that fails, tell that the result itself is whole."""
+        try:
+            if self.pdf:
+                from geosim.remaking import print_report
+
+                print_report(result)
+            if self.ogr is not None:
+                from geosim.exporting import export_changes
+
+                export_changes(
+                    result.changes, self.ogr, self.layer, overwrite=self.replace
+                )
+        except GeosimError as error:
+            error.add_note(f"the result in '{result.folder}' is whole")
+            raise
 
 
 def _run(
@@ -175,6 +235,7 @@ app.command()(batch)
 app.command()(bench)
 app.command()(compare)
 app.command()(synth)
+app.command()(report)
 app.command()(serve)
 app.command()(train)
 app.command()(index)

@@ -3,13 +3,14 @@
 import functools
 import inspect
 from collections.abc import Callable, Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
 from geosim.cli_shared import Overwrite, Threads
 from geosim.errors import OptionError
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
+from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskKind
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device, Precision
@@ -104,6 +105,15 @@ _Co = Annotated[
     list[str] | None,
     typer.Option("--co", help="GDAL creation option, repeatable.", metavar="K=V"),
 ]
+_Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        help="Of the polygons, beside the GeoPackage; repeatable.",
+        metavar="|".join(get_args(Format)),
+        show_default="gpkg",
+    ),
+]
 _Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with an interrupted run.")
 ]
@@ -134,6 +144,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
     memory: _Memory = DEFAULTS.memory,
     block_size: _BlockSize = DEFAULTS.block_size,
     co: _Co = None,
+    formats: _Formats = None,
     overwrite: Overwrite = DEFAULTS.overwrite,
     resume: _Resume = DEFAULTS.resume,
 ) -> ChangeOptions:
@@ -166,6 +177,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
         memory=memory,
         block_size=block_size,
         creation_options=parse_creation_options(co or []),
+        formats=cast("tuple[Format, ...]", tuple(formats or DEFAULTS.formats)),
         overwrite=overwrite,
         resume=resume,
     )

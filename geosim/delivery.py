@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -17,17 +18,17 @@ from geosim.change.cells import mean_where_any
 from geosim.change.vectorize import sizes, to_map
 from geosim.dates import image_date
 from geosim.publish import record as rec
+from geosim.publish.formats import write_formats
 from geosim.publish.geopackage import write_geopackage
-from geosim.publish.stac import change_item, read_asset
+from geosim.publish.stac import AssetRecord, change_item, read_asset
 from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
-from geosim.result import FILES, RECORD
+from geosim.result import EXTRA_FILES, FILES, RECORD
 from geosim.themes.classes import CHANGED_CLASS, THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -149,7 +150,7 @@ def write_tiles(
 
 
 def write_vectors(staging: Path, found: Found, polygons: gpd.GeoDataFrame) -> None:
-    """Write `changes.gpkg` with these polygons."""
+    """Write `changes.gpkg` and the other formats with these polygons."""
     tiles = tile_polygons(tile_layers(found), found.scene.grid, found.tile_size)
     write_geopackage(
         staging / "changes.gpkg",
@@ -157,6 +158,7 @@ def write_vectors(staging: Path, found: Found, polygons: gpd.GeoDataFrame) -> No
         {name: style() for name, style in LAYER_STYLES.items()},
         created=datetime.now(UTC),
     )
+    write_formats(staging, polygons, found.options.formats)
 
 
 def write_styles(staging: Path) -> None:
@@ -177,8 +179,8 @@ def write_run(
             bands=bands.get(name, ()),
             pixels=record.options["tile_size"] if name == "tiles.tif" else 1,
         )
-        for name in FILES
-        if name != RECORD
+        for name in (*FILES, *EXTRA_FILES.values())
+        if name != RECORD and (name in FILES or (staging / name).exists())
     ]
     item = change_item(record, assets, folder=final)
     path = staging / RECORD
@@ -193,6 +195,7 @@ def run_record(
     changes: gpd.GeoDataFrame,
     timings: Mapping[str, float],
     notes: tuple[str, ...],
+    checksums: Sequence[AssetRecord | None] = (None, None),
 ) -> rec.RunRecord:
     """All that a finished run has to tell.
 
@@ -202,14 +205,17 @@ def run_record(
         changes: polygons of all changes, whatever the theme.
         timings: seconds per stage.
         notes: for the reader.
+        checksums: of both inputs, see `input_checksum`.
     """
     scene, grid, decision = found.scene, found.scene.grid, found.decision
     dates = input_dates(found)
     known = grid.crs is not None
     sources, readings = (scene.before, scene.after), scene.readings
     before, after = (
-        _input(source, reading, date)
-        for source, reading, date in zip(sources, readings, dates, strict=True)
+        _input(source, reading, date, checksum)
+        for source, reading, date, checksum in zip(
+            sources, readings, dates, checksums, strict=True
+        )
     )
     shift, threshold = found.sample.shift, decision.threshold
     return rec.RunRecord(
@@ -280,7 +286,18 @@ def input_dates(found: Found) -> tuple[str | None, str | None]:
     )
 
 
-def _input(source: Source, reading: str, date: str | None) -> rec.InputRecord:
+def input_checksum(source: Source) -> AssetRecord | None:
+    """Size and checksum of an input; None where it is no file on this machine."""
+    try:
+        path = Path(source.path)
+        return read_asset(path) if path.is_file() else None
+    except (OSError, ValueError):  # it was read before; this is only about telling
+        return None
+
+
+def _input(
+    source: Source, reading: str, date: str | None, checksum: AssetRecord | None
+) -> rec.InputRecord:
     return rec.InputRecord(
         path=source.path,
         driver=source.driver,
@@ -293,6 +310,8 @@ def _input(source: Source, reading: str, date: str | None) -> rec.InputRecord:
         date=date,
         warped=reading.startswith("warped"),
         placement=reading,
+        size=checksum.size if checksum else None,
+        sha256=checksum.sha256 if checksum else None,
     )
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from geosim.sampling import Sample
     from geosim.scorer import Scorer
 
-_LEAVE_THE_RESULT = ("overwrite", "threads")
-"""Options that the result does not depend on."""
+_LEAVE_THE_RESULT = ("overwrite", "threads", "formats")
+"""Options that what is found does not depend on."""
 
 
 def run_key(

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from geosim.change.threshold import Rule
 from geosim.errors import OptionError
+from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskFiles, MaskKind
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device, Precision
@@ -156,6 +157,9 @@ class ChangeOptions:
     """Side of a block in pixels, a multiple of 16; None: as `memory` allows."""
     creation_options: tuple[tuple[str, str], ...] = ()
     """GDAL creation options for the rasters, as (KEY, VALUE)."""
+    formats: tuple[Format, ...] = ("gpkg",)
+    """Formats of the polygons: "gpkg", "geoparquet", "flatgeobuf", "geojson"; the
+    GeoPackage is always written."""
     overwrite: bool = False
     """True: an earlier result in the output folder is replaced, and what an
     interrupted run finished is thrown away, unless `resume` is set."""
@@ -214,6 +218,12 @@ class ChangeOptions:
                     f"--{name.replace('_', '-')} wants one of "
                     f"{', '.join(get_args(kind))}; found "
                     f"'{getattr(self, name)}'"
+                )
+        for name in self.formats:
+            if name not in get_args(Format):
+                raise OptionError(
+                    f"--format wants one of {', '.join(get_args(Format))}; found "
+                    f"'{name}'"
                 )
         rule = self.threshold
         if isinstance(rule, str):

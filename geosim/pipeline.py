@@ -17,6 +17,7 @@ from geosim.notes import notes_on
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, ClusterOptions
 from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
+from geosim.publish.formats import check_formats
 from geosim.raster.scene import Scene, open_scene
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
@@ -27,7 +28,7 @@ from geosim.raster.staging import (
     work_folder,
 )
 from geosim.raster.writer import GDAL_CACHE_MB, WorkRaster
-from geosim.result import FILES, RECORD, ChangeResult
+from geosim.result import EXTRA_FILES, FILES, RECORD, ChangeResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +80,7 @@ def detect_change(
     with ExitStack() as stack:
         scene = stack.enter_context(_opened(before, after, options))
         tile_size = choose_tile_size(scene.grid, options)
+        check_formats(options.formats, has_crs=scene.grid.crs is not None)
         work = stack.enter_context(work_folder(folder))
         check_leftover(work, resume=options.resume, overwrite=options.overwrite)
         pixels = scene.grid.width * scene.grid.height
@@ -89,7 +91,7 @@ def detect_change(
                 scene, options, tile_size, work, clock, closing, cluster
             )
             record = _deliver(found, rasters, work, folder, clock)
-            publish_folder(work.result, folder, RECORD)
+            publish_folder(work.result, folder, RECORD, tuple(EXTRA_FILES.values()))
     return ChangeResult(folder=folder, record=record)
 
 
@@ -159,7 +161,9 @@ def _deliver(
     options, grid = found.options, found.scene.grid
     creation = dict(options.creation_options)
     tiles = delivery.tile_layers(found)
-    with clock.stage("writing", 4) as tick, ThreadPoolExecutor(2) as pool:
+    with clock.stage("writing", 4) as tick, ThreadPoolExecutor(3) as pool:
+        inputs = found.scene.before, found.scene.after
+        checksums = pool.submit(lambda: [*map(delivery.input_checksum, inputs)])
         cogs = [
             pool.submit(rasters[name].to_cog, staging / f"{name}.tif", creation)
             for name in ("difference", "change")
@@ -184,6 +188,7 @@ def _deliver(
             changes=changes,
             timings=clock.seconds,
             notes=notes_on(found),
+            checksums=checksums.result(),
         )
         write_report(staging, found, record, polygons)
         tick(1)

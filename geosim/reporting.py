@@ -7,17 +7,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyproj
+from affine import Affine
+from rasterio.features import rasterize
 
 from geosim.change.cells import mean_where_any
 from geosim.change.scores import UNIT_LEVELS
 from geosim.deciding import CHANGED, NODATA
-from geosim.publish.report import ChangeRow, ReportPictures, render_report
+from geosim.gathering import rgb_bands
+from geosim.publish.areas import (
+    ChangedPlace,
+    area_tables,
+    class_colour,
+    class_label,
+    kinds_of,
+)
+from geosim.publish.figure import LegendEntry
+from geosim.publish.pictures import (
+    NO_DATA_GREY,
+    ReportPictures,
+    chip_uris,
+    report_images,
+    surroundings,
+)
+from geosim.publish.report import ChangeRow, ReportContent, render_report
+from geosim.raster.grid import Window
 from geosim.raster.staging import writing
+from geosim.themes.classes import CHANGED_CLASS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import geopandas as gpd
+    import shapely
     from numpy.typing import NDArray
 
     from geosim.delivery import Found
@@ -26,6 +48,9 @@ if TYPE_CHECKING:
 
 _LARGEST = 12
 """Changes shown with pictures."""
+
+_LARGEST_CHIP = 512
+"""Side in pixels of the grid up to which a place is read anew, in full detail."""
 
 _STRETCH_PERCENT = (0.5, 99.5)
 """Brightness of the previews that becomes black and white."""
@@ -40,57 +65,135 @@ def write_report(
     staging: Path, found: Found, record: RunRecord, polygons: gpd.GeoDataFrame
 ) -> None:
     """Write `report.html` into the staging folder."""
-    page = render_report(
-        record,
-        report_pictures(found),
-        found.decision.histogram.tolist(),
-        largest_changes(found, polygons),
-    )
+    page = render_report(record, report_content(found, record, polygons))
     path = staging / "report.html"
     with writing(path):
         path.write_text(page, encoding="utf-8")
 
 
-def report_pictures(found: Found) -> ReportPictures:
-    """Both dates, the probability and the decision in preview size."""
-    dates = found.scan.preview.sums
-    count = dates[0]
-    means = mean_where_any(dates[1:], count)
+def report_content(
+    found: Found, record: RunRecord, polygons: gpd.GeoDataFrame
+) -> ReportContent:
+    """All that the report shows beside the record."""
+    places = changed_places(polygons)
+    kinds = kinds_of(places) or [CHANGED_CLASS]
+    pictures = report_pictures(found, polygons, kinds)
+    changes = largest_changes(found, polygons)
+    areas = record.areas
+    return ReportContent(
+        images=report_images(pictures, chips(found, pictures, changes)),
+        histogram=found.decision.histogram.tolist(),
+        changes=changes,
+        tables=area_tables(places, areas.valid_m2 or areas.valid_px),
+        legend=[
+            LegendEntry(label=class_label(kind), colour=class_colour(kind))
+            for kind in kinds
+        ],
+    )
+
+
+def changed_places(polygons: gpd.GeoDataFrame) -> list[ChangedPlace]:
+    """What the area tables need of the layer `changes`."""
+    known = polygons.astype(object).where(polygons.notna(), None)
+    return [
+        ChangedPlace(
+            area_px=int(row["area_px"]),
+            area_m2=None if row["area_m2"] is None else float(row["area_m2"]),
+            kind=row["class"] or CHANGED_CLASS,
+        )
+        for row in known.drop(columns="geometry").to_dict("records")
+    ]
+
+
+def report_pictures(
+    found: Found,
+    polygons: gpd.GeoDataFrame | None = None,
+    kinds: Sequence[str] = (CHANGED_CLASS,),
+) -> ReportPictures:
+    """Both dates, the probability and the decision in preview size.
+
+    Args:
+        found: what the passes found.
+        polygons: the changes with their classes; needed where there are several.
+        kinds: slugs of the classes, in the order of the legend.
+    """
+    means = mean_where_any(*_dates(found))
     valid, levels, changed = found.decision.preview.sums
     share = mean_where_any(changed, valid)
     decision = np.where(share >= _HALF, CHANGED, 0).astype(np.uint8)
     decision[valid == 0] = NODATA
     before, after = _stretched(means)
+    classes = None
+    if polygons is not None and len(kinds) > 1:
+        classes = _classes(found, polygons, kinds, decision)
     return ReportPictures(
         before=before,
         after=after,
         probability=mean_where_any(levels, valid) / np.float32(UNIT_LEVELS),
         decision=decision,
+        classes=classes,
+        colours=tuple(class_colour(kind) for kind in kinds),
     )
 
 
-def _stretched(means: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-    """Both dates as (height, width, 3) uint8, one stretch for all bands and dates."""
+def _classes(
+    found: Found,
+    polygons: gpd.GeoDataFrame,
+    kinds: Sequence[str],
+    decision: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
+    """Number of the class of each preview pixel that changed, from 1."""
+    cell = found.decision.preview.cell
+    numbers = [kinds.index(kind) + 1 for kind in polygons["class"]]
+    outlines = kept_outlines(found, polygons)
+    drawn: NDArray[np.uint8] = rasterize(
+        zip(outlines, numbers, strict=True),
+        out_shape=decision.shape,
+        transform=Affine.scale(cell),
+        all_touched=True,
+        dtype=np.uint8,
+    )
+    drawn[decision != CHANGED] = 0
+    return drawn
+
+
+def kept_outlines(found: Found, polygons: gpd.GeoDataFrame) -> list[shapely.Polygon]:
+    """Outlines in (col, row) of the polygons, of which some may have been left out."""
+    outlines = found.decision.outlines
+    return [outlines[number - 1] for number in polygons["id"]]
+
+
+def _stretch(means: NDArray[np.float32]) -> tuple[float, float]:
+    """What becomes black and white, of previews in 0..255."""
     step = max(1, math.isqrt(means[0].size // _STRETCH_SAMPLE))
     sample = means[:, ::step, ::step]
     known = sample[np.isfinite(sample)]
     low, high = np.percentile(known, _STRETCH_PERCENT) if known.size else (0.0, 1.0)
+    return float(low), float(high)
+
+
+def _stretched(means: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+    """Both dates as (height, width, 3) uint8, one stretch for all bands and dates."""
+    low, high = _stretch(means)
     factor = np.float32(255.0 / max(high - low, 1e-6))
-    levels = np.empty((2, *means.shape[1:], 3), np.uint8)
+    levels = np.full((2, *means.shape[1:], 3), NO_DATA_GREY, np.uint8)
     for number, band in enumerate(means):
-        scaled = np.nan_to_num((band - np.float32(low)) * factor)
-        levels[number // 3, ..., number % 3] = np.rint(np.clip(scaled, 0.0, 255.0))
+        known = np.isfinite(band)
+        scaled = np.clip((band[known] - np.float32(low)) * factor, 0.0, 255.0)
+        levels[number // 3, ..., number % 3][known] = np.rint(scaled)
     return list(levels)
 
 
 def largest_changes(found: Found, polygons: gpd.GeoDataFrame) -> list[ChangeRow]:
     """The largest polygons with where they lie."""
     grid = found.scene.grid
+    chosen = polygons.iloc[:_LARGEST]
     rows = []
-    for _, polygon in polygons[:_LARGEST].iterrows():
-        outline = found.decision.outlines[polygon["id"] - 1]
+    outlines = kept_outlines(found, chosen)
+    for (_, polygon), outline in zip(chosen.iterrows(), outlines, strict=True):
         left, top, right, bottom = (int(value) for value in outline.bounds)
-        lon, lat = _centre(grid, outline.representative_point().coords[0])
+        col, row = outline.representative_point().coords[0]
+        lon, lat = _lonlat(grid, col, row)
         rows.append(
             ChangeRow(
                 id=int(polygon["id"]),
@@ -98,18 +201,71 @@ def largest_changes(found: Found, polygons: gpd.GeoDataFrame) -> list[ChangeRow]
                 area_px=int(polygon["area_px"]),
                 probability_mean=float(polygon["probability_mean"]),
                 window=(left, top, right - left, bottom - top),
+                place=(float(col), float(row)),
                 lon=lon,
                 lat=lat,
+                kind=polygon["class"],
             )
         )
     return rows
 
 
-def _centre(grid: Grid, pixel: tuple[float, ...]) -> tuple[float | None, float | None]:
-    """Longitude and latitude of a (col, row) place; None without a CRS."""
+def _lonlat(grid: Grid, col: float, row: float) -> tuple[float | None, float | None]:
+    """Longitude and latitude of a place on the grid; None without a CRS."""
     if grid.crs is None:
         return None, None
-    x, y = grid.transform @ pixel[:2]
+    x, y = grid.transform @ (col, row)
     to_degrees = pyproj.Transformer.from_crs(grid.crs, 4326, always_xy=True)
     lon, lat = to_degrees.transform(x, y)
     return float(lon), float(lat)
+
+
+def chips(
+    found: Found, pictures: ReportPictures, changes: Sequence[ChangeRow]
+) -> dict[int, tuple[str, str]]:
+    """Both dates around each change: read anew, or cut from the previews if large."""
+    grid, outlines = found.scene.grid, found.decision.outlines
+    low, high = _stretch(mean_where_any(*_dates(found)))
+    uris = {}
+    for change in changes:
+        left, top, side = surroundings(change.window, grid.width, grid.height)
+        cell = found.scan.preview.cell if side > _LARGEST_CHIP else 1
+        if cell == 1:
+            window = Window(left, top, side, side)
+            before, after = _in_detail(found, window, low, high)
+        else:
+            rows = slice(top // cell, (top + side) // cell)
+            cols = slice(left // cell, (left + side) // cell)
+            before, after = pictures.before[rows, cols], pictures.after[rows, cols]
+        mask = rasterize(
+            [outlines[change.id - 1]],
+            out_shape=before.shape[:2],
+            transform=Affine.translation(left, top) @ Affine.scale(cell),
+            dtype=np.uint8,
+        )
+        uris[change.id] = chip_uris(
+            before, after, mask.astype(np.bool_), class_colour(change.kind)
+        )
+    return uris
+
+
+def _dates(found: Found) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sums and counts of the previews of both dates."""
+    sums = found.scan.preview.sums
+    return sums[1:], sums[0]
+
+
+def _in_detail(
+    found: Found, window: Window, low: float, high: float
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A window of both dates as the previews show them, (height, width, 3)."""
+    pair = found.scene.read(window)
+    dates = found.sample.radiometry.apply(pair.before, pair.after, pair.valid)
+    shown = []
+    for date in dates:
+        bands = 255.0 * date[rgb_bands(len(date))]
+        levels = np.clip((bands - low) * (255.0 / max(high - low, 1e-6)), 0.0, 255.0)
+        picture = np.moveaxis(np.rint(levels).astype(np.uint8), 0, -1)
+        picture[~pair.valid] = NO_DATA_GREY
+        shown.append(picture)
+    return shown[0], shown[1]

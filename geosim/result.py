@@ -10,6 +10,7 @@ import rasterio
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.errors import OptionError
+from geosim.publish.formats import FORMAT_FILES
 from geosim.raster.source import plain_images_welcome
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ FILES = (
     "report.html",
     RECORD,
 )
-"""Names of all files of a result."""
+"""Names of the files that every result has."""
+
+EXTRA_FILES: dict[str, str] = {
+    name: path for name, path in FORMAT_FILES.items() if path not in FILES
+} | {"pdf": "report.pdf"}
+"""Names of the files that a result has where they were asked for, by their form."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +58,13 @@ class ChangeResult:
     def paths(self) -> dict[str, Path]:
         """The files of the result by name without suffix (`change`, `report`, ...).
 
-        The `.qml` styles stand beside their rasters and are left out.
+        Files that were asked for are named by their form (`geojson`, `pdf`, ...). The
+        `.qml` styles stand beside their rasters and are left out.
         """
         shown = [name for name in FILES if not name.endswith(".qml")]
-        return {name.split(".")[0]: self.folder / name for name in shown}
+        paths = {name.split(".")[0]: self.folder / name for name in shown}
+        extra = {form: self.folder / name for form, name in EXTRA_FILES.items()}
+        return paths | {form: path for form, path in extra.items() if path.is_file()}
 
     @property
     def changes(self) -> gpd.GeoDataFrame:

@@ -16,9 +16,9 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Grid, Window, blocks, sample_windows
+from geosim.series_classes import UNKNOWN, state_means
 from geosim.siamese.architecture import smoothing_sigma
 from geosim.themes.classes import COVERS
-from geosim.series_classes import UNKNOWN, state_means
 from geosim.timeline.calibration import Calibration, fit_calibration
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned

@@ -119,6 +119,8 @@ def test_defaults_of_the_command_are_those_of_the_options():
         wanted = getattr(defaults, field.name)
         if field.name == "creation_options":
             assert not given["co"]
+        elif field.name == "formats":
+            assert (given["formats"], wanted) == (None, ("gpkg",))
         elif field.name == "threads":
             assert (given["threads"], wanted) == ("all", None)
         elif field.name == "min_area":

@@ -1,7 +1,9 @@
 """report.html: what it says, that it is safe, and that it needs nothing else."""
 
 import base64
+import dataclasses
 import io
+import json
 import re
 from html.parser import HTMLParser
 
@@ -13,18 +15,27 @@ from publish_records import make_grid, make_input, make_record
 from geosim.publish import styles
 from geosim.publish.histogram import histogram_svg
 from geosim.publish.pictures import (
+    ReportPictures,
+    change_map_uri,
+    chip_uris,
     fill_uri,
     outline_uri,
     photo_uri,
     probability_uri,
     ramp_colours,
-    thumbnail_uris,
+    report_images,
+    surroundings,
 )
 from geosim.publish.record import AreaRecord
-from geosim.publish.report import ChangeRow, ReportPictures, render_report
+from geosim.publish.report import (
+    ChangeRow,
+    ReportContent,
+    ReportHead,
+    render_report,
+)
 from geosim.publish.wording import area, lonlat, number, percent, sentence
 
-VOID = {"meta", "img", "input", "line", "path", "link", "br"}
+VOID = {"meta", "img", "input", "line", "path", "rect", "link", "br"}
 HEIGHT, WIDTH = 60, 90
 HISTOGRAM = [1000] + [0] * 253 + [100]
 
@@ -87,15 +98,24 @@ def make_change(**changes):
         "area_px": 960,
         "probability_mean": 0.87,
         "window": (100, 33, 66, 34),
+        "place": (133.0, 50.0),
         "lon": 15.0171,
         "lat": -45.1498,
     }
     return ChangeRow(**(values | changes))
 
 
-def page_of(record=None, changes=None):
+def make_content(changes=None, pictures=None, **more):
     rows = [make_change()] if changes is None else changes
-    return render_report(record or make_record(), make_pictures(), HISTOGRAM, rows)
+    rng = np.random.default_rng(3)
+    square = rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    chip = chip_uris(square, square, square[..., 0] > 128)
+    images = report_images(pictures or make_pictures(), {row.id: chip for row in rows})
+    return ReportContent(images=images, histogram=HISTOGRAM, changes=rows, **more)
+
+
+def page_of(record=None, changes=None, **more):
+    return render_report(record or make_record(), make_content(changes, **more))
 
 
 def image_of(uri):
@@ -129,7 +149,7 @@ def test_page_needs_nothing_from_outside():
     for tag, attributes in page.tags:
         for name in ("src", "href", "srcset", "action", "data", "xlink:href"):
             if attributes.get(name):
-                assert attributes[name].startswith("data:"), (tag, name)
+                assert attributes[name].startswith(("data:", "#")), (tag, name)
     assert page.all("link") == []
     assert "@import" not in text
     assert not re.search(r"url\(", text)
@@ -149,7 +169,7 @@ def test_names_are_escaped_everywhere():
     text = page_of(record)
     assert "<script>alert" not in text
     page = Page(text)
-    assert len(page.all("script")) == 1
+    assert len(page.all("script")) == 2  # the page's own, and its data
     assert nasty in page.text
     # the file's name is the label of the date, in attributes too
     assert any("&\"'$title.tif" in image["alt"] for image in page.all("img"))
@@ -168,10 +188,10 @@ def test_everything_has_a_name_for_those_who_cannot_see_it():
     assert handle["tabindex"] == "0"
     assert (handle["aria-valuemin"], handle["aria-valuemax"]) == ("0", "100")
     assert handle["aria-label"]
-    (chart,) = page.all("svg")
+    (chart,) = page.all("svg", role="img")
     assert "100 of 1,100 pixels lie at or above" in chart["aria-label"]
     names = {i["name"] for i in page.all("input")}
-    assert names == {"view", "overlay", "opacity"}
+    assert names == {"view", "overlay", "opacity", "pins"}
     assert len(page.all("label")) == len(page.all("input")) + len(page.all("select"))
 
 
@@ -194,6 +214,76 @@ def test_without_a_crs_areas_are_pixels_and_places_rows_and_columns():
     assert " ha " not in text
 
 
+def test_title_author_and_logo_are_those_of_the_author():
+    head = ReportHead(
+        title="<b>Forest</b>", author="A. Author", organisation="Survey", logo="data:,"
+    )
+    page = Page(page_of(head=head))
+    assert "<b>Forest</b> A. Author · Survey · 2024-05-06" in page.text
+    (logo,) = page.all("img", id="logo")
+    assert logo["alt"] == "Logo of Survey"
+
+
+def test_each_printed_page_bears_the_title():
+    text = page_of(head=ReportHead(title='a "b" </style>\n c'))
+    assert 'content: "a \\"b\\" \\3c /style> c"' in text
+    assert text.count("</style>") == 1
+
+
+def test_places_are_numbered_as_on_the_map():
+    page = Page(page_of(changes=[make_change(id=3), make_change(id=12)]))
+    pins = page.all("a", href="#change-12")
+    assert {pin["style"] for pin in pins} == {
+        "left:clamp(.7em, 44.333%, 100% - .7em);top:25.000%"
+    }
+    assert len(page.all("tr", id="change-12")) == 1
+    assert "3 12" in page.text
+
+
+def test_method_and_references_are_those_of_the_run():
+    text = Page(page_of()).text
+    assert "VGG16 [1]" in text
+    assert "doi:10.1109/TIP.2003.819861" in text
+    text = Page(page_of(make_record(method="irmad"))).text
+    assert "VGG16" not in text
+    assert "doi:10.1109/TIP.2006.888195" in text
+
+
+ASSESSED = {
+    "estimator": "Olofsson et al. 2014",
+    "unit": "m2",
+    "samples": 300,
+    "overall_accuracy": {"value": 0.95, "low": 0.92, "high": 0.98},
+    "classes": [
+        {
+            "label": "forest loss",
+            "mapped_area": 42_600.0,
+            "area": {"value": 45_000.0, "low": 40_000.0, "high": 50_000.0},
+            "users_accuracy": {"value": 0.9, "low": 0.85, "high": 0.95},
+            "producers_accuracy": {"value": None, "low": None, "high": None},
+        }
+    ],
+}
+
+
+def test_an_assessment_is_a_section_with_intervals():
+    text = Page(page_of(assessment=ASSESSED)).text.replace("\u00a0", " ")
+    assert "forest loss 4.26 ha 4.50 ha 4.00 ha to 5.00 ha" in text
+    assert "90.0 % (85.0 to 95.0)" in text
+    assert "geosim sample" not in text
+    assert "geosim sample" in Page(page_of()).text
+
+
+def test_the_page_holds_what_it_was_made_of():
+    text = page_of(head=ReportHead(title="</script><b>"), assessment=ASSESSED)
+    (block,) = re.findall(r'id="content">(.*?)</script>', text, re.DOTALL)
+    known = json.loads(block)
+    assert known["histogram"] == HISTOGRAM
+    assert known["head"]["title"] == "</script><b>"
+    assert known["changes"][0]["place"] == [133.0, 50.0]
+    assert known["assessment"] == ASSESSED
+
+
 def test_nothing_changed_is_said():
     text = Page(page_of(changes=[])).text
     assert "No place changed by as much as the smallest kept." in text
@@ -204,10 +294,9 @@ def test_equal_dates_are_told_apart_by_file_name():
     assert "What changed, 1990.tif to later.tif" in Page(page_of(record)).text
 
 
-def test_a_large_pair_stays_below_three_megabytes():
+def test_the_largest_pictures_of_noise_stay_below_ten_megabytes():
     rng = np.random.default_rng(1)
-    small = rng.integers(0, 256, (350, 350, 3), dtype=np.uint8)
-    photo = np.array(Image.fromarray(small).resize((1400, 1400)))
+    photo = rng.integers(0, 256, (1400, 1400, 3), dtype=np.uint8)
     probability = photo[..., 0].astype(np.float32) / 255
     pictures = ReportPictures(
         before=photo,
@@ -215,17 +304,18 @@ def test_a_large_pair_stays_below_three_megabytes():
         probability=probability,
         decision=(probability > 0.7).astype(np.uint8),
     )
-    text = render_report(make_record(), pictures, HISTOGRAM, [make_change()] * 10)
-    assert len(text) < 3_000_000
+    rows = [make_change(id=number) for number in range(1, 13)]
+    text = render_report(make_record(), make_content(rows, pictures))
+    assert len(text) < 10_000_000
 
 
 def test_fill_and_outline_cover_the_change():
-    decision = make_pictures().decision
-    fill = np.array(image_of(fill_uri(decision)).convert("RGBA"))
+    pictures = make_pictures()
+    fill = np.array(image_of(fill_uri(pictures)).convert("RGBA"))
     assert fill.shape == (HEIGHT, WIDTH, 4)
     assert (fill[..., 3] > 0).sum() == 10 * 20
     assert tuple(fill[15, 40]) == styles.CHANGE_COLOUR
-    outline = np.array(image_of(outline_uri(decision)).convert("RGBA"))
+    outline = np.array(image_of(outline_uri(pictures)).convert("RGBA"))
     assert tuple(outline[10, 40]) == styles.CHANGE_COLOUR  # inner edge
     assert tuple(outline[9, 40]) == styles.CHANGE_COLOUR  # outer edge
     assert tuple(outline[8, 40][:3]) == (255, 255, 255)  # casing
@@ -251,18 +341,51 @@ def test_ramp_mixes_between_its_stops():
     assert ramp_colours(np.array([0.2]))[0].tolist() == [254, 211.5, 112, 85]
 
 
-@pytest.mark.parametrize("box", [(0, 0, 0.1, 0.1), (0.9, 0.9, 0.1, 0.1), (0, 0, 1, 1)])
-def test_thumbnails_stay_inside_the_picture(box):
-    for uri in thumbnail_uris(make_pictures(), box):
-        assert image_of(uri).size == (160, 160)
+def test_classes_have_their_colours_on_every_picture():
+    pictures = make_pictures()
+    classes = (pictures.decision == 1).astype(np.uint8)
+    classes[:, 40:][classes[:, 40:] == 1] = 2
+    colours = ((165, 0, 38), (8, 81, 156))
+    pictures = dataclasses.replace(pictures, classes=classes, colours=colours)
+    for uri, close in (
+        (fill_uri(pictures), 0),
+        (outline_uri(pictures), 0),
+        (change_map_uri(pictures), 12),
+    ):
+        shown = np.array(image_of(uri).convert("RGBA"), int)[..., :3]
+        row = 15 if close else 10  # a JPEG is not sharp at edges
+        assert np.abs(shown[row, 34] - colours[0]).max() <= close
+        assert np.abs(shown[row, 46] - colours[1]).max() <= close
+    grey = np.array(image_of(change_map_uri(pictures)), int)[56, 70]
+    assert np.abs(grey - 200).max() < 6  # no data
 
 
-def test_thumbnail_shows_the_place():
-    # The change covers columns 30..50 of 90 and rows 10..20 of 60.
-    _, after = thumbnail_uris(make_pictures(), (30 / 90, 10 / 60, 20 / 90, 10 / 60))
-    red, green, _ = np.array(image_of(after), int)[80, 80]
-    assert red > 180
-    assert green < 70
+@pytest.mark.parametrize(
+    ("box", "square"),
+    [
+        # 40 px high: 68 with its margin, centred on (50, 120)
+        ((40, 100, 20, 40), (16, 86, 68)),
+        # at a corner, and at least 24 px
+        ((0, 0, 4, 4), (0, 0, 24)),
+        ((296, 196, 4, 4), (276, 176, 24)),
+        # larger than the picture is high
+        ((0, 0, 300, 200), (50, 0, 200)),
+    ],
+)
+def test_a_chip_shows_the_place_with_a_margin(box, square):
+    assert surroundings(box, 300, 200) == square
+
+
+def test_a_chip_has_the_outline_of_the_change():
+    before = np.full((60, 60, 3), 80, np.uint8)
+    changed = np.zeros((60, 60), bool)
+    changed[20:40, 20:40] = True
+    for uri in chip_uris(before, before, changed, (0, 0, 255)):
+        chip = np.array(image_of(uri), int)
+        assert chip.shape == (240, 240, 3)
+        assert chip[79, 120, 2] > 150  # the row above the change
+        assert np.abs(chip[120, 120] - 80).max() < 12
+        assert np.abs(chip[20, 20] - 80).max() < 12
 
 
 def test_jpeg_gives_way_in_quality():

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,6 +50,109 @@ def test_item_is_valid_and_survives_json_and_pystac():
     assert again == item
     assert pystac.Item.from_dict(again).to_dict()["properties"] == item["properties"]
     assert item["stac_version"] == "1.1.0"
+
+
+# What the extensions that an Item names allow under their prefix, in the versions that
+# it names, as their specifications say.
+TEXT, NUMBER = str, (int, float)
+EXTENSION_FIELDS = {
+    "proj": {
+        "code": (TEXT, type(None)),
+        "wkt2": (TEXT, type(None)),
+        "bbox": list,
+        "shape": list,
+        "transform": list,
+    },
+    "processing": {
+        "lineage": TEXT,
+        "software": dict,
+        "version": TEXT,
+        "datetime": TEXT,
+    },
+    "file": {"size": int, "checksum": TEXT},
+    "raster": {
+        "sampling": TEXT,
+        "spatial_resolution": NUMBER,
+        "scale": NUMBER,
+        "offset": NUMBER,
+    },
+    "classification": {"classes": list},
+    "sci": {"publications": list},
+}
+NAMES = {"proj": "projection", "sci": "scientific"}
+
+
+def fields(value):
+    """Every name and value below an Item."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name, inner
+            yield from fields(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from fields(inner)
+
+
+def test_extensions_are_named_and_used_as_their_specifications_say():
+    checksum = {"size": 5, "sha256": "ab" * 32}
+    record = make_record(before=make_input("a.tif", **checksum))
+    vector = AssetRecord(name="changes.geojson", size=1, sha256="ab" * 32)
+    item = change_item(record, (*RASTERS, vector))
+    used = set()
+    for name, value in fields(item):
+        prefix, colon, field = name.partition(":")
+        if not colon or prefix in ("geosim", "https"):
+            continue
+        used.add(NAMES.get(prefix, prefix))
+        assert isinstance(value, EXTENSION_FIELDS[prefix][field]), name
+    named = [re.search(r"io/([a-z]+)/v", url)[1] for url in item["stac_extensions"]]
+    assert sorted(used) == sorted(named)
+    properties = item["properties"]
+    assert len(properties["proj:bbox"]) == 4
+    assert len(properties["proj:transform"]) == 6
+    assert all(isinstance(n, int) for n in properties["proj:shape"])
+    assert all(isinstance(v, str) for v in properties["processing:software"].values())
+    for publication in properties["sci:publications"]:
+        assert set(publication) == {"doi", "citation"}
+        assert re.fullmatch(r"10\.[0-9a-zA-Z]{4,}/\S+", publication["doi"])
+    for name, value in fields(item):
+        if name == "file:checksum":
+            assert re.fullmatch("1220[0-9a-f]{64}", value)
+        if name == "raster:sampling":
+            assert value in ("area", "point")
+    for one in item["assets"]["change.tif"]["classification:classes"]:
+        assert isinstance(one["value"], int)
+        assert re.fullmatch("[0-9A-Za-z_-]+", one["name"])
+        assert re.fullmatch("[0-9A-F]{6}", one.get("color_hint", "000000"))
+
+
+def test_against_the_schemas_of_the_extensions():
+    """With a folder of those schemas, which are not part of the project."""
+    jsonschema = pytest.importorskip("jsonschema")
+    referencing = pytest.importorskip("referencing")
+    named = os.environ.get("GEOSIM_STAC_SCHEMAS")
+    if not named:
+        pytest.skip("no schemas of STAC extensions; set GEOSIM_STAC_SCHEMAS")
+    loaded = [json.loads(path.read_text()) for path in Path(named).rglob("*.json")]
+    schemas = {one["$id"].rstrip("#"): one for one in loaded if "$id" in one}
+    known = get_local_schema_cache() | schemas
+    registry = referencing.Registry().with_resources(
+        [(k, referencing.Resource.from_contents(v)) for k, v in known.items()]
+    )
+    item = change_item(make_record(), RASTERS)
+    found = [url for url in item["stac_extensions"] if url in schemas]
+    assert found, f"none of {item['stac_extensions']} in {named}"
+    for url in found:
+        jsonschema.Draft7Validator(schemas[url], registry=registry).validate(item)
+
+
+def test_inputs_are_told_with_size_and_checksum():
+    checksum = {"size": 5, "sha256": "ab" * 32}
+    record = make_record(before=make_input("a.tif", **checksum))
+    before, after = change_item(record, ())["links"]
+    assert before["file:size"] == 5
+    assert before["file:checksum"] == "1220" + "ab" * 32
+    assert "file:size" not in after
 
 
 def test_both_dates_give_the_whole_period():

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,16 +13,19 @@ from geosim.publish import styles
 
 RGB = NDArray[np.uint8]
 
-PHOTO_BYTES = 600_000
-MAP_BYTES = 380_000
-"""Three pictures of these sizes stay below 3 MB as text."""
-QUALITIES = (85, 75, 65, 50, 35)
-THUMBNAIL = 160
-"""Side of a thumbnail in pixels."""
-_THUMBNAIL_MARGIN = 0.35
-_THUMBNAIL_SMALLEST = 24
+PHOTO_BYTES = 900_000
+MAP_BYTES = 600_000
+CHIP_BYTES = 60_000
+"""Two photos, two maps and a dozen pairs of chips stay below 6 MB as text."""
+QUALITIES = (85, 75, 65, 50, 35, 20)
+CHIP = 240
+"""Side of a chip in pixels."""
+CHIP_SMALLEST = 24
+"""Side in pixels of the grid that a chip shows at least."""
+_CHIP_MARGIN = 0.35
+_COARSE = Image.Resampling.NEAREST
 _GREY_WEIGHTS = (0.2126, 0.7152, 0.0722)
-_NO_DATA_GREY = 200
+NO_DATA_GREY = 200
 _CASING: styles.RGBA = (255, 255, 255, 170)
 
 
@@ -38,13 +41,48 @@ class ReportPictures:
     """`(height, width)`, 0..1, NaN without data."""
     decision: NDArray[np.uint8]
     """`(height, width)`, 0 same, 1 changed, 255 no data."""
+    classes: NDArray[np.uint8] | None = None
+    """`(height, width)`, 0 same, n: the nth of `colours`; None: `decision` has all."""
+    colours: tuple[tuple[int, int, int], ...] = (styles.CHANGE_COLOUR[:3],)
+    """Red, green, blue of each class."""
+
+    @property
+    def kinds(self) -> NDArray[np.uint8]:
+        """`(height, width)`: number of the class of what changed, 0 elsewhere."""
+        if self.classes is not None:
+            return self.classes
+        changed: NDArray[np.uint8] = (self.decision == styles.CHANGED).astype(np.uint8)
+        return changed
 
 
-def photo_uri(image: RGB, limit: int = PHOTO_BYTES) -> str:
-    """A picture as JPEG, in the best quality that stays within the limit."""
+@dataclass(frozen=True, kw_only=True)
+class ReportImages:
+    """The report's pictures as data URIs."""
+
+    before: str
+    after: str
+    probability: str
+    changes: str
+    """What changed, in the colours of its classes, over a grey `after`."""
+    outline: str
+    fill: str
+    chips: Mapping[int, tuple[str, str]]
+    """Number of a change to its place on both dates."""
+
+
+def photo_uri(image: RGB, limit: int = PHOTO_BYTES, *, drawn: bool = False) -> str:
+    """A picture as JPEG, in the best quality that stays within the limit.
+
+    Args:
+        image: `(height, width, 3)`.
+        limit: bytes.
+        drawn: True: colours stay sharp, as a drawing wants them.
+    """
     data = b""
+    how = {"subsampling": 0} if drawn else {}
     for quality in QUALITIES:
-        data = _encoded(Image.fromarray(image), "JPEG", quality=quality, optimize=True)
+        picture = Image.fromarray(image)
+        data = _encoded(picture, "JPEG", quality=quality, **how)
         if len(data) <= limit:
             break
     return _uri("image/jpeg", data)
@@ -52,14 +90,29 @@ def photo_uri(image: RGB, limit: int = PHOTO_BYTES) -> str:
 
 def probability_uri(pictures: ReportPictures) -> str:
     """The probability in its colours over a pale grey `after`."""
-    grey = pictures.after @ np.array(_GREY_WEIGHTS, np.float32)
-    paper = (130 + grey * (110 / 255))[..., None]
+    paper = _paper(pictures)
     known = np.isfinite(pictures.probability)
     colour = ramp_colours(np.where(known, pictures.probability, 0))
     alpha = colour[..., 3:] / 255
     mixed = paper * (1 - alpha) + colour[..., :3] * alpha
-    mixed = np.where(known[..., None], mixed, _NO_DATA_GREY)
-    return photo_uri(mixed.round().astype(np.uint8), MAP_BYTES)
+    mixed = np.where(known[..., None], mixed, NO_DATA_GREY)
+    return photo_uri(mixed.round().astype(np.uint8), MAP_BYTES, drawn=True)
+
+
+def change_map_uri(pictures: ReportPictures) -> str:
+    """What changed in the colours of its classes, over a pale grey `after`."""
+    table = np.array([(0, 0, 0), *pictures.colours], np.float32)
+    kinds = pictures.kinds
+    mixed = np.where(kinds[..., None] > 0, table[kinds], _paper(pictures))
+    mixed[pictures.decision == styles.NODATA] = NO_DATA_GREY
+    return photo_uri(mixed.round().astype(np.uint8), MAP_BYTES, drawn=True)
+
+
+def _paper(pictures: ReportPictures) -> NDArray[np.float32]:
+    """A pale grey `after`, (height, width, 1)."""
+    grey = pictures.after @ np.array(_GREY_WEIGHTS, np.float32)
+    paper: NDArray[np.float32] = (130 + grey * np.float32(110 / 255))[..., None]
+    return paper
 
 
 def ramp_colours(probability: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -70,58 +123,101 @@ def ramp_colours(probability: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
-def fill_uri(decision: NDArray[np.uint8]) -> str:
-    """What changed as a PNG of one colour, transparent elsewhere."""
-    return _paletted((decision == styles.CHANGED).astype(np.uint8))
+def fill_uri(pictures: ReportPictures) -> str:
+    """What changed as a PNG in the colours of its classes, transparent elsewhere."""
+    return _paletted(pictures.kinds, pictures.colours)
 
 
-def outline_uri(decision: NDArray[np.uint8]) -> str:
+def outline_uri(pictures: ReportPictures) -> str:
     """The outline of what changed, with a light casing, as a transparent PNG."""
-    changed = decision == styles.CHANGED
+    kinds = pictures.kinds
+    changed = kinds > 0
     line = _grown(changed) & ~changed
     casing = _grown(line | changed) & ~line & ~changed
-    levels = np.zeros(decision.shape, np.uint8)
-    levels[casing] = 2
-    levels[line | (changed & _grown(~changed))] = 1
-    return _paletted(levels)
+    levels = np.zeros(kinds.shape, np.uint8)
+    levels[casing] = len(pictures.colours) + 1
+    levels[line] = _spread(kinds)[line]
+    inner = changed & _grown(~changed)
+    levels[inner] = kinds[inner]
+    return _paletted(levels, pictures.colours)
 
 
-def thumbnail_uris(pictures: ReportPictures, box: Sequence[float]) -> tuple[str, str]:
-    """Before and after around a place, the outline of the change drawn in.
+def _spread(kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Each pixel's own class or the largest number beside it."""
+    wide = kinds.copy()
+    np.maximum(wide[1:], kinds[:-1], out=wide[1:])
+    np.maximum(wide[:-1], kinds[1:], out=wide[:-1])
+    np.maximum(wide[:, 1:], kinds[:, :-1], out=wide[:, 1:])
+    np.maximum(wide[:, :-1], kinds[:, 1:], out=wide[:, :-1])
+    return wide
+
+
+def report_images(
+    pictures: ReportPictures, chips: Mapping[int, tuple[str, str]]
+) -> ReportImages:
+    """All pictures of a report, encoded.
 
     Args:
-        pictures: The previews.
-        box: `(col_off, row_off, width, height)` of the place, as parts of the
-            previews' width and height.
+        pictures: the previews.
+        chips: number of a change to the pictures of its place.
     """
-    rows, cols = _surroundings(pictures.decision.shape, box)
-    changed = pictures.decision[rows, cols] == styles.CHANGED
-    size = (THUMBNAIL, THUMBNAIL)
-    mask = np.asarray(Image.fromarray(changed).resize(size, Image.Resampling.NEAREST))
-    edge = _grown(mask) & ~mask
-    before, after = (
-        _thumbnail(image[rows, cols], edge)
-        for image in (pictures.before, pictures.after)
+    return ReportImages(
+        before=photo_uri(pictures.before),
+        after=photo_uri(pictures.after),
+        probability=probability_uri(pictures),
+        changes=change_map_uri(pictures),
+        outline=outline_uri(pictures),
+        fill=fill_uri(pictures),
+        chips=chips,
     )
-    return before, after
 
 
-def _thumbnail(image: RGB, edge: NDArray[np.bool_]) -> str:
-    resized = Image.fromarray(image).resize(edge.shape, Image.Resampling.BICUBIC)
-    pixels = np.array(resized)
-    pixels[edge] = styles.CHANGE_COLOUR[:3]
-    return photo_uri(pixels)
+def chip_uris(
+    before: RGB,
+    after: RGB,
+    changed: NDArray[np.bool_],
+    colour: tuple[int, int, int] = styles.CHANGE_COLOUR[:3],
+) -> tuple[str, str]:
+    """Both dates of a square place, the outline of the change drawn in.
+
+    Args:
+        before: `(side, side, 3)`.
+        after: `(side, side, 3)`.
+        changed: `(side, side)`, True inside the change.
+        colour: of the outline.
+    """
+    size = (CHIP, CHIP)
+    mask = np.asarray(Image.fromarray(changed).resize(size, Image.Resampling.NEAREST))
+    edge = _grown(_grown(mask)) & ~mask
+    uris = []
+    for image in (before, after):
+        smooth = Image.Resampling.BICUBIC if len(image) > CHIP else _COARSE
+        pixels = np.array(Image.fromarray(image).resize(size, smooth))
+        pixels[edge] = colour
+        uris.append(photo_uri(pixels, CHIP_BYTES))
+    return uris[0], uris[1]
 
 
-def _surroundings(shape: tuple[int, ...], box: Sequence[float]) -> tuple[slice, slice]:
-    """A square around the box with a margin, moved inside the picture."""
-    height, width = shape[:2]
-    col, row, box_width, box_height = np.multiply(box, [width, height] * 2)
-    side = (1 + 2 * _THUMBNAIL_MARGIN) * max(box_width, box_height)
-    side = round(min(max(side, _THUMBNAIL_SMALLEST), height, width))
-    left = round(min(max(col + (box_width - side) / 2, 0), width - side))
-    top = round(min(max(row + (box_height - side) / 2, 0), height - side))
-    return slice(top, top + side), slice(left, left + side)
+def surroundings(
+    box: Sequence[float], width: int, height: int, smallest: int = CHIP_SMALLEST
+) -> tuple[int, int, int]:
+    """A square around a place with a margin, moved inside the picture.
+
+    Args:
+        box: `(col_off, row_off, width, height)` of the place in pixels.
+        width: of the picture.
+        height: of the picture.
+        smallest: side of the square at least, as far as there is room.
+
+    Returns:
+        `(col_off, row_off, side)`.
+    """
+    left, top, wide, high = box
+    side = (1 + 2 * _CHIP_MARGIN) * max(wide, high)
+    side = round(min(max(side, smallest), height, width))
+    left = round(min(max(left + (wide - side) / 2, 0), width - side))
+    top = round(min(max(top + (high - side) / 2, 0), height - side))
+    return left, top, side
 
 
 def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -134,9 +230,12 @@ def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return grown
 
 
-def _paletted(levels: NDArray[np.uint8]) -> str:
-    """0 transparent, 1 the colour of change, 2 the casing."""
-    colours = (styles.TRANSPARENT, styles.CHANGE_COLOUR, _CASING)
+def _paletted(
+    levels: NDArray[np.uint8], classes: Sequence[tuple[int, int, int]]
+) -> str:
+    """0 transparent, then the classes' colours, then the casing."""
+    opaque = [(*colour, 255) for colour in classes]
+    colours = (styles.TRANSPARENT, *opaque, _CASING)
     image = Image.fromarray(levels)
     image.putpalette([channel for colour in colours for channel in colour[:3]])
     alpha = bytes(colour[3] for colour in colours)

@@ -42,6 +42,10 @@ class InputRecord:
     """True where the input was resampled onto the grid."""
     placement: str
     """One sentence: how the input was brought onto the grid."""
+    size: int | None = None
+    """Bytes of the file; None where it is no file on this machine."""
+    sha256: str | None = None
+    """Checksum of the file, hexadecimal; None as `size`."""
 
 
 @dataclass(frozen=True, kw_only=True)

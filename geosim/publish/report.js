@@ -21,6 +21,7 @@
 
   // On the whole map a drag that starts anywhere divides; zoomed in, it is left to scrolling.
   stage.addEventListener("pointerdown", (event) => {
+    if (event.target.closest(".pin")) return;
     const whole = tools.zoom.value === "1" && event.pointerType === "mouse";
     const grabbed = handle.contains(event.target);
     if (tools.view.value !== "swipe" || event.button !== 0 || !(whole || grabbed)) return;
@@ -53,7 +54,30 @@
     stage.dataset.view = tools.view.value;
     stage.dataset.overlay = tools.overlay.value;
     stage.style.setProperty("--opacity", tools.opacity.value / 100);
+    stage.classList.toggle("bare", !tools.pins.checked);
   };
+
+  // Scale bar and north arrow stay in view; the bar's length stays round and handy.
+  const bar = document.querySelector(".held .bar");
+  const hold = () => {
+    const right = Math.max(0, stage.offsetWidth - frame.clientWidth - frame.scrollLeft);
+    const below = Math.max(0, stage.offsetHeight - frame.clientHeight - frame.scrollTop);
+    stage.style.setProperty("--left", frame.scrollLeft + "px");
+    stage.style.setProperty("--back", -right + "px");
+    stage.style.setProperty("--up", -below + "px");
+    if (!bar || !stage.offsetWidth) return;
+    const whole = Number(bar.dataset.metres);
+    const most = (whole * Math.min(140, 0.3 * stage.offsetWidth)) / stage.offsetWidth;
+    const power = 10 ** Math.floor(Math.log10(most) + 1e-9);
+    const metres = power * [5, 2, 1].find((step) => step * power <= most * (1 + 1e-9));
+    bar.querySelector("i").style.width = (100 * metres) / whole + "cqw";
+    const plain = (value) => String(Number(value.toPrecision(6)));
+    bar.querySelector("b").textContent = metres >= 1000 ? plain(metres / 1000) + "\u00a0km"
+      : metres >= 1 ? plain(metres) + "\u00a0m" : plain(100 * metres) + "\u00a0cm";
+  };
+  frame.addEventListener("scroll", hold);
+  new ResizeObserver(hold).observe(stage);
+  new ResizeObserver(hold).observe(frame);
   tools.addEventListener("submit", (event) => event.preventDefault());
   tools.addEventListener("input", apply);
   tools.zoom.addEventListener("change", () => {
@@ -62,6 +86,7 @@
     stage.style.setProperty("--zoom", tools.zoom.value);
     stage.classList.toggle("zoomed", tools.zoom.value !== "1");
     centre(x, y);
+    hold();
   });
   apply();
 

@@ -1,105 +1,151 @@
 """A run as one HTML page that needs nothing but itself."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from html import escape
 from importlib import resources
 from string import Template
+from typing import Any
 
 import numpy as np
 
 from geosim.publish import styles
+from geosim.publish.areas import AreaTable, from_to_table
+from geosim.publish.cartography import corners, map_shape
+from geosim.publish.figure import (
+    LegendEntry,
+    Pin,
+    legend_html,
+    map_css,
+    map_figure,
+    north_html,
+    pin_html,
+    scale_bar_html,
+)
 from geosim.publish.footprint import footprint
 from geosim.publish.histogram import histogram_svg
-from geosim.publish.pictures import (
-    ReportPictures,
-    fill_uri,
-    outline_uri,
-    photo_uri,
-    probability_uri,
-    thumbnail_uris,
-)
+from geosim.publish.method import method_text
+from geosim.publish.pictures import NO_DATA_GREY, ReportImages, ramp_colours
 from geosim.publish.record import InputRecord, RunRecord
+from geosim.publish.report_parts import (
+    ChangeRow,
+    area_table,
+    assessment_section,
+    change_table,
+    method_html,
+    provenance,
+)
 from geosim.publish.wording import (
-    NOTHING,
     TIMES,
     area,
-    facts,
     file_name,
     lonlat,
     percent,
     sentence,
-    shown,
     table,
-    words,
 )
-from geosim.themes.classes import CLASSES, COVERS
 
-__all__ = ["ChangeRow", "ReportPictures", "render_report"]
+__all__ = ["ChangeRow", "ReportContent", "ReportHead", "render_report"]
+
+
+_RAMP_STEPS = 24
+_BROAD, _TALL = 2.2, 0.62
+"""Width by height: wider maps have a line of their own in print, four that are narrower
+share one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChangeRow:
-    """One of the largest changes."""
+class ReportHead:
+    """What stands above the report, as its author wants it."""
 
-    id: int
-    """The polygon's id in the layer `changes`."""
-    area_m2: float | None
-    """Square metres on the ellipsoid; None without a CRS."""
-    area_px: int
-    """Pixels of the grid."""
-    probability_mean: float
-    """Mean probability inside the polygon."""
-    window: tuple[int, int, int, int]
-    """`(col_off, row_off, width, height)` of its bounding box, pixels of the grid."""
-    lon: float | None = None
-    """Longitude of its centre; None without a CRS."""
-    lat: float | None = None
-    """Latitude of its centre; None without a CRS."""
+    title: str = ""
+    """Empty: from the dates."""
+    author: str = ""
+    """Who answers for it."""
+    organisation: str = ""
+    """For whom the author works."""
+    logo: str = ""
+    """A picture as data URI; empty: none."""
 
 
-def render_report(
-    record: RunRecord,
-    pictures: ReportPictures,
-    histogram: Sequence[int],
-    changes: Sequence[ChangeRow],
-) -> str:
+@dataclass(frozen=True, kw_only=True)
+class ReportContent:
+    """All that a report shows beside the run's record."""
+
+    images: ReportImages
+    """Pictures of the whole grid and of the largest changes."""
+    histogram: Sequence[int]
+    """Valid pixels per level of the probability, `round(254 * p)`."""
+    changes: Sequence[ChangeRow]
+    """The largest changes, the largest first."""
+    tables: Sequence[AreaTable] = ()
+    """Areas by class and by size."""
+    legend: Sequence[LegendEntry] = (
+        LegendEntry(label="changed", colour=styles.CHANGE_COLOUR[:3]),
+    )
+    """Colours of the classes that there are."""
+    assessment: Mapping[str, Any] | None = None
+    """Contents of `assessment.json`; None: nobody assessed the map."""
+    head: ReportHead = field(default_factory=ReportHead)
+    """Title, author, logo."""
+
+
+def render_report(record: RunRecord, content: ReportContent) -> str:
     """The page as text.
 
     Args:
         record: What the run did and found.
-        pictures: Previews of the whole grid.
-        histogram: Valid pixels per level of the probability, `round(254 * p)`.
-        changes: The largest changes, the largest first.
+        content: Pictures and tables.
     """
-    counts = [int(count) for count in histogram]
+    width, height = map_shape(record.grid)
+    pins = [_pin(record, change) for change in content.changes]
+    title = content.head.title or _title(record)
+    assessed = content.assessment
+    method = method_text(record, assessed=assessed is not None)
+    dates = _label(record.before), _label(record.after)
     parts = {
-        "style": _part("report.css"),
+        "version": escape(record.version),
+        "style": _part("report.css") + map_css() + _print_footer(title),
         "script": _part("report.js"),
-        "title": escape(_title(record)),
+        "title": escape(title),
+        "logo": _logo(content.head),
+        "byline": _byline(record, content.head),
         "where": escape(_where(record)),
         "files": escape(f"{record.before.path} → {record.after.path}"),
         "summary": _summary(record),
         "notes": _notes(record),
-        "aspect": f"{pictures.decision.shape[1]} / {pictures.decision.shape[0]}",
-        "before_label": escape(_label(record.before)),
-        "after_label": escape(_label(record.after)),
-        "before": photo_uri(pictures.before),
-        "after": photo_uri(pictures.after),
-        "probability": probability_uri(pictures),
-        "outline": outline_uri(pictures.decision),
-        "fill": fill_uri(pictures.decision),
-        "ramp": _ramp_css(),
-        "histogram": histogram_svg(counts, record.threshold.value),
+        "broad": _form(width / height),
+        "aspect": f"{width:.6g} / {height:.6g}",
+        "maps": _maps(record, content.images, pins),
+        "outline": content.images.outline,
+        "fill": content.images.fill,
+        "pins": "".join(pin_html(pin) for pin in pins),
+        "furniture": scale_bar_html(record.grid) + north_html(record.grid),
+        "legend": legend_html(content.legend),
+        "ramp": _ramp(),
+        "corners": _corners(record),
+        "areas": _areas(record, content.tables),
+        "assessment": assessment_section(assessed) if assessed is not None else "",
+        "histogram": histogram_svg(
+            [int(count) for count in content.histogram], record.threshold.value
+        ),
         "reason": escape(sentence(record.threshold.reason)),
-        "areas": _area_table(record),
-        "from_to": _from_to_table(record),
-        "changes": _change_table(record, pictures, changes),
-        "provenance": _provenance(record),
+        "changes": change_table(record, content.changes, content.images.chips, dates),
+        "method": method_html(method),
+        "provenance": provenance(record),
         "footer": escape(f"geosim {record.version} · {record.created:%Y-%m-%d %H:%M}"),
+        "content": _json(content),
     }
     page = Template(_part("report.html.in")).substitute(parts)
     return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _form(aspect: float) -> str:
+    """The class of maps of such proportions."""
+    if aspect > _BROAD:
+        return " broad"
+    return " tall" if aspect < _TALL else ""
 
 
 def _part(name: str) -> str:
@@ -116,6 +162,31 @@ def _title(record: RunRecord) -> str:
     if before == after:
         before, after = file_name(record.before.path), file_name(record.after.path)
     return f"What changed, {before} to {after}"
+
+
+def _print_footer(title: str) -> str:
+    """Title and page number at the foot of each printed page."""
+    text = title.replace("\\", "\\\\").replace('"', '\\"').replace("<", "\\3c ")
+    text = " ".join(text.split())
+    return f'@page {{ @bottom-left {{ content: "{text}"; }} }}\n'
+
+
+def _logo(head: ReportHead) -> str:
+    if not head.logo:
+        return ""
+    name = head.organisation or "the author's organisation"
+    return (
+        f'<img class="logo" id="logo" src="{head.logo}" alt="Logo of {escape(name)}">'
+    )
+
+
+def _byline(record: RunRecord, head: ReportHead) -> str:
+    """Author, organisation, date."""
+    said = [text for text in (head.author, head.organisation) if text]
+    if not said:
+        return ""
+    said.append(f"{record.created:%Y-%m-%d}")
+    return f'<p class="byline">{escape(" · ".join(said))}</p>'
 
 
 def _where(record: RunRecord) -> str:
@@ -159,117 +230,86 @@ def _notes(record: RunRecord) -> str:
     return f'<ul class="notes" aria-label="Notes">{items}</ul>'
 
 
-def _ramp_css() -> str:
-    """The probability's colours as a CSS gradient over the paper of its picture."""
-    stops = []
-    for stop in styles.PROBABILITY_RAMP:
-        *rgb, alpha = stop.colour
-        colour = " ".join(str(channel) for channel in rgb)
-        stops.append(f"rgb({colour} / {alpha / 255:.2f}) {100 * stop.value:g}%")
-    return f"linear-gradient(to right, {', '.join(stops)})"
+def _pin(record: RunRecord, change: ChangeRow) -> Pin:
+    col, row = change.place
+    return Pin(
+        number=change.id,
+        x=col / record.grid.width,
+        y=row / record.grid.height,
+        link=f"change-{change.id}",
+    )
 
 
-def _area_table(record: RunRecord) -> str:
-    areas = record.areas
-    same_m2 = None
-    if areas.valid_m2 is not None and areas.changed_m2 is not None:
-        same_m2 = areas.valid_m2 - areas.changed_m2
-    share = areas.changed_percent
-    total = record.grid.width * record.grid.height
-    lines = [
-        ("changed", areas.changed_m2, areas.changed_px, percent(share)),
-        ("same", same_m2, areas.valid_px - areas.changed_px, percent(100 - share)),
-        ("compared", areas.valid_m2, areas.valid_px, percent(100)),
-    ]
-    rows = [[name, area(m2, px), part, f"{px:,}"] for name, m2, px, part in lines]
-    missing = total - areas.valid_px
-    rows.append(["without data", NOTHING, NOTHING, f"{missing:,}"])
-    return table(("", "area", "share", "pixels"), rows, "Area")
+def _maps(record: RunRecord, images: ReportImages, pins: Sequence[Pin]) -> str:
+    """The four figures: layers of one map on the screen, side by side in print."""
+    grid = record.grid
+    before, after = _label(record.before), _label(record.after)
+    shown = (
+        ("after", images.after, after, f"The place at the second date, {after}", ()),
+        ("before", images.before, before, f"The place at the first date, {before}", ()),
+        ("changes", images.changes, "What changed", "What changed, numbered", pins),
+        (
+            "probability",
+            images.probability,
+            "Probability of change",
+            "Probability of change: the darker, the surer that the pixel changed",
+            (),
+        ),
+    )
+    return "\n".join(
+        map_figure(
+            source, alt, caption, grid, pins=marks, kind=kind, name=f"picture-{kind}"
+        )
+        for kind, source, caption, alt, marks in shown
+    )
 
 
-def _from_to_table(record: RunRecord) -> str:
-    """What became of what; nothing where that is not known."""
-    if not record.from_to:
+def _ramp() -> str:
+    """The probability's colours, in steps: some viewers of PDF pale a gradient."""
+    middles = (np.arange(_RAMP_STEPS) + 0.5) / _RAMP_STEPS
+    colours = ramp_colours(middles)
+    share = colours[:, 3:] / 255
+    mixed = np.rint(colours[:, :3] * share + NO_DATA_GREY * (1 - share)).astype(int)
+    steps = "".join(
+        f'<rect x="{place}" width="1.05" height="1" fill="rgb({red} {green} {blue})"/>'
+        for place, (red, green, blue) in enumerate(mixed.tolist())
+    )
+    return (
+        f'<svg class="ramp" viewBox="0 0 {_RAMP_STEPS} 1" preserveAspectRatio="none" '
+        f'aria-hidden="true">{steps}</svg>'
+    )
+
+
+def _corners(record: RunRecord) -> str:
+    """Coordinates of the map's corners."""
+    places = corners(record.grid)
+    if places is None:
         return ""
-    rows = [
-        [
-            CLASSES[row["class"]].label,
-            COVERS[row["from_class"]].label,
-            COVERS[row["to_class"]].label,
-            area(row["area_m2"], row["area_px"]),
-            f"{row['polygons']:,}",
-        ]
-        for row in record.from_to
-    ]
-    head = ("class", "from", "to", "area", "polygons")
-    return table(head, rows, "What became of what")
-
-
-def _change_table(
-    record: RunRecord, pictures: ReportPictures, changes: Sequence[ChangeRow]
-) -> str:
-    if not changes:
-        return '<p class="none">No place changed by as much as the smallest kept.</p>'
-    before, after = escape(_label(record.before)), escape(_label(record.after))
-    head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("id", before, after, "area", "mean probability", "centre", "map")
+    names = ("top left", "top right", "bottom right", "bottom left")
+    said = " · ".join(
+        f"{name} {lonlat(*place)}" for name, place in zip(names, places, strict=True)
     )
-    rows = [_change_row(record, pictures, change) for change in changes]
-    return (
-        '<table class="changes"><caption>The largest changes</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>\n{''.join(rows)}</tbody></table>"
-    )
+    return f'<p class="corners">Corners of the map: {escape(said)} (WGS 84).</p>'
 
 
-def _change_row(record: RunRecord, pictures: ReportPictures, change: ChangeRow) -> str:
-    sizes = [record.grid.width, record.grid.height] * 2
-    box = np.divide(change.window, sizes).tolist()
-    before, after = thumbnail_uris(pictures, box)
-    if change.lon is None or change.lat is None:
-        col, row, width, height = change.window
-        centre = f"column {col + width // 2:,}, row {row + height // 2:,}"
-    else:
-        centre = lonlat(change.lon, change.lat)
-    dates = ((before, _label(record.before)), (after, _label(record.after)))
-    images = "".join(_thumbnail_cell(uri, change.id, label) for uri, label in dates)
-    where = ",".join(f"{100 * part:.4f}" for part in box)
-    return (
-        f'<tr><th scope="row">{change.id}</th>{images}'
-        f'<td data-label="area">{escape(area(change.area_m2, change.area_px))}</td>'
-        f'<td data-label="mean probability">{change.probability_mean:.2f}</td>'
-        f'<td data-label="centre">{escape(centre)}</td>'
-        f'<td><button type="button" class="show" data-box="{where}"'
-        f' aria-label="Show change {change.id} on the map">Show</button></td></tr>\n'
-    )
+def _areas(record: RunRecord, tables: Sequence[AreaTable]) -> str:
+    covers = from_to_table(record.from_to)
+    more = [*tables, *([covers] if covers else [])]
+    rows = [area_table(record)]
+    rows += [table(("", *one.head[1:]), one.rows, one.caption) for one in more]
+    return "\n".join(rows)
 
 
-def _thumbnail_cell(uri: str, number: int, label: str) -> str:
-    alt = escape(f"Change {number}, {label}")
-    return f'<td data-label="{escape(label)}"><img src="{uri}" alt="{alt}"></td>'
-
-
-def _provenance(record: RunRecord) -> str:
-    """Inputs, grid, settings and weights, for whoever wants to know exactly."""
-    known = record.to_dict()
-    before, after = known["before"], known["after"]
-    inputs = [[words(key), shown(before[key]), shown(after[key])] for key in before]
-    grid = known["grid"]
-    if grid["crs"]:
-        del grid["wkt"]
-    method = {"method": known["method"], "engine": known["engine"]}
-    tables = [
-        table(("", "before", "after"), inputs, "Inputs"),
-        facts(grid, "Grid"),
-        facts(method | (known["options"] or {}), "Settings"),
-        facts(known["threshold"], "Threshold"),
-        facts(known["shift"] or {}, "Shift between the dates, in pixels"),
-        facts(known["weights"] or {}, "Weights"),
-        facts({"geosim": record.version} | known["software"], "Software"),
-        facts(_seconds(known["timings"]), "Time"),
-    ]
-    return "\n".join(text for text in tables if text)
-
-
-def _seconds(timings: dict[str, float]) -> dict[str, str]:
-    return {stage: f"{value:.1f} s" for stage, value in timings.items()}
+def _json(content: ReportContent) -> str:
+    """What the page shows and does not say elsewhere, to make it anew."""
+    head: dict[str, Any] = asdict(content.head)
+    del head["logo"]
+    values: Mapping[str, Any] = {
+        "histogram": [int(count) for count in content.histogram],
+        "changes": [asdict(change) for change in content.changes],
+        "tables": [asdict(one) for one in content.tables],
+        "legend": [asdict(entry) for entry in content.legend],
+        "head": head,
+        "assessment": content.assessment,
+    }
+    return json.dumps(values).replace("<", "\\u003c")

@@ -83,7 +83,7 @@ class SeriesStyle:
     years: Mapping[int, RGBA]
 
 
-def render_series_report(  # noqa: PLR0913 - the page's parts
+def render_series_report(
     record: Mapping[str, Any],
     *,
     pictures: SeriesPictures,

@@ -16,6 +16,7 @@ import pystac
 from geosim.errors import OptionError
 from geosim.publish import styles
 from geosim.publish.footprint import footprint
+from geosim.publish.method import method_text
 from geosim.publish.record import GridRecord, InputRecord, RunRecord, plain, rfc3339
 from geosim.publish.wording import sentence
 
@@ -24,6 +25,7 @@ RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
+SCIENTIFIC = "https://stac-extensions.github.io/scientific/v1.0.0/schema.json"
 PREFIX = "geosim:"
 SCALE = 1 / 254
 SHA256_MULTIHASH = "1220"
@@ -34,6 +36,10 @@ _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _FORMS = {
     ".tif": (pystac.MediaType.COG, ["data"]),
     ".gpkg": (pystac.MediaType.GEOPACKAGE, ["data"]),
+    ".parquet": ("application/vnd.apache.parquet", ["data"]),
+    ".fgb": (pystac.MediaType.FLATGEOBUF, ["data"]),
+    ".geojson": (pystac.MediaType.GEOJSON, ["data"]),
+    ".pdf": (pystac.MediaType.PDF, ["overview"]),
     ".qml": ("application/xml", ["metadata"]),
     ".html": (pystac.MediaType.HTML, ["overview"]),
     ".png": (pystac.MediaType.PNG, ["visual"]),
@@ -44,7 +50,11 @@ _TITLES = {
     "difference.tif": "Probability of change and what it is made of",
     "change.tif": "Decision: 0 same, 1 changed",
     "changes.gpkg": "Change polygons and scored tiles",
+    "changes.parquet": "Change polygons as GeoParquet",
+    "changes.fgb": "Change polygons as FlatGeobuf",
+    "changes.geojson": "Change polygons in longitude and latitude",
     "report.html": "Report to read in a browser",
+    "report.pdf": "Report to print",
 }
 # File name to the form of its values: data type, nodata, scale.
 _VALUES: dict[str, tuple[str, float | str, float | None]] = {
@@ -105,7 +115,9 @@ def change_item(
         geometry=place.geometry if place else None,
         bbox=list(place.bbox) if place else None,
         properties=_properties(record),
-        stac_extensions=[PROJECTION, RASTER, FILE, CLASSIFICATION, PROCESSING],
+        stac_extensions=[
+            *(PROJECTION, RASTER, FILE, CLASSIFICATION, PROCESSING, SCIENTIFIC)
+        ],
         datetime=None if period else record.created,
         start_datetime=period[0] if period else None,
         end_datetime=period[1] if period else None,
@@ -178,6 +190,10 @@ def _properties(record: RunRecord) -> dict[str, Any]:
         "processing:datetime": rfc3339(record.created),
         "processing:version": record.version,
         "processing:software": {"geosim": record.version, **record.software},
+        "sci:publications": [
+            {"doi": one.doi, "citation": one.text}
+            for one in method_text(record).references
+        ],
     }
     if grid.wkt is not None and properties["proj:code"] is None:
         properties["proj:wkt2"] = grid.wkt
@@ -195,6 +211,12 @@ def _lineage(record: RunRecord) -> str:
         *record.notes,
     ]
     return " ".join(sentence(text) for text in sentences if text.strip())
+
+
+def asset_entry(asset: AssetRecord, grid: GridRecord) -> dict[str, Any]:
+    """A file of a run as an Item's asset: what stands under its name."""
+    entry: dict[str, Any] = _asset(asset, grid).to_dict()
+    return entry
 
 
 def _asset(asset: AssetRecord, grid: GridRecord) -> pystac.Asset:
@@ -261,6 +283,9 @@ def _derived_from(role: str, source: InputRecord, folder: Path | None) -> pystac
         title=f"{role}: {source.path}",
     )
     link.extra_fields = plain({"geosim:role": role})
+    if source.sha256 is not None:
+        link.extra_fields["file:size"] = source.size
+        link.extra_fields["file:checksum"] = SHA256_MULTIHASH + source.sha256
     return link
 
 

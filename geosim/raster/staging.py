@@ -177,17 +177,21 @@ def check_space(work: WorkFolder, needed: int) -> None:
         )
 
 
-def publish_folder(result: Path, folder: Path, record: str) -> None:
+def publish_folder(
+    result: Path, folder: Path, record: str, known: Sequence[str] = ()
+) -> None:
     """Move a complete result to its final name.
 
     A new folder appears at once. In an existing one each file is replaced at once, the
     record last: a result that is half replaced has none and is not taken for a whole
-    one. Files that are not part of a result stay untouched.
+    one. A file that only an earlier result had is removed; those that are not part of
+    a result stay untouched.
 
     Args:
         result: folder of the complete result.
         folder: its final name.
         record: name of the file that tells of the others.
+        known: names of the files that a result may have.
 
     Raises:
         OutputError: it cannot be moved.
@@ -196,9 +200,13 @@ def publish_folder(result: Path, folder: Path, record: str) -> None:
         if not folder.exists():
             result.rename(folder)
             return
+        new = {path.name for path in result.iterdir()}
         (folder / record).unlink(missing_ok=True)
         for path in sorted(result.iterdir(), key=lambda path: path.name == record):
             path.replace(folder / path.name)
+        for name in known:
+            if name not in new:
+                (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write '{folder}': {error.strerror}") from error
 
