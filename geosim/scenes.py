@@ -170,7 +170,7 @@ def _in_csv(path: Path) -> list[DatedScene]:
     return found
 
 
-def _row(
+def _row(  # noqa: PLR0913, PLR0917 - one row with where it stands
     path: Path,
     number: int,
     cell: Mapping[str, str],

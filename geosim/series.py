@@ -102,7 +102,7 @@ class _Plan:
         )
 
 
-def detect_series(
+def detect_series(  # noqa: PLR0913 - one call, all of it by name
     scenes: str | Path | Sequence[str | Path | DatedScene],
     out: str | Path | None = None,
     options: ChangeOptions | None = None,
@@ -282,7 +282,7 @@ def _compare(
     plan: _Plan,
     counts: Any,
     work: WorkFolder,
-    clock: Clock,
+    clock: Clock,  # noqa: ANN401 - an array
 ) -> tuple[dict[Interval, ChangeResult], list[str]]:
     """Compare each interval that is wanted."""
     smallest = plan.options.min_area

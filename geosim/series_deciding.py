@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Grid, Window, blocks, sample_windows
-from geosim.series_classes import UNKNOWN, state_means
 from geosim.siamese.architecture import smoothing_sigma
 from geosim.themes.classes import COVERS
+from geosim.series_classes import UNKNOWN, state_means
 from geosim.timeline.calibration import Calibration, fit_calibration
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from geosim.series_classes import Covering
     from geosim.series_pairs import PairMaps
     from geosim.series_stack import Stack
+
+_Value = TypeVar("_Value", np.float32, np.bool_)
 
 RETURNS = 0x80
 """Added to a class's code where the change is taken back later."""
@@ -151,26 +153,55 @@ class Decider:
             starts, states = steps.starts, steps.states
             plain = surely[:, some] | self._plain(starts, states, seen)
             begun = starts & plain
-            begun = self._halved(begun, states, some)
         else:
             states = _carried(pixels, seen)
-        back = returned(states, pixels, seen, begun)
+        back = returned(states, pixels, seen, starts)
         covers = self._covers(values) if begun.any() else None
         for date in range(1, len(codes)):
             if not begun[date].any():
                 continue
-            mask = np.zeros(some.shape, np.bool_)
-            mask[some] = begun[date]
-            if covers is None or self.covering is None:
-                codes[date][mask] = UNKNOWN
-            else:
+            mask = _spread(begun[date], some)
+            if covers is not None:
                 old, new = covers[date].copy(), covers[date].copy()
                 old[:, some], new[:, some] = state_means(
                     covers[:, :, some], seen, starts, date
                 )
-                kinds, levels = self.covering.codes(old, new, mask)
-                codes[date][mask], sure[date][mask] = kinds, levels
-            codes[date][some] += back[date].astype(np.uint8) * np.uint8(RETURNS)
+            if self.together:
+                kinds = self._kinds(old, new, mask)[0] if covers is not None else None
+                change = states[date] - states[date - 1]
+                mask = self._halved(_spread(change, some), mask, kinds)
+                mask &= valid[date]
+            if covers is None:
+                codes[date][mask] = UNKNOWN
+            else:
+                codes[date], sure[date] = self._kinds(old, new, mask)
+            returning = _spread(back[date], some) & mask
+            codes[date] += returning.astype(np.uint8) * np.uint8(RETURNS)
+
+    def _kinds(
+        self,
+        old: NDArray[np.float32],
+        new: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Codes and confidences, each (height, width), 0 outside the mask."""
+        assert self.covering is not None  # noqa: S101 - asked for then only
+        kinds, sure = np.zeros(mask.shape, np.uint8), np.zeros(mask.shape, np.uint8)
+        kinds[mask], sure[mask] = self.covering.codes(old.copy(), new.copy(), mask)
+        return kinds, sure
+
+    def _halved(
+        self,
+        change: NDArray[np.float32],
+        begun: NDArray[np.bool_],
+        kinds: NDArray[np.uint8] | None,
+    ) -> NDArray[np.bool_]:
+        """What is half as high as the changes of its class around; holes are filled."""
+        place = None
+        if kinds is not None and self.covering is not None:
+            place = self.covering.of_pair[np.maximum(kinds, 1) - 1]
+        half = at_least_half(change, begun, place)
+        return half | small_holes(half)
 
     def _plain(
         self,
@@ -198,25 +229,12 @@ class Decider:
             ]
         )
 
-    @staticmethod
-    def _halved(
-        starts: NDArray[np.bool_],
-        states: NDArray[np.float32],
-        some: NDArray[np.bool_],
-    ) -> NDArray[np.bool_]:
-        """The starts that are at least half as high as those around."""
-        kept = np.zeros(starts.shape, np.bool_)
-        bands = states.shape[1]
-        for date in range(1, len(starts)):
-            if not starts[date].any():
-                continue
-            change = np.zeros((bands, *some.shape), np.float32)
-            change[:, some] = (states[date] - states[date - 1]) * starts[date]
-            begun = np.zeros(some.shape, np.bool_)
-            begun[some] = starts[date]
-            half = at_least_half(change, begun)
-            kept[date] = (half | small_holes(half))[some]
-        return kept
+
+def _spread(values: NDArray[_Value], some: NDArray[np.bool_]) -> NDArray[_Value]:
+    """(..., n) values at their pixels of a block, (..., height, width), 0 elsewhere."""
+    whole = np.zeros((*values.shape[:-1], *some.shape), values.dtype)
+    whole[..., some] = values
+    return whole
 
 
 def _carried(

@@ -278,7 +278,7 @@ def _centre(grid: Grid, pixel: tuple[float, ...]) -> tuple[float | None, float |
     return float(lon), float(lat)
 
 
-def write_report(
+def write_report(  # noqa: PLR0913, PLR0917 - the page's parts
     staging: Path,
     found: SeriesFound,
     record: Mapping[str, Any],

@@ -79,7 +79,7 @@ def pair_name(scenes: Sequence[DatedScene], interval: Interval) -> str:
     return f"{scenes[interval.before].date}_{scenes[interval.after].date}"
 
 
-def run_pairs(
+def run_pairs(  # noqa: PLR0913 - one call, all of it by name
     scenes: Sequence[DatedScene],
     intervals: Sequence[Interval],
     *,

@@ -70,7 +70,7 @@ class Place:
     """Mean confidence in the class, 0..1."""
 
 
-def clean(
+def clean(  # noqa: PLR0913, PLR0917 - one call
     grid: Grid,
     codes: WorkRaster,
     dates: int,
@@ -211,7 +211,7 @@ def changed_once(grid: Grid, count: WorkRaster) -> tuple[int, float]:
     return pixels, area
 
 
-def _add(
+def _add(  # noqa: PLR0913, PLR0917 - a strip of one date
     sums: Sums,
     date: int,
     kinds: NDArray[np.uint8],

@@ -180,8 +180,8 @@ def workflow_page() -> Iterator[str]:
     """Every script of `workflows/` with what it says of itself."""
     yield "# Workflows\n"
     yield (
-        "Short scripts over the public interface, to copy and change. Each runs on the "
-        "sample data (`python workflows/NAME.py` in a checkout), and CI runs them all.\n"
+        "Short scripts over the public interface, to copy and change. Each runs on "
+        "the sample data (`python workflows/NAME.py` in a checkout), in CI too.\n"
     )
     for path in sorted((ROOT / "workflows").glob("*.py")):
         text = path.read_text(encoding="utf-8")

@@ -138,7 +138,7 @@ def _drawn(bars: Bars) -> tuple[list[_Box | _Text], int]:
     return shapes + legend, height
 
 
-def _bar(
+def _bar(  # noqa: PLR0913, PLR0917 - where it stands
     bars: Bars, at: int, left: float, width: float, zero: float, per_unit: float
 ) -> list[_Box | _Text]:
     """The stacked bars of an interval, gains upwards, losses downwards."""

@@ -83,7 +83,7 @@ class SeriesStyle:
     years: Mapping[int, RGBA]
 
 
-def render_series_report(
+def render_series_report(  # noqa: PLR0913 - the page's parts
     record: Mapping[str, Any],
     *,
     pictures: SeriesPictures,
