@@ -116,7 +116,7 @@ def ground_of(seed: int, year: int, pixel: float) -> Array:
     _paint(ground, forest, _FOREST, 1 + 0.14 * crowns + 0.02 * leaves)
     _paint(ground, burnt(there.felled, pixel), _FELLED, 1 + 0.07 * stumps)
     _paint(ground, burnt(there.dry_bed, pixel), _SAND, 1 + 0.05 * stumps)
-    _paint(ground, burnt(there.built, pixel), _BUILT, 1 + 0.36 * roofs)
+    _paint(ground, burnt(there.built, pixel), _BUILT, 1 + 0.32 * roofs)
     street = burnt(places.streets(there.built), pixel)
     _paint(ground, street, _ROAD, 1 + 0.03 * roofs)
     _paint(ground, burnt(there.roads, pixel), _ROAD, 1 + 0.04 * stumps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, label
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 REACH = 5.0
 """Sigma in pixels of the surroundings whose change a pixel's own is compared with."""
 
-MARGIN = 24
+MARGIN = 32
 """Pixels around a block that its result depends on, the reach of a candidate aside."""
 
 HOLE = 16
@@ -21,30 +21,69 @@ HOLE = 16
 depends on blocks."""
 
 _HALF = 0.5
+_CORE = 1.5
+"""Pixels from its edge from which on a change is whole."""
+_COARSE = 1e-3
+"""Weight of the strongest pixel without a core around, over that of one in a core."""
+_FAINT = 0.25
+_EDGE = 3.5
+"""Pixels from the edge of a change that lens and mixture reach, with one to spare."""
 _FADED = 1e-6
 
 
 def at_least_half(
-    change: NDArray[np.float32], begun: NDArray[np.bool_]
+    change: NDArray[np.float32],
+    begun: NDArray[np.bool_],
+    kinds: NDArray[np.integer[Any]] | None = None,
 ) -> NDArray[np.bool_]:
     """Pixels whose change is at least half of what the strong pixels around show.
 
-    A pixel on the edge of a clearing is partly forest, and the lens mixes more of it in;
-    counted whole wherever a change is significant, an area would grow by most of a pixel
-    all around. At half height what is counted too much and too little is the same.
+    A pixel on the edge of a clearing is partly forest, and the lens mixes more of it
+    in; counted whole wherever a change is significant, an area would grow by most of a
+    pixel all around. At half height what is counted too much and too little is equal.
 
     Args:
-        change: (bands, height, width), state after less state before, in units of noise.
+        change: (bands, height, width), state after less state before, in units of
+            noise.
         begun: (height, width), True where a new state begins.
+        kinds: (height, width), class of each change: each is compared with its own, a
+            bank that grows not with the bank that is lost beside it; what is faint
+            beside any other is none of its own. None: one class.
     """
-    squares = (change**2).sum(axis=0) * begun
-    around = gaussian_filter(squares, REACH, truncate=3.0)
-    strong = np.stack(
-        [gaussian_filter(band * squares, REACH, truncate=3.0) for band in change]
-    ) / np.maximum(around, _FADED)
-    along = (strong * change).sum(axis=0)
-    half: NDArray[np.bool_] = begun & (along >= _HALF * (strong**2).sum(axis=0))
+    squares = (change**2).sum(axis=0)
+    half = np.zeros(begun.shape, np.bool_)
+    if kinds is None:
+        kinds = np.zeros(begun.shape, np.uint8)
+    for kind in np.unique(kinds[begun]):
+        own = begun & (kinds == kind)
+        strong = _strong(change, _weight(squares, own))
+        along = (strong * change).sum(axis=0)
+        half |= own & (along >= _HALF * (strong**2).sum(axis=0))
+    # where all around changed there is no edge: a dark roof among bright ones
+    half |= begun & (distance_transform_edt(begun) > _EDGE)
+    height = np.sqrt(squares) * begun
+    usual = _strong(height[None], squares * begun)[0]
+    half &= height >= _FAINT * usual
     return half
+
+
+def _weight(
+    squares: NDArray[np.float32], own: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """What shows a change at its full height: its core; the strongest where it has none."""
+    inside = distance_transform_edt(own) > _CORE
+    highest = max(float((squares * own).max()), _FADED)
+    weight: NDArray[np.float32] = inside + np.float32(_COARSE / highest) * squares * own
+    return weight
+
+
+def _strong(
+    values: NDArray[np.float32], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Mean of the surroundings, in which what is strong has the most weight."""
+    around = np.maximum(gaussian_filter(weight, REACH, truncate=4.0), _FADED)
+    means = [gaussian_filter(one * weight, REACH, truncate=4.0) for one in values]
+    return np.stack(means) / around
 
 
 def small_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
