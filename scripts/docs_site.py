@@ -37,6 +37,7 @@ HOMES = {
     "notebooks/compare_train_search.ipynb": NOTEBOOK,
 }
 """File of the checkout -> page of the site."""
+PICTURE_KINDS = {"image/png": ".png", "image/jpeg": ".jpg"}
 API_PAGE = "reference/api.md"
 LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 
@@ -202,18 +203,17 @@ def notebook_files() -> Iterator[tuple[str, str | bytes]]:
             parts.append(cell.source)
             continue
         parts.append(f"```python\n{cell.source}\n```")
+        said = ""
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            for kind, suffix in (("image/png", "png"), ("image/jpeg", "jpg")):
-                if kind in data:
-                    name = f"{path.stem}_{number}.{suffix}"
-                    yield (
-                        posixpath.join(posixpath.dirname(NOTEBOOK), name),
-                        base64.b64decode(data[kind]),
-                    )
-                    parts.append(f"![What the cell above shows]({name})")
-                    break
-            else:
-                text = output.get("text") or data.get("text/plain", "")
-                parts.append(f"```text\n{text.rstrip()}\n```")
+            kind = next((one for one in PICTURE_KINDS if one in data), None)
+            if kind is None:
+                said += output.get("text") or data.get("text/plain", "")
+                continue
+            name = f"{path.stem}_{number}{PICTURE_KINDS[kind]}"
+            place = posixpath.join(posixpath.dirname(NOTEBOOK), name)
+            yield place, base64.b64decode(data[kind])
+            parts.append(f"![What the cell above shows]({name})")
+        if said:
+            parts.append(f"```text\n{said.rstrip()}\n```")
     yield NOTEBOOK, "\n\n".join(parts) + "\n"
