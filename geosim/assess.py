@@ -19,7 +19,7 @@ from geosim.assessment.estimating import LEAST_ANSWERS, estimate, tally
 from geosim.assessment_options import NO_CHANGE, AssessOptions
 from geosim.errors import SampleError
 from geosim.raster.staging import check_folder, publish_folder, work_folder
-from geosim.sample_files import read_design
+from geosim.sample_files import label_of, read_design
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -169,7 +169,7 @@ def _cautions(classes: tuple[str, ...], counts: NDArray[np.int64]) -> tuple[str,
     ]
     if not few:
         return ()
-    names = ", ".join(name.replace("_", " ") for name in few)
+    names = ", ".join(f"'{label_of(name)}'" for name in few)
     text = (
         f"fewer than {_FEW_FOUND} samples of {names} lie where the map says otherwise: "
         "the 95 % interval of such an area may be too narrow; more samples there, or a "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geosim.chips import chip, fit_stretch
+from geosim.chips import chip, fit_stretches, views_of
 from geosim.errors import GeosimError, OutputError
 from geosim.publish.reading import record_of
 from geosim.raster.scene import open_scene
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Inputs:
+class _Pair:
     """What a result was made of."""
 
     before: str
@@ -33,7 +33,6 @@ class _Inputs:
     bands: str | None
     dates: tuple[str, str]
     shift: tuple[float, float] | None
-    pixels: str
 
 
 def write_chips(
@@ -52,64 +51,92 @@ def write_chips(
         Columns for the layer `samples`, and a note where there are no chips.
     """
     try:
-        inputs = _inputs(folder)
-        with _opened(inputs) as scene:
-            stretch = fit_stretch(scene)
+        folders = _pair_folders(folder)
+        pairs = [_pair(one) for one in folders]
+        # unlike the map it has no colour table, which is refused as a grid
+        pixels = str(folders[0] / "difference.tif")
+        with ExitStack() as stack:
+            scenes = [stack.enter_context(_opened(one, pixels)) for one in pairs]
+            dates = (*(one.dates[0] for one in pairs), pairs[-1].dates[1])
             target.mkdir()
-            count = len(positions.row)
-            with clock.stage("chips", count) as tick:
-                places = zip(positions.row, positions.col, strict=True)
-                for number, (row, col) in enumerate(places, start=1):
-                    picture = chip(scene, int(row), int(col), stretch, inputs.dates)
-                    path = target / f"{number:04}.png"
-                    with writing(path):
-                        picture.save(path)
-                    tick(1)
+            files = _draw_all(scenes, dates, target, positions, clock)
     except GeosimError as error:
         shutil.rmtree(target, ignore_errors=True)
         return {}, (f"there are no chips: {error}",)
-    files = [f"{name}/{number:04}.png" for number in range(1, count + 1)]
-    return {"chip": files, "before": inputs.dates[0], "after": inputs.dates[1]}, ()
+    chips = [f"{name}/{file}" for file in files]
+    return {"chip": chips, "before": dates[0], "after": dates[-1]}, ()
+
+
+def _draw_all(
+    scenes: list[Scene],
+    dates: tuple[str, ...],
+    target: Path,
+    positions: Positions,
+    clock: Clock,
+) -> list[str]:
+    """Draw and write the chips; the names of their files."""
+    stretches = [fit_stretches(scene) for scene in scenes]
+    count = len(positions.row)
+    files = [f"{number:04}.png" for number in range(1, count + 1)]
+    places = zip(files, positions.row.tolist(), positions.col.tolist(), strict=True)
+    with clock.stage("chips", count) as tick:
+        for file, row, col in places:
+            views = [
+                views_of(scene, row, col, stretch)
+                for scene, stretch in zip(scenes, stretches, strict=True)
+            ]
+            shown = [*(first for first, _ in views), views[-1][1]]
+            with writing(target / file):
+                chip(shown, dates).save(target / file)
+            tick(1)
+    return files
 
 
 @contextmanager
-def _opened(inputs: _Inputs) -> Iterator[Scene]:
+def _opened(pair: _Pair, pixels: str) -> Iterator[Scene]:
     """Both dates on the map's pixels, as the run read them."""
     with open_scene(
-        inputs.before, inputs.after, bands=inputs.bands, reference=inputs.pixels
+        pair.before, pair.after, bands=pair.bands, reference=pixels
     ) as scene:
-        if inputs.shift is not None:
-            scene.correct_shift(*inputs.shift)
+        if pair.shift is not None:
+            scene.correct_shift(*pair.shift)
         yield scene
 
 
-def _inputs(folder: Path) -> _Inputs:
-    """The inputs of a pair; of a series its first and its last date.
+def _pair_folders(folder: Path) -> list[Path]:
+    """The folder of a pair, or those of a series' pairs by date.
 
     Raises:
-        OutputError: the record of the run is missing, or an input is gone.
+        OutputError: there is no record of a run.
     """
     if (folder / "run.json").is_file():
-        first = last = folder
-    else:
-        pairs = sorted(path.parent for path in (folder / "pairs").glob("*/run.json"))
-        if not pairs:
-            raise OutputError(f"'{folder}' has no run.json that tells of its inputs")
-        first, last = pairs[0], pairs[-1]
-    (before, links), (after, other) = _record(first), _record(last)
-    shift = before.shift if first == last else None
-    return _Inputs(
-        before=_found(before.before, links.get("before"), first),
-        after=_found(after.after, other.get("after"), last),
-        bands=before.options.get("bands"),
-        dates=(
-            before.before.date or Path(before.before.path).name,
-            after.after.date or Path(after.after.path).name,
-        ),
-        # unlike the map it has no colour table, which is refused as a grid
-        pixels=str(first / "difference.tif"),
+        return [folder]
+    pairs = sorted(path.parent for path in (folder / "pairs").glob("*/run.json"))
+    if not pairs:
+        raise OutputError(f"'{folder}' has no run.json that tells of its inputs")
+    return pairs
+
+
+def _pair(folder: Path) -> _Pair:
+    """The inputs of a pair.
+
+    Raises:
+        OutputError: the record of the run cannot be read.
+    """
+    record, links = _record(folder)
+    shift = record.shift
+    return _Pair(
+        before=_found(record.before, links.get("before"), folder),
+        after=_found(record.after, links.get("after"), folder),
+        bands=record.options.get("bands"),
+        dates=(_called(record.before), _called(record.after)),
         shift=(shift.rows, shift.cols) if shift and shift.corrected else None,
     )
+
+
+def _called(source: InputRecord) -> str:
+    """A date, or the name of its file."""
+    return source.date or Path(source.path).name
 
 
 def _record(folder: Path) -> tuple[RunRecord, dict[str, str]]:

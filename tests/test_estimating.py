@@ -242,6 +242,8 @@ def test_allocations_by_hand():
     assert allocate(641, PIXELS_8, "rare", least=100).tolist() == [100, 100, 146, 295]
     assert allocate(300, np.array([10_000, 990_000]), "rare").tolist() == [75, 225]
     assert [rare_least(300, 2), rare_least(300, 4), rare_least(900, 2)] == [75, 50, 100]
+    # eight strata of 300: 200 for seven of them, the rest goes by size
+    assert rare_least(300, 8) == 28
     # 0.2 * 0.4 to 0.8 * 0.3
     spread = allocate(
         100, np.array([2000, 8000]), "neyman", accuracies=np.array([0.8, 0.9])

@@ -77,8 +77,12 @@ def allocate(
 
 
 def rare_least(total: int, strata: int) -> int:
-    """Samples of a rare stratum: half of an equal share, kept within 50 to 100."""
-    return min(max(total // (2 * strata), RARE_LEAST), RARE_MOST)
+    """Samples of a rare stratum: half of an equal share, kept within 50 to 100.
+
+    Where these are many strata for few samples, all but one of them take two thirds.
+    """
+    least = min(max(total // (2 * strata), RARE_LEAST), RARE_MOST)
+    return max(min(least, 2 * total // 3 // max(strata - 1, 1)), LEAST)
 
 
 def _spread(
