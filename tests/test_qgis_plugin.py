@@ -142,12 +142,17 @@ def test_the_help_tells_of_every_parameter_with_a_remark():
 
 
 def test_progress_lines_become_percent_of_the_whole():
-    assert running.step("progress: scoring 0/25").percent == 5
-    assert running.step("progress: scoring 12.5/25").percent == 45
-    assert running.step("progress: writing 4/4") == running.Step("writing", 100)
-    assert running.step("progress: scoring 1e+06/2e+06").percent == 45
-    assert running.step("progress: something else 3/4").percent == 75
-    assert running.step("progress: scoring 0/0").percent == 5
+    for line, whole in (
+        ("sampling 0/1", 0),
+        ("scoring 0/25", 5),
+        ("scoring 12.5/25", 45),
+        ("scoring 1e+06/2e+06", 45),
+        ("scoring 0/0", 5),
+        ("writing 4/4", 100),
+        ("something else 3/4", 75),
+    ):
+        step = running.step(f"progress: {line}")
+        assert spec.percent(CHANGE, step.stage, step.share) == pytest.approx(whole)
     for line in ("note: progress", "progress: scoring", "scoring 1/2", ""):
         assert running.step(line) is None
 
@@ -160,6 +165,7 @@ def test_progress_lines_become_percent_of_the_whole():
         (2, ["│ No such option: --theme │"], "does not know --theme"),
         (-9, [], "memory ran out"),
         (3, [], "code 3: no word"),
+        (1, ["  File x, line 1", "TypeError: f()", "kept"], "by TypeError: f()"),
     ],
 )
 def test_a_failure_is_told_in_one_line(code, errors, told):
@@ -253,8 +259,8 @@ def test_lines_tell_the_progress(sample_pair, tmp_path):
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith("progress")]
     steps = [running.step(line) for line in lines]
-    assert list(dict.fromkeys(one.stage for one in steps)) == list(running.STAGES)
-    percents = [one.percent for one in steps]
+    assert list(dict.fromkeys(one.stage for one in steps)) == list(dict(CHANGE.stages))
+    percents = [spec.percent(CHANGE, one.stage, one.share) for one in steps]
     assert percents == sorted(percents)
     assert percents[-1] == 100
 

@@ -24,7 +24,7 @@ from geosim_processing.loading import Group, load_on_completion
 from geosim_processing.locating import CommandNotFoundError, clean_environment
 from geosim_processing.reading import read_values
 from geosim_processing.running import Ended, Step, partial_of, refusal, remove, run
-from geosim_processing.spec import LOAD, OUTPUT, OVERWRITE, RESUME, arguments
+from geosim_processing.spec import LOAD, OUTPUT, OVERWRITE, RESUME, arguments, percent
 
 if TYPE_CHECKING:
     from geosim_processing.spec import Command
@@ -144,7 +144,7 @@ class GeosimAlgorithm(QgsProcessingAlgorithm):
                 line,
                 clean_environment(os.environ, program[0]),
                 told=_Told(feedback),
-                progressed=_Progressed(feedback),
+                progressed=_Progressed(feedback, self.command),
                 cancelled=feedback.isCanceled,
             )
         except (CommandNotFoundError, ValueError) as error:
@@ -198,15 +198,16 @@ class _Told:
 class _Progressed:
     """Passes progress on; it never goes back."""
 
-    def __init__(self, feedback: QgsProcessingFeedback) -> None:
-        self.feedback = feedback
+    def __init__(self, feedback: QgsProcessingFeedback, command: Command) -> None:
+        self.feedback, self.command = feedback, command
         self.stage, self.percent = "", 0.0
 
     def __call__(self, step: Step) -> None:
         if step.stage != self.stage:
             self.stage = step.stage
             self.feedback.setProgressText(step.stage)
-        self.percent = max(self.percent, step.percent)
+        found = percent(self.command, step.stage, step.share)
+        self.percent = max(self.percent, found)
         self.feedback.setProgress(self.percent)
 
 

@@ -63,6 +63,7 @@ _DATES = (
 
 CHANGE = Command(
     name="change",
+    stages=(("sampling", 5), ("scoring", 80), ("deciding", 7), ("writing", 8)),
     record="run.json",
     title="Change between two dates",
     summary="Finds what changed between two rasters of one place. They may differ in "

@@ -7,6 +7,7 @@ from geosim_processing.spec import OUTPUT, Command, Output, Parameter
 
 SAMPLE = Command(
     name="sample",
+    stages=(("counting", 40), ("drawing", 10), ("chips", 50)),
     title="Draw a sample for assessment",
     summary="Draws a stratified random sample from the result of 'Change between two "
     "dates' or 'Changes in a time series', as points with an empty attribute "

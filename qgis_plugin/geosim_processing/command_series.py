@@ -16,6 +16,7 @@ from geosim_processing.spec import Command, Output, Parameter
 
 SERIES = Command(
     name="series",
+    stages=(("reading", 10), ("pairs", 70), ("deciding", 15), ("writing", 5)),
     record="series.json",
     title="Changes in a time series",
     summary="Finds what changed from date to date in three or more rasters of one "

@@ -29,13 +29,11 @@ _PROGRESS = re.compile(
     r"progress: (?P<stage>.+) (?P<done>[\d.e+]+)/(?P<total>[\d.e+]+)"
 )
 
-STAGES = {
-    "sampling": (0.0, 5.0),
-    "scoring": (5.0, 85.0),
-    "deciding": (85.0, 92.0),
-    "writing": (92.0, 100.0),
-}
-"""Stages of one pair: from which percentage to which."""
+_KEPT = 40
+"""Lines of stderr that are looked at for why a run failed."""
+
+_FAULT = re.compile(r"[A-Za-z_.]+(Error|Exception)\b")
+"""Last line of a traceback."""
 
 _BOX = "╭╮╰╯│─┌┐└┘|"
 """What typer draws around a wrong usage."""
@@ -59,8 +57,8 @@ class Step:
 
     stage: str
     """What it does."""
-    percent: float
-    """0..100, of the whole run."""
+    share: float
+    """0..1 of that."""
 
 
 def step(line: str) -> Step | None:
@@ -73,9 +71,7 @@ def step(line: str) -> Step | None:
     except ValueError:
         return None
     share = min(1.0, done / total) if total > 0 else 0.0
-    stage = found["stage"]
-    low, high = STAGES.get(stage, (0.0, 100.0))
-    return Step(stage=stage, percent=low + share * (high - low))
+    return Step(stage=found["stage"], share=share)
 
 
 def plain(line: str) -> str:
@@ -133,7 +129,7 @@ def run(
     for reader in readers:  # what it started may still hold the pipes
         reader.join(TERMINATE_S)
     _tell(lines, errors, told, progressed, cancelled, wait=0.0)
-    return Ended(code=process.wait(), cancelled=stopped, errors=tuple(errors[-20:]))
+    return Ended(code=process.wait(), cancelled=stopped, errors=tuple(errors[-_KEPT:]))
 
 
 def _read(stream: IO[str], err: bool, lines: queue.Queue[tuple[str, bool]]) -> None:  # noqa: FBT001
@@ -246,6 +242,9 @@ def refusal(ended: Ended, name: str) -> str:
     for line in reversed(lines):
         if line.startswith(("error: ", "interrupted: ")):
             return line.removeprefix("error: ")
+    faults = [line for line in lines if _FAULT.match(line)]
+    if faults:
+        return f"geosim failed, which it should not, by {faults[-1]}; please report it"
     if ended.code < 0:
         return (
             f"geosim was ended by signal {-ended.code}; with signal 9 most often "

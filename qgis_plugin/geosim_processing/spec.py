@@ -94,6 +94,8 @@ class Command:
     """The topmost on the map first."""
     tags: tuple[str, ...] = ()
     """What the toolbox also finds it by."""
+    stages: tuple[tuple[str, float], ...] = ()
+    """Stages of a run and how much of its time each takes, about."""
     record: str = ""
     """File that is written last: where it is new, the result is whole, and an error
     concerns what goes beside it."""
@@ -130,6 +132,22 @@ def arguments(command: Command, values: Mapping[str, Any]) -> list[str]:
         raise ValueError(f"give {' or '.join(labels)}")
     extra = shlex.split(str(values.get(EXTRA) or ""))
     return [command.name, *options, *extra, "--", *given]
+
+
+def percent(command: Command, stage: str, share: float) -> float:
+    """How far a run is, 0..100.
+
+    Args:
+        command: which one.
+        stage: what it does; one that is not known counts alone.
+        share: how far that is, 0..1.
+    """
+    names = [name for name, _ in command.stages]
+    if stage not in names:
+        return 100.0 * share
+    parts = [part for _, part in command.stages]
+    index = names.index(stage)
+    return 100.0 * (sum(parts[:index]) + share * parts[index]) / sum(parts)
 
 
 def _option(one: Parameter, value: Any) -> list[str]:  # noqa: ANN401
