@@ -151,3 +151,53 @@ def test_the_network_takes_as_much_on_16_times_the_pixels(tmp_path):
         print(f"network, {side} px: {peaks[side]:.0f} MB")  # noqa: T201
     assert max(peaks.values()) <= 1500
     assert abs(peaks[16_000] - peaks[4000]) <= 0.15 * max(peaks.values())
+
+
+def big_map(folder, side):
+    """A folder with a change map of side x side px, a patch in every block of it."""
+    block = np.zeros((1, BLOCK, BLOCK), "uint8")
+    block[0, 200:300, 400:600] = 1
+    profile = {
+        "driver": "GTiff",
+        "count": 1,
+        "dtype": "uint8",
+        "nodata": 255,
+        "width": side,
+        "height": side,
+        "crs": UTM,
+        "transform": NORTH_UP,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "compress": "deflate",
+    }
+    folder.mkdir()
+    with rasterio.open(folder / "change.tif", "w", **profile) as file:
+        for row in range(0, side, BLOCK):
+            for col in range(0, side, BLOCK):
+                file.write(block, window=Window(col, row, BLOCK, BLOCK))
+    return folder
+
+
+def test_a_sample_of_a_large_map_takes_no_more_memory(root, tmp_path):
+    code = (
+        "import sys; from geosim.cli import app; "
+        "app(sys.argv[1:], standalone_mode=False); "
+        "status = open('/proc/self/status').read(); "
+        "print(status.split('VmHWM:')[1].split()[0])"
+    )
+    peaks = []
+    for side in (4000, 20_000):
+        folder = big_map(tmp_path / str(side), side)
+        given = ["sample", str(folder), "--no-chips", "--buffer", "20", "-q"]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *given],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peaks.append(int(done.stdout) * 1024 / 1e6)
+        print(f"sample of {side} px: {peaks[-1]:.0f} MB")  # noqa: T201
+    # a 25th of the pixels; GDAL's cache of 64 MB is not full with the small one
+    assert peaks[1] - peaks[0] < 100, peaks

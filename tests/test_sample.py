@@ -19,11 +19,11 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from rasters import UTM, write
+from rasters import UTM, drawn_pair, write
 from scipy.ndimage import distance_transform_cdt
 from typer.testing import CliRunner
 
-from geosim import assess_sample, draw_sample
+from geosim import ChangeOptions, assess_sample, detect_change, draw_sample
 from geosim.assessment_options import AssessOptions, SampleOptions
 from geosim.cli import app
 from geosim.cli_assess import _expected
@@ -190,6 +190,16 @@ def test_classes_are_strata_and_what_has_none_is_changed(tmp_path):
         "changed": 16,
     }
     assert {"forest_gain", "no_change"} <= set(drawn.design.answers)
+    names = {1: "forest_loss", 0: "no_change"}
+    answer(drawn.path, lambda row, col: names[int(decision()[row, col] == 1)])
+    found = assess_sample(drawn.path, tmp_path / "as").to_dict()
+    # whatever the class, what changed changed
+    changed = (decision() == 1).sum() * 100
+    assert found["changed_area"]["value"] == pytest.approx(changed, rel=2e-3)
+    assert found["changed_area"]["standard_error"] == 0.0
+    gone = next(one for one in found["classes"] if one["class"] == "water_gain")
+    assert gone["users_accuracy"]["value"] == 0.0
+    assert gone["producers_accuracy"]["value"] is None
 
 
 def test_series_are_sampled_by_the_year_of_the_first_change(tmp_path):
@@ -255,6 +265,28 @@ def test_chips_show_the_place_on_both_dates(sample_result, tmp_path):
     ring = np.ones((48, 48), bool)
     ring[14:34, 14:34] = False
     assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.98
+
+
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+def test_pictures_without_coordinates(tmp_path):
+    before, after = drawn_pair()
+    pair = [
+        write(tmp_path / name, values, crs=None, driver="PNG")
+        for name, values in (("a.png", before), ("b.png", after))
+    ]
+    options = ChangeOptions(method="cva", threads=1)
+    result = detect_change(*pair, tmp_path / "res", options)
+    drawn = draw_sample(result.folder, None, SampleOptions(n=12))
+    assert drawn.chips is not None
+    decided = result.read("change")["change"]
+    answer(drawn.path, lambda row, col: "changed" if decided[row, col] else "no_change")
+    found = assess_sample(drawn.path, tmp_path / "as").to_dict()
+    assert found["unit"] == "px"
+    assert found["classes"][0]["area"]["value"] == pytest.approx((decided == 1).sum())
+    frame = gpd.read_file(drawn.path, layer="samples")
+    assert frame.crs is None
+    # downwards, as QGIS draws pictures
+    assert np.allclose(frame.geometry.y, -(frame["row"] + 0.5))
 
 
 def test_without_inputs_there_is_a_sample_and_a_note(tmp_path):
