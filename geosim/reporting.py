@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyproj
+import shapely
 from affine import Affine
 from rasterio.features import rasterize
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import geopandas as gpd
-    import shapely
     from numpy.typing import NDArray
 
     from geosim.delivery import Found
@@ -145,7 +145,7 @@ def _classes(
     """Number of the class of each preview pixel that changed, from 1."""
     cell = found.decision.preview.cell
     numbers = [kinds.index(kind) + 1 for kind in polygons["class"]]
-    outlines = kept_outlines(found, polygons)
+    outlines = coarser(kept_outlines(found, polygons), cell)
     drawn: NDArray[np.uint8] = rasterize(
         zip(outlines, numbers, strict=True),
         out_shape=decision.shape,
@@ -155,6 +155,20 @@ def _classes(
     )
     drawn[decision != CHANGED] = 0
     return drawn
+
+
+def coarser(outlines: Sequence[shapely.Polygon], cell: int) -> list[shapely.Polygon]:
+    """Outlines as pictures of `cell` times larger pixels show them.
+
+    Drawing checks each corner, and the outlines of a large raster have millions.
+    """
+    if cell == 1:
+        return list(outlines)
+    simple = shapely.simplify(list(outlines), cell / 2, preserve_topology=False)
+    return [
+        whole if few.is_empty else few
+        for whole, few in zip(outlines, simple, strict=True)
+    ]
 
 
 def kept_outlines(found: Found, polygons: gpd.GeoDataFrame) -> list[shapely.Polygon]:
@@ -234,19 +248,29 @@ def chips(
             window = Window(left, top, side, side)
             before, after = _in_detail(found, window, low, high)
         else:
+            left, top, side = (value // cell * cell for value in (left, top, side))
             rows = slice(top // cell, (top + side) // cell)
             cols = slice(left // cell, (left + side) // cell)
             before, after = pictures.before[rows, cols], pictures.after[rows, cols]
-        mask = rasterize(
-            [outlines[change.id - 1]],
-            out_shape=before.shape[:2],
-            transform=Affine.translation(left, top) @ Affine.scale(cell),
-            dtype=np.uint8,
-        )
-        uris[change.id] = chip_uris(
-            before, after, mask.astype(np.bool_), class_colour(change.kind)
-        )
+        mask = _mask(outlines[change.id - 1], (left, top, side), cell)
+        uris[change.id] = chip_uris(before, after, mask.astype(np.bool_))
     return uris
+
+
+def _mask(
+    outline: shapely.Polygon, square: tuple[int, int, int], cell: int
+) -> NDArray[np.uint8]:
+    """1 inside the outline, of a square (col_off, row_off, side) of the grid."""
+    left, top, side = square
+    (simple,) = coarser([outline], cell)
+    part = shapely.clip_by_rect(simple, left, top, left + side, top + side)
+    mask: NDArray[np.uint8] = rasterize(
+        [part] if not part.is_empty else [outline],
+        out_shape=(side // cell, side // cell),
+        transform=Affine.translation(left, top) @ Affine.scale(cell),
+        dtype=np.uint8,
+    )
+    return mask
 
 
 def _dates(found: Found) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -176,25 +176,28 @@ def chip_uris(
     before: RGB,
     after: RGB,
     changed: NDArray[np.bool_],
-    colour: tuple[int, int, int] = styles.CHANGE_COLOUR[:3],
 ) -> tuple[str, str]:
     """Both dates of a square place, the outline of the change drawn in.
+
+    In one bright colour for all classes, with a casing: some of theirs are those of
+    fields and roofs.
 
     Args:
         before: `(side, side, 3)`.
         after: `(side, side, 3)`.
         changed: `(side, side)`, True inside the change.
-        colour: of the outline.
     """
     size = (CHIP, CHIP)
     mask = np.asarray(Image.fromarray(changed).resize(size, Image.Resampling.NEAREST))
     edge = _grown(_grown(mask)) & ~mask
+    casing = _grown(edge | mask) & ~edge & ~mask
     uris = []
     for image in (before, after):
         smooth = Image.Resampling.BICUBIC if len(image) > CHIP else _COARSE
         pixels = np.array(Image.fromarray(image).resize(size, smooth))
-        pixels[edge] = colour
-        uris.append(photo_uri(pixels, CHIP_BYTES))
+        pixels[edge] = styles.CHANGE_COLOUR[:3]
+        pixels[casing] = _CASING[:3]
+        uris.append(photo_uri(pixels, CHIP_BYTES, drawn=True))
     return uris[0], uris[1]
 
 
