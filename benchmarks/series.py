@@ -103,7 +103,13 @@ def main() -> None:
     for year, name, area, said in report["rows"]:
         off = f"{100 * (said / area - 1):+.1f}" if area else "-"
         print(f"| {year} | {name} | {area:.2f} | {said:.2f} | {off} |")
-    for key in ("years_right", "years_right_of_found", "classes_right", "missed", "false"):
+    for key in (
+        "years_right",
+        "years_right_of_found",
+        "classes_right",
+        "missed",
+        "false",
+    ):
         print(f"{key}: {100 * report[key]:.2f} %")
 
 

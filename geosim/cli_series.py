@@ -34,7 +34,7 @@ _Resume = Annotated[
 @with_change_options(
     only=[
         "method", "bands", "theme", "tile_size", "threshold", "min_area", "normalize",
-        "coregister", "grid", "resolution", "bounds", "weights", "device", "precision",
+        "coregister", "mask_kind", "grid", "resolution", "bounds", "weights", "device", "precision",
         "threads", "memory", "block_size", "co", "overwrite", "resume",
     ],
     grid=_Grid,

@@ -62,7 +62,9 @@ from geosim.series_summing import Maps, clean, find_places, write_years
 from geosim.themes.classes import COVERS, THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from geosim.raster.grid import Grid
     from geosim.result import ChangeResult
@@ -238,7 +240,7 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     layers = 3 * (len(dates) - 1) + 3 * 5
     check_space(work, total * layers)
     with ExitStack() as closing:
-        stack = closing.enter_context(open_stack(plan.scenes, grid, plan.bands))
+        stack = closing.enter_context(open_stack(plan.scenes, grid, plan.bands, plan.options.mask_kind))
         with clock.stage("reading", total) as tick:
             counts, shares = count_intervals(stack, len(dates), tick)
         results, notes = _compare(plan, counts, work, clock)
@@ -274,8 +276,8 @@ class _Made:
     shares: list[float]
     notes: list[str]
     calibration: Calibration | None
-    covered: dict[str, float]
-    """m2 of each land cover on the first date, as classified; empty where not known."""
+    covered: list[dict[str, float]]
+    """m2 of each land cover on each date, as classified; empty where not known."""
 
 
 def _compare(
@@ -319,9 +321,9 @@ def _decide(
     stack: Stack,
     maps: Mapping[tuple[int, int], PairMaps],
     rasters: Mapping[str, WorkRaster],
-    tick: Any,  # noqa: ANN401 - a function
-) -> tuple[Calibration | None, dict[str, float]]:
-    """Decide each pixel, drop what is too small; the covers of the first date."""
+    tick: Callable[[float], None],
+) -> tuple[Calibration | None, list[dict[str, float]]]:
+    """Decide each pixel, drop what is too small; the land covers of each date."""
     from geosim.timeline.calibration import Calibration
 
     dates, bands = len(plan.dates), len(stack.bands)
@@ -345,8 +347,8 @@ def _decide(
     covered = decide_all(decider, rasters, side, tick)
     slugs = slugs_of_codes(plan.options.theme)
     clean(plan.grid, rasters["codes"], dates, plan.options.min_area, slugs, tick)
-    known = dict(zip(COVERS, covered.tolist(), strict=True)) if covering else {}
-    return calibration, known
+    known = [dict(zip(COVERS, one, strict=True)) for one in covered.tolist()]
+    return calibration, known if covering else []
 
 
 def _deliver(
@@ -380,7 +382,8 @@ def _deliver(
                 Maps(grid=grid, rasters=rasters, pairs=made.maps, slugs=slugs), keys
             ),
             theme=plan.options.theme,
-            initial=made.covered | own,
+            initial=own,
+            covered=made.covered,
         )
         tick(1)
         rows = delivery.table_rows(found)
@@ -451,11 +454,7 @@ def _record(
             if grid.crs
             else None,
         },
-        "covers_m2": {
-            "date": plan.dates[0],
-            "given": [cover for cover, _ in plan.series.initial],
-            **found.initial,
-        },
+        "covers_m2": dict(zip(plan.dates, made.covered, strict=False)),
         "polygons": polygons,
         "year": "of the later date of the interval in which the change came",
         "decision": {

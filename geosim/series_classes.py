@@ -13,10 +13,11 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from geosim.classifying import pair_classes
+from geosim.themes import colour
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
 from geosim.themes.cover import NEEDED, spectral_cover, texture, with_banks
 from geosim.themes.roles import is_sensor
-from geosim.themes.tones import Tones, fit_tones
+from geosim.themes.tones import Tones, fit_display, fit_tones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +48,21 @@ class Covering:
     of_pair: NDArray[np.intp]
     """(49,) place in `CLASSES` of each pair of covers."""
 
+    metres: float | None
+    """Size of a pixel on the ground."""
+
+    @property
+    def spectral(self) -> bool:
+        """True where the bands allow indices, False where colour has to do."""
+        return set(self.roles) >= NEEDED
+
     def covers(self, values: NDArray[np.float32], date: int) -> NDArray[np.float32]:
         """Memberships (7, height, width) of a date, given its role bands' file values."""
         bands = dict(zip(self.roles, self.tones[date].apply(values), strict=True))
-        return spectral_cover(bands, texture(bands["red"] + bands["green"]))
+        if not self.spectral:
+            return colour.colour_cover(bands, self.metres)
+        rough = texture(bands["red"] + bands["green"])
+        return spectral_cover(bands, rough, self.tones[date].water)
 
     def codes(
         self,
@@ -79,7 +91,8 @@ class Covering:
         best = ranked.argmax(axis=0)
         pair = np.where(member[:, best], pairs, -1.0).argmax(axis=0)
         sure = weight[best, np.arange(len(best))]
-        levels = np.rint(np.clip(sure, 0, 1) * SURE_LEVELS).astype(np.uint8)
+        trust = 1.0 if self.spectral else colour.TRUST
+        levels = np.rint(np.clip(sure * trust, 0, 1) * SURE_LEVELS).astype(np.uint8)
         return (pair + 1).astype(np.uint8), levels
 
 
@@ -93,19 +106,27 @@ def fit_covering(
         samples: (roles, n) file values of each date.
         options: whose `bands` may name a sensor and whose `theme` orders classes.
     """
-    if not set(stack.roles) >= NEEDED or not all(one.size for one in samples):
+    known, wanted = set(stack.roles), options.bands
+    spectral = known >= NEEDED
+    if not (spectral or known >= colour.NEEDED) or not all(s.size for s in samples):
         return None
-    wanted = options.bands
     sensor = wanted.strip().lower() if wanted and is_sensor(wanted) else None
     tones = tuple(
         fit_tones(
             sample, stack.roles, dtype=source.dtype, scaling=scaling, sensor=sensor
         )
+        if spectral
+        else fit_display(sample, source.dtype)
         for sample, source, scaling in zip(
             samples, stack.sources, stack.scalings, strict=True
         )
     )
-    return Covering(tones=tones, roles=stack.roles, of_pair=pair_classes(options.theme))
+    return Covering(
+        tones=tones,
+        roles=stack.roles,
+        of_pair=pair_classes(options.theme),
+        metres=stack.grid.ground_resolution(),
+    )
 
 
 def slugs_of_codes(theme: str) -> list[str]:

@@ -61,8 +61,8 @@ class BlockDecision:
     """How sure the class is, 0..254."""
     since: NDArray[np.uint8]
     """Number, from 1, of the last valid date before; 0 where either has no data."""
-    first_cover: NDArray[np.uint8]
-    """(height, width) number of the cover on the first date, from 1; 0 not known."""
+    covers: NDArray[np.uint8]
+    """(t, height, width) number of the cover on each date, from 1; 0 not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,17 +99,20 @@ class Decider:
             codes=codes[1:, rows, cols],
             sure=sure[1:, rows, cols],
             since=since[:, rows, cols],
-            first_cover=self._first_cover(values[0], valid[0])[rows, cols],
+            covers=self._cover_numbers(values, valid)[:, rows, cols],
         )
 
-    def _first_cover(
+    def _cover_numbers(
         self, values: NDArray[np.float32], valid: NDArray[np.bool_]
     ) -> NDArray[np.uint8]:
+        found = np.zeros(valid.shape, np.uint8)
         if self.covering is None:
-            return np.zeros(valid.shape, np.uint8)
-        cover = self.covering.covers(self.stack.role_bands(values, 0), 0)
-        found = uniform_filter(cover, (0, 3, 3)).argmax(axis=0) + 1
-        return np.where(valid, found, 0).astype(np.uint8)
+            return found
+        for date, one in enumerate(values):
+            cover = self.covering.covers(self.stack.role_bands(one, date), date)
+            number = uniform_filter(cover, (0, 3, 3)).argmax(axis=0) + 1
+            found[date] = np.where(valid[date], number, 0)
+        return found
 
     def _candidates(
         self,
@@ -292,10 +295,11 @@ def decide_all(
     """Decide every block and write it into "codes", "sure" and "since".
 
     Returns:
-        (covers,) area on the first date, m2; pixels without a CRS.
+        (t, covers) area of each land cover on each date, m2; pixels without a CRS.
     """
     grid = decider.stack.grid
-    row_areas, covered = grid.row_areas(), np.zeros(len(COVERS) + 1)
+    dates = len(decider.stack.sources)
+    row_areas, covered = grid.row_areas(), np.zeros((dates, len(COVERS) + 1))
     for window in blocks(grid, side):
         found = decider.block(window)
         for name, layers in (
@@ -304,13 +308,11 @@ def decide_all(
             for band, layer in enumerate(layers, start=1):
                 rasters[name].write(layer, window, band)
         areas = row_areas[window.row_off : window.row_end, None]
-        covered += np.bincount(
-            found.first_cover.ravel(),
-            np.broadcast_to(areas, found.first_cover.shape).ravel(),
-            len(covered),
-        )
+        for date, numbers in enumerate(found.covers):
+            weight = np.broadcast_to(areas, numbers.shape).ravel()
+            covered[date] += np.bincount(numbers.ravel(), weight, len(COVERS) + 1)
         tick(window.width * window.height)
-    return covered[1:]
+    return covered[:, 1:]
 
 
 def samples_of(stack: Stack) -> list[NDArray[np.float32]]:

@@ -61,7 +61,9 @@ class SeriesFound:
     places: Sequence[Place]
     theme: str
     initial: Mapping[str, float]
-    """m2 of land covers on the first date, where known."""
+    """m2 of land covers on the first date, as the user knows them."""
+    covered: Sequence[Mapping[str, float]] = ()
+    """m2 of land covers on each date, as classified; none where not known."""
 
 
 def years_of(dates: Sequence[str]) -> list[int]:
@@ -186,7 +188,8 @@ def table_rows(found: SeriesFound) -> list[dict[str, Any]]:
         slug: Change(cover=kind.cover, direction=kind.direction)
         for slug, kind in CLASSES.items()
     }
-    return area_rows(interval_areas(found), classes, found.initial)
+    covered = dict(zip(found.dates, found.covered, strict=False))
+    return area_rows(interval_areas(found), classes, found.initial, covered)
 
 
 def bars_of(found: SeriesFound) -> Bars:

@@ -116,6 +116,8 @@ def run_pairs(  # noqa: PLR0913 - one call, all of it by name
                 grid=reference,
                 date_before=before.date,
                 date_after=after.date,
+                mask_before=before.mask,
+                mask_after=after.mask,
                 overwrite=True,
             )
             try:

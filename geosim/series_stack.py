@@ -12,6 +12,7 @@ import numpy as np
 from geosim.errors import GeosimError, GridMismatchError, OptionError
 from geosim.raster.date import open_on
 from geosim.raster.grid import Grid, strips
+from geosim.raster.mask import open_mask
 from geosim.raster.overlap import common_grid
 from geosim.raster.source import describe, open_raster
 from geosim.themes.roles import ROLES
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from geosim.options import ChangeOptions
     from geosim.raster.date import OpenDate
     from geosim.raster.grid import Window
+    from geosim.raster.mask import Mask
+    from geosim.raster.mask_files import MaskKind
     from geosim.raster.source import Source
     from geosim.scenes import DatedScene
     from geosim.series_options import Extent
@@ -45,8 +48,10 @@ class LeftOut:
 class Stack:
     """Open scenes on one grid. Not safe for two threads at a time."""
 
-    def __init__(self, grid: Grid, dates: list[OpenDate]) -> None:
-        self.grid, self._dates = grid, dates
+    def __init__(
+        self, grid: Grid, dates: list[OpenDate], masks: list[Mask | None]
+    ) -> None:
+        self.grid, self._dates, self._masks = grid, dates, masks
         common = set.intersection(*(set(date.source.roles) for date in dates))
         self.roles: tuple[str, ...] = tuple(role for role in ROLES if role in common)
         """What bands of all scenes are, as far as it is known."""
@@ -102,7 +107,11 @@ class Stack:
             date.read(window, numbers)
             for date, numbers in zip(self._dates, self._numbers, strict=True)
         ]
-        return np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
+        valid = np.stack([one[1] for one in found])
+        for mask, seen in zip(self._masks, valid, strict=True):
+            if mask is not None:
+                seen &= ~mask.read(window)
+        return np.stack([one[0] for one in found]), valid
 
     def read_one(self, date: int, window: Window) -> NDArray[np.bool_]:
         """(height, width) validity of one date."""
@@ -116,7 +125,10 @@ class Stack:
 
 @contextmanager
 def open_stack(
-    scenes: Sequence[DatedScene], grid: Grid, bands: str | None
+    scenes: Sequence[DatedScene],
+    grid: Grid,
+    bands: str | None,
+    kind: MaskKind = "auto",
 ) -> Iterator[Stack]:
     """Open scenes on a grid.
 
@@ -138,7 +150,11 @@ def open_stack(
             )
         for date in dates:
             date.enter(stack)
-        yield Stack(grid, dates)
+        masks = [
+            open_mask(scene.mask, kind, grid, stack) if scene.mask else None
+            for scene in scenes
+        ]
+        yield Stack(grid, dates, masks)
 
 
 def series_grid(
@@ -192,7 +208,7 @@ def series_grid(
         bounds=options.bounds,
     )
     # each step cuts the grid further; the pixels stay where they are
-    grid = reduce(lambda one, other: common_grid(one, other), others, grid)
+    grid = reduce(common_grid, others, grid)
     return grid, name, kept, left_out
 
 

@@ -31,6 +31,8 @@ KIND = 0x7F
 NO_YEAR, NO_YEAR_DATA = 0, 65535
 """Values of the rasters of years: no change, no data."""
 NO_COUNT_DATA = 255
+_SIDE = 5
+"""Side in pixels of the window in which an object's most frequent class wins."""
 _LARGEST = 16_000_000
 """Pixels of the rectangle around an object beyond which its classes stay as they are."""
 
@@ -117,7 +119,7 @@ def clean(  # noqa: PLR0913, PLR0917 - one call
 
 def _mixed(held: NDArray[np.int64], slugs: Sequence[str]) -> bool:
     """Whether an object holds several classes, given its pixels by code."""
-    return len({slugs[code] for code in np.flatnonzero(held)}) > 1
+    return len({slugs[int(code)] for code in np.flatnonzero(held)}) > 1
 
 
 def _settle(
@@ -137,7 +139,9 @@ def _settle(
     kinds = codes.read(window, band)
     names = sorted(set(slugs))
     place = np.array([names.index(slug) for slug in slugs])
-    parts, of_part = split(place[kinds & KIND], mask, least)
+    parts, of_part = split(
+        place[kinds & KIND], mask, least, _SIDE, np.ones(len(names))
+    )
     for number, name in enumerate(of_part, start=1):
         part = parts == number
         other = part & (place[kinds & KIND] != name)

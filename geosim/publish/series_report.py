@@ -34,8 +34,8 @@ _METHOD = (
     "Rates: percent per year is the area over the base and the years; q is FAO's annual "
     "rate, (A2/A1)^(1/t) - 1; r is Puyravaud's, ln(A2/A1)/t (Puyravaud 2003, "
     "doi:10.1016/S0378-1127(02)00335-3), both of the base before (A1) and after (A2) the "
-    "change. The base is named: a land cover where its first area is known, else all that "
-    "both dates show."
+    "change. The base is named: the class's land cover at the beginning, where it is "
+    "known, else all that both dates show."
 )
 
 

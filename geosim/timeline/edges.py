@@ -27,7 +27,7 @@ _COARSE = 1e-3
 """Weight of the strongest pixel without a core around, over that of one in a core."""
 _FAINT = 0.25
 _EDGE = 3.5
-"""Pixels from the edge of a change that lens and mixture reach, with one to spare."""
+"""Pixels from the edge of a change that lens and mixture reach, with some to spare."""
 _FADED = 1e-6
 
 

@@ -115,12 +115,17 @@ def _sums(
 def lasting(
     starts: NDArray[np.bool_], valid: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """(t, n), True where a state begins that two valid dates show at least."""
+    """(t, n), True where a state begins that two valid dates show at least.
+
+    The state before it has to last as long, unless it is the first one: what leads back
+    from an excursion of one date is as doubtful as what led there.
+    """
     state = np.cumsum(starts, axis=0)
+    dates = np.stack([((state == one) & valid).sum(axis=0) for one in state])
+    long = dates >= 2  # noqa: PLR2004 - seen twice
     found = np.zeros(starts.shape, np.bool_)
-    for date in range(len(starts)):
-        found[date] = ((state == state[date]) & valid).sum(axis=0) >= 2  # noqa: PLR2004
-    return found & starts
+    found[1:] = starts[1:] & long[1:] & (long[:-1] | (state[:-1] == 0))
+    return found
 
 
 def returned(
