@@ -4,8 +4,8 @@ Runs under QGIS's own Python, outside pytest:
 
     QT_QPA_PLATFORM=offscreen python3 qgis_plugin_run.py PLUGINS JOB.json
 
-`PLUGINS` is the folder of installed plugins. The job: `do` ("load", "cancel", "model",
-"batch" or "plain"), `algorithm`, `parameters`, and what the function of that name below
+`PLUGINS` is the folder of installed plugins. The job: `do` ("answer", "batch", "load",
+"model" or "plain"), `algorithm`, `parameters`, and what the function of that name below
 takes. Prints JSON.
 """
 
@@ -31,6 +31,7 @@ from qgis.core import (
     QgsProcessingUtils,
     QgsProject,
     QgsRasterLayer,
+    QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
@@ -77,6 +78,7 @@ def load(job):
     legend = [
         {
             "layer": node.name(),
+            "file": Path(node.layer().source().partition("|")[0]).name,
             "group": node.parent().name(),
             "shown": node.isVisible(),
             "valid": node.layer().isValid(),
@@ -159,6 +161,17 @@ def batch(job):
     ]
 
 
+def answer(job):
+    """Answer every sample as the map does, in QGIS's edit mode."""
+    layer = QgsVectorLayer(job["source"], "samples", "ogr")
+    layer.startEditing()
+    index = layer.fields().indexOf("reference")
+    for feature in layer.getFeatures():
+        layer.changeAttributeValue(feature.id(), index, feature["map_class"])
+    count = layer.featureCount()
+    return {"answered": count if layer.commitChanges() else 0}
+
+
 def model(job):
     """A model: change, then the polygons' centroids; saved, read again, run."""
     made = QgsProcessingModelAlgorithm("sites", "geosim")
@@ -217,9 +230,8 @@ def main(plugins, job):
 
     plugin = classFactory(None)
     plugin.initProcessing()
-    return {"load": load, "plain": plain, "batch": batch, "model": model}[job["do"]](
-        job
-    )
+    known = (answer, batch, load, model, plain)
+    return {function.__name__: function for function in known}[job["do"]](job)
 
 
 if __name__ == "__main__":

@@ -707,6 +707,59 @@ def test_rows_of_a_batch_run_one_after_another(qgis, small_pair, tmp_path):
     assert not (tmp_path / "bad").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.qgis
+def test_a_series_gives_what_the_command_line_gives(qgis, tmp_path):
+    scenes = [ROOT / "sample_data" / "series" / f"{y}.tif" for y in (1990, 2005, 2020)]
+    parameters = {"SCENES": scenes, "METHOD": "cva", "OUTPUT": tmp_path / "q"}
+    told = job(
+        *(qgis, tmp_path),
+        do="load",
+        algorithm="geosim:series",
+        layers=scenes[-1:],
+        parameters=parameters,
+    )
+    rasters = ("first_change.tif", "last_change.tif", "count.tif")
+    files = [one["file"] for one in told["legend"]]
+    assert files == ["changes.gpkg", *rasters, "2020.tif"]
+    by_hand(qgis, "series", *scenes, "--method", "cva", "-o", tmp_path / "c")
+    for name in (*rasters, "areas.csv"):
+        one, two = (tmp_path / folder / name for folder in "qc")
+        assert one.read_bytes() == two.read_bytes(), name
+    one, two = (rows_of(tmp_path / n / "changes.gpkg", "changes") for n in "qc")
+    assert one == two
+    assert len(one) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.qgis
+def test_a_sample_is_drawn_answered_and_assessed(qgis, small_pair, tmp_path):
+    by_hand(qgis, "change", *small_pair, "--method", "cva", "-o", tmp_path / "r")
+    told = job(
+        *(qgis, tmp_path),
+        do="load",
+        algorithm="geosim:sample",
+        parameters={
+            "RESULT": tmp_path / "r",
+            "N": 40,
+            "OUTPUT": tmp_path / "sample.gpkg",
+        },
+    )
+    assert [one["file"] for one in told["legend"]] == ["sample.gpkg"]
+    whole = f"{tmp_path / 'sample.gpkg'}|layername=samples"
+    assess = {
+        "algorithm": "geosim:assess",
+        "parameters": {"SAMPLES": whole, "OUTPUT": tmp_path / "a"},
+    }
+    told = job(qgis, tmp_path, do="plain", **assess)
+    assert "40 of 40 samples have no answer" in told["error"]
+    answered = job(qgis, tmp_path, do="answer", source=whole)
+    assert answered == {"answered": 40}
+    told = job(qgis, tmp_path, do="plain", **assess)
+    assert told["results"]["OVERALL_ACCURACY"] == 1
+    assert Path(told["results"]["REPORT"]).stat().st_size > 1000
+
+
 @pytest.mark.qgis
 def test_a_missing_command_is_told_with_what_to_do(qgis, sample_pair, tmp_path):
     missing = {**qgis, "GEOSIM_COMMAND": "/no/such/geosim"}

@@ -7,6 +7,7 @@ from geosim_processing.shared import (
     GRID,
     LOADING,
     MACHINE,
+    MASK_KIND,
     REPLACING,
     RESUMING,
     RULES,
@@ -49,16 +50,7 @@ _DATES = (
         optional=True,
         advanced=True,
     ),
-    Parameter(
-        "MASK_KIND",
-        "Numbers of a raster mask",
-        "choice",
-        "--mask-kind",
-        default="auto",
-        choices=("auto", "binary", "qa_pixel", "scl"),
-        advanced=True,
-        help="binary: anything but 0; qa_pixel: Landsat's; scl: Sentinel-2's.",
-    ),
+    MASK_KIND,
 )
 
 CHANGE = Command(

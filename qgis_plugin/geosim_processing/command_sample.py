@@ -136,7 +136,21 @@ ASSESS = Command(
     outputs=(
         Output("RECORD", "Assessment (JSON)", "file", "assessment.json"),
         Output("TABLE", "Assessment (CSV)", "file", "assessment.csv"),
-        Output("REPORT", "Report", "html", "report.html"),
+        Output("REPORT", "Assessment", "html", "assessment.html"),
+        Output(
+            "OVERALL_ACCURACY",
+            "Overall accuracy, 0..1",
+            "number",
+            "assessment.json",
+            ("overall_accuracy", "value"),
+        ),
+        Output(
+            "OVERALL_ACCURACY_SE",
+            "Its standard error",
+            "number",
+            "assessment.json",
+            ("overall_accuracy", "standard_error"),
+        ),
     ),
     tags=("accuracy", "area estimation", "error matrix", "Olofsson"),
 )

@@ -7,6 +7,7 @@ from geosim_processing.shared import (
     GRID,
     LOADING,
     MACHINE,
+    MASK_KIND,
     REPLACING,
     RESUMING,
     RULES,
@@ -80,6 +81,7 @@ SERIES = Command(
             help="All dates together, or each comparison alone; auto: together from "
             "pixels of 3 m on.",
         ),
+        MASK_KIND,
         Parameter(
             "INITIAL",
             "Land cover on the first date",

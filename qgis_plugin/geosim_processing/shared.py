@@ -57,6 +57,17 @@ THREADS = Parameter(
     help="Empty: all cores.",
 )
 
+MASK_KIND = Parameter(
+    "MASK_KIND",
+    "Numbers of a raster mask",
+    "choice",
+    "--mask-kind",
+    default="auto",
+    choices=("auto", "binary", "qa_pixel", "scl"),
+    advanced=True,
+    help="binary: anything but 0; qa_pixel: Landsat's; scl: Sentinel-2's.",
+)
+
 
 def folder() -> Parameter:
     """Where the result goes; the last parameter."""
