@@ -1,7 +1,7 @@
 """Check that the built documentation site loads nothing from other hosts.
 
 `python scripts/check_site.py site` looks at everything that a browser would fetch by
-itself: scripts, styles, fonts, pictures, frames. Links that a reader may follow are free.
+itself: scripts, styles, fonts, pictures, frames. Links for a reader to follow are free.
 """
 
 import re
@@ -16,9 +16,11 @@ FETCHED = {
     "source": ("src", "srcset"),
     "video": ("src", "poster"),
 }
-RELATIONS = {"stylesheet", "icon", "preload", "preconnect", "dns-prefetch", "manifest"}
+RELATIONS = {"stylesheet", "icon", "preload", "preconnect", "manifest"}
 AWAY = re.compile(r"^\s*(?:https?:)?//")
-IN_STYLE = re.compile(r"(?:url\(\s*[\"']?|@import\s+[\"'])\s*((?:https?:)?//[^\"')\s]+)")
+IN_STYLE = re.compile(
+    r"(?:url\(\s*[\"']?|@import\s+[\"'])\s*((?:https?:)?//[^\"')\s]+)"
+)
 
 
 class Fetched(HTMLParser):

@@ -1,8 +1,9 @@
 """Run what a page of the documentation tells its reader to type.
 
-`python scripts/docs_blocks.py docs/tutorials/first_change_map.md` runs the page's blocks
-marked `bash` and `python`, in their order, in an empty folder beside a link to the sample
-data. Blocks after the comment `<!-- not run -->` and blocks of other kinds are shown only.
+`python scripts/docs_blocks.py docs/tutorials/first_change_map.md` runs the page's
+blocks marked `bash` and `python`, in their order, in an empty folder beside a link to
+the sample data. Blocks after the comment `<!-- not run -->` and blocks of other kinds
+are shown only.
 """
 
 import os
@@ -49,7 +50,7 @@ def run_page(page: Path, folder: Path) -> None:
         }[kind]
         print(text, end="", flush=True)
         began = time.monotonic()
-        subprocess.run(call, cwd=folder, env=environment, check=True)
+        subprocess.run(call, cwd=folder, env=environment, check=True)  # noqa: S603
         print(f"-- {time.monotonic() - began:.1f} s", flush=True)
 
 

@@ -37,6 +37,7 @@ HOMES = {
     "notebooks/compare_train_search.ipynb": NOTEBOOK,
 }
 """File of the checkout -> page of the site."""
+PICTURE_KINDS = {"image/png": ".png", "image/jpeg": ".jpg"}
 API_PAGE = "reference/api.md"
 LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 
@@ -180,8 +181,8 @@ def workflow_page() -> Iterator[str]:
     """Every script of `workflows/` with what it says of itself."""
     yield "# Workflows\n"
     yield (
-        "Short scripts over the public interface, to copy and change. Each runs on the "
-        "sample data (`python workflows/NAME.py` in a checkout), and CI runs them all.\n"
+        "Short scripts over the public interface, to copy and change. Each runs on "
+        "the sample data (`python workflows/NAME.py` in a checkout), in CI too.\n"
     )
     for path in sorted((ROOT / "workflows").glob("*.py")):
         text = path.read_text(encoding="utf-8")
@@ -202,18 +203,17 @@ def notebook_files() -> Iterator[tuple[str, str | bytes]]:
             parts.append(cell.source)
             continue
         parts.append(f"```python\n{cell.source}\n```")
+        said = ""
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            for kind, suffix in (("image/png", "png"), ("image/jpeg", "jpg")):
-                if kind in data:
-                    name = f"{path.stem}_{number}.{suffix}"
-                    yield (
-                        posixpath.join(posixpath.dirname(NOTEBOOK), name),
-                        base64.b64decode(data[kind]),
-                    )
-                    parts.append(f"![What the cell above shows]({name})")
-                    break
-            else:
-                text = output.get("text") or data.get("text/plain", "")
-                parts.append(f"```text\n{text.rstrip()}\n```")
+            kind = next((one for one in PICTURE_KINDS if one in data), None)
+            if kind is None:
+                said += output.get("text") or data.get("text/plain", "")
+                continue
+            name = f"{path.stem}_{number}{PICTURE_KINDS[kind]}"
+            place = posixpath.join(posixpath.dirname(NOTEBOOK), name)
+            yield place, base64.b64decode(data[kind])
+            parts.append(f"![What the cell above shows]({name})")
+        if said:
+            parts.append(f"```text\n{said.rstrip()}\n```")
     yield NOTEBOOK, "\n\n".join(parts) + "\n"

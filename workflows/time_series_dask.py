@@ -1,7 +1,7 @@
 """A series whose comparisons are spread over a Dask cluster.
 
 Straight-line: compare neighbouring dates on two workers of this machine, then put them
-together. `ClusterOptions(scheduler="tcp://host:8786")` takes a cluster that runs already.
+together. `ClusterOptions(scheduler="tcp://host:8786")` takes one that runs already.
 """
 
 from dataclasses import replace

@@ -37,8 +37,9 @@ print(f"{made.total} frames")
 # a still of thirty years later, from the middle of the flight
 still = Image.fromarray(after[440:760, 440:760])
 still.save(work / "still.png")
+options = SearchOptions(count=3)
 found = search_index(
-    work / "still.png", work / "flight.index", SearchOptions(count=3), out=work / "found"
+    work / "still.png", work / "flight.index", options, out=work / "found"
 )
 for hit in found.hits:
     print(f"{hit.rank}. {hit.score:.3f} at {hit.entry.time:.1f} s")
