@@ -196,7 +196,7 @@ def assert_all_styled(told):
         "difference.tif": "singlebandpseudocolor",
         "change.tif": "paletted",
         "tiles.tif": "singlebandpseudocolor",
-        "layer changes": "singleSymbol",
+        "layer changes": "categorizedSymbol",
         "layer tiles": "RuleRenderer",
     }
     # Plain coordinates lie nowhere on the globe, and QGIS says so.
