@@ -19,7 +19,9 @@ def dates_of(scenes):
 def test_rasters_are_sorted_by_the_dates_in_their_names():
     scenes = read_scenes(["x/LS20010525.tif", "x/1990.tif", "x/b_1995-03.tif"])
     assert dates_of(scenes) == [
-        ("1990.tif", "1990"), ("b_1995-03.tif", "1995-03"), ("LS20010525.tif", "2001-05-25")
+        ("1990.tif", "1990"),
+        ("b_1995-03.tif", "1995-03"),
+        ("LS20010525.tif", "2001-05-25"),
     ]  # fmt: skip
 
 
@@ -27,7 +29,10 @@ def test_a_folder_gives_its_rasters_with_dates(tmp_path):
     for name in ("1990.tif", "2000.tif", "truth.tif"):
         write(tmp_path / name, PICTURE)
     (tmp_path / "1995.txt").write_text("no raster")
-    assert dates_of(read_scenes(tmp_path)) == [("1990.tif", "1990"), ("2000.tif", "2000")]
+    assert dates_of(read_scenes(tmp_path)) == [
+        ("1990.tif", "1990"),
+        ("2000.tif", "2000"),
+    ]
 
 
 def test_a_tag_dates_a_scene_without_a_date_in_its_name(tmp_path):
@@ -61,7 +66,8 @@ def item(number, moment, **assets):
 def test_stac_item_collection(tmp_path):
     tiff = "image/tiff; application=geotiff"
     items = [
-        item(1, "2005-06-07T10:00:00Z", B={"href": "./b.tif", "type": tiff, "roles": ["data"]},
+        item(1, "2005-06-07T10:00:00Z",
+             B={"href": "./b.tif", "type": tiff, "roles": ["data"]},
              thumbnail={"href": "t.png", "type": "image/png", "roles": ["thumbnail"]}),
         item(2, "1999-01-02T00:00:00Z", only={"href": "https://x/a.tif", "type": tiff}),
     ]  # fmt: skip
@@ -104,5 +110,8 @@ def test_lists_that_are_not_in_order(tmp_path, name, text, words):
 
 
 def test_scenes_may_be_given_whole():
-    scenes = [DatedScene(path="b.tif", date="2001"), DatedScene(path="a.tif", date="1999")]
+    scenes = [
+        DatedScene(path="b.tif", date="2001"),
+        DatedScene(path="a.tif", date="1999"),
+    ]
     assert [scene.path for scene in read_scenes(scenes)] == ["a.tif", "b.tif"]

@@ -70,10 +70,18 @@ def test_polygons_and_table_tell_the_same_areas(result):
     table, changes = result.areas, result.changes
     parts = table[~((table.date_from == 1990) & (table.date_to == 2020))]
     for _, row in parts.iterrows():
-        some = changes[(changes["class"] == row["class"]) & (changes.year == row.date_to)]
+        some = changes[
+            (changes["class"] == row["class"]) & (changes.year == row.date_to)
+        ]
         assert some.area_ha.sum() == pytest.approx(row.area_ha, rel=1e-4)
     assert (changes.class_probability > 0.3).all()
-    assert set(changes.from_class) <= {"forest", "vegetation", "water", "bare", "built_up"}
+    assert set(changes.from_class) <= {
+        "forest",
+        "vegetation",
+        "water",
+        "bare",
+        "built_up",
+    }
 
 
 def test_all_files_are_there_and_the_report_needs_nothing_else(result):
@@ -137,7 +145,9 @@ def test_a_gap_is_bridged_and_dated_to_the_longer_interval(few, tmp_path):
     longer = longer[longer.date_to == "2005"]
     assert longer.area_ha.sum() > 5
     both = clearing(whole, 2000) + clearing(whole, 2005)
-    assert clearing(bridged, 2000) + clearing(bridged, 2005) == pytest.approx(both, rel=0.05)
+    assert clearing(bridged, 2000) + clearing(bridged, 2005) == pytest.approx(
+        both, rel=0.05
+    )
     assert bridged.record["intervals"][-1]["bridged_px"] == 50 * 160 or any(
         one["bridged_px"] == 50 * 160 for one in bridged.record["intervals"]
     )

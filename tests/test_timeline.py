@@ -103,7 +103,9 @@ def test_calibration_takes_out_gain_and_offset_and_whitens():
     ]
     fitted = fit_calibration(np.stack(dates).astype(np.float32))
     # spreads are of ground and noise, which are alike on all dates
-    assert fitted.gain[:, 0] == pytest.approx(1 / np.array([1, 1.3, 0.8, 1.1]), rel=0.01)
+    assert fitted.gain[:, 0] == pytest.approx(
+        1 / np.array([1, 1.3, 0.8, 1.1]), rel=0.01
+    )
     same = fitted.apply(np.stack(dates).astype(np.float32))
     rest = same - same.mean(axis=0)
     covariance = np.einsum("tin,tjn->ij", rest, rest) / (3 * 20_000)
