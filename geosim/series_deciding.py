@@ -231,7 +231,7 @@ class Decider:
         )
 
 
-def _spread(values: Any, some: NDArray[np.bool_]) -> NDArray[Any]:  # noqa: ANN401
+def _spread(values: Any, some: NDArray[np.bool_]) -> NDArray[Any]:  # noqa: ANN401  # noqa: ANN401
     """(..., n) values at their pixels of a block, (..., height, width), 0 elsewhere."""
     whole = np.zeros((*values.shape[:-1], *some.shape), values.dtype)
     whole[..., some] = values
