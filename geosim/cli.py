@@ -20,8 +20,8 @@ from geosim.cli_evaluate import evaluate
 from geosim.cli_models import models
 from geosim.cli_options import with_change_options
 from geosim.cli_retrieval import index, pairs, search
-from geosim.cli_serve import serve
 from geosim.cli_series import series
+from geosim.cli_serve import serve
 from geosim.cli_shared import AsJson, Debug, Quiet
 from geosim.cli_synth import synth
 from geosim.cli_train import train

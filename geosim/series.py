@@ -104,7 +104,7 @@ class _Plan:
         )
 
 
-def detect_series(  # noqa: PLR0913 - one call, all of it by name
+def detect_series(
     scenes: str | Path | Sequence[str | Path | DatedScene],
     out: str | Path | None = None,
     options: ChangeOptions | None = None,
@@ -240,7 +240,9 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     layers = 3 * (len(dates) - 1) + 3 * 5
     check_space(work, total * layers)
     with ExitStack() as closing:
-        stack = closing.enter_context(open_stack(plan.scenes, grid, plan.bands, plan.options.mask_kind))
+        stack = closing.enter_context(
+            open_stack(plan.scenes, grid, plan.bands, plan.options.mask_kind)
+        )
         with clock.stage("reading", total) as tick:
             counts, shares = count_intervals(stack, len(dates), tick)
         results, notes = _compare(plan, counts, work, clock)
@@ -260,7 +262,8 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
             plan, work, clock,
             made=_Made(
                 stack=stack, maps=maps, results=results, rasters=rasters,
-                shares=shares.tolist(), notes=notes, calibration=calibration, covered=covered,
+                shares=shares.tolist(), notes=notes, calibration=calibration,
+                covered=covered,
             ),
         )  # fmt: skip
 
@@ -276,15 +279,15 @@ class _Made:
     shares: list[float]
     notes: list[str]
     calibration: Calibration | None
-    covered: dict[str, float]
-    """m2 of each land cover on the first date, as classified; empty where not known."""
+    covered: list[dict[str, float]]
+    """m2 of each land cover on each date, as classified; empty where not known."""
 
 
 def _compare(
     plan: _Plan,
-    counts: Any,
+    counts: NDArray[np.int64],
     work: WorkFolder,
-    clock: Clock,  # noqa: ANN401 - an array
+    clock: Clock,
 ) -> tuple[dict[Interval, ChangeResult], list[str]]:
     """Compare each interval that is wanted."""
     smallest = plan.options.min_area
@@ -322,8 +325,8 @@ def _decide(
     maps: Mapping[tuple[int, int], PairMaps],
     rasters: Mapping[str, WorkRaster],
     tick: Callable[[float], None],
-) -> tuple[Calibration | None, dict[str, float]]:
-    """Decide each pixel, drop what is too small; the covers of the first date."""
+) -> tuple[Calibration | None, list[dict[str, float]]]:
+    """Decide each pixel, drop what is too small; the land covers of each date."""
     from geosim.timeline.calibration import Calibration
 
     dates, bands = len(plan.dates), len(stack.bands)
@@ -347,8 +350,8 @@ def _decide(
     covered = decide_all(decider, rasters, side, tick)
     slugs = slugs_of_codes(plan.options.theme)
     clean(plan.grid, rasters["codes"], dates, plan.options.min_area, slugs, tick)
-    known = dict(zip(COVERS, covered.tolist(), strict=True)) if covering else {}
-    return calibration, known
+    known = [dict(zip(COVERS, one, strict=True)) for one in covered.tolist()]
+    return calibration, known if covering else []
 
 
 def _deliver(
@@ -382,7 +385,8 @@ def _deliver(
                 Maps(grid=grid, rasters=rasters, pairs=made.maps, slugs=slugs), keys
             ),
             theme=plan.options.theme,
-            initial=made.covered | own,
+            initial=own,
+            covered=made.covered,
         )
         tick(1)
         rows = delivery.table_rows(found)
@@ -453,11 +457,7 @@ def _record(
             if grid.crs
             else None,
         },
-        "covers_m2": {
-            "date": plan.dates[0],
-            "given": [cover for cover, _ in plan.series.initial],
-            **found.initial,
-        },
+        "covers_m2": dict(zip(plan.dates, made.covered, strict=False)),
         "polygons": polygons,
         "year": "of the later date of the interval in which the change came",
         "decision": {

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Grid, Window, blocks, sample_windows
+from geosim.series_classes import UNKNOWN, state_means
 from geosim.siamese.architecture import smoothing_sigma
 from geosim.themes.classes import COVERS
-from geosim.series_classes import UNKNOWN, state_means
 from geosim.timeline.calibration import Calibration, fit_calibration
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from geosim.series_pairs import PairMaps
     from geosim.series_stack import Stack
 
-_Value = TypeVar("_Value", np.float32, np.bool_)
-
 RETURNS = 0x80
 """Added to a class's code where the change is taken back later."""
 
@@ -42,12 +40,12 @@ _SAMPLE_SIDE, _SAMPLES = 256, 16
 _ENOUGH = 1000
 """Pixels that a calibration needs."""
 _HIGH = 4.0
-"""Squared height, over the price of a state, of a step that needs no further date: twice
-as high as what the noise would pass."""
+"""Squared height, over the price of a state, of a step that needs no further date:
+twice as high as what the noise would pass."""
 _FURTHER = 2
-"""Reach around what is likely, in reaches around what is sure: more has to agree there."""
+"""Reach around what is likely, in reaches around what is sure."""
 _BYTES = 60
-"""Measured bytes per date, band and pixel of a block."""
+"""Bytes per date, band and pixel of a block, about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +59,8 @@ class BlockDecision:
     """How sure the class is, 0..254."""
     since: NDArray[np.uint8]
     """Number, from 1, of the last valid date before; 0 where either has no data."""
-    first_cover: NDArray[np.uint8]
-    """(height, width) number of the cover on the first date, from 1; 0 not known."""
+    covers: NDArray[np.uint8]
+    """(t, height, width) number of the cover on each date, from 1; 0 not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,17 +97,20 @@ class Decider:
             codes=codes[1:, rows, cols],
             sure=sure[1:, rows, cols],
             since=since[:, rows, cols],
-            first_cover=self._first_cover(values[0], valid[0])[rows, cols],
+            covers=self._cover_numbers(values, valid)[:, rows, cols],
         )
 
-    def _first_cover(
+    def _cover_numbers(
         self, values: NDArray[np.float32], valid: NDArray[np.bool_]
     ) -> NDArray[np.uint8]:
+        found = np.zeros(valid.shape, np.uint8)
         if self.covering is None:
-            return np.zeros(valid.shape, np.uint8)
-        cover = self.covering.covers(self.stack.role_bands(values, 0), 0)
-        found = uniform_filter(cover, (0, 3, 3)).argmax(axis=0) + 1
-        return np.where(valid, found, 0).astype(np.uint8)
+            return found
+        for date, one in enumerate(values):
+            cover = self.covering.covers(self.stack.role_bands(one, date), date)
+            number = uniform_filter(cover, (0, 3, 3)).argmax(axis=0) + 1
+            found[date] = np.where(valid[date], number, 0)
+        return found
 
     def _candidates(
         self,
@@ -143,7 +144,7 @@ class Decider:
         surely: NDArray[np.bool_],
     ) -> None:
         """Fill in the codes of a block."""
-        some = candidates.any(axis=0)
+        some: NDArray[np.bool_] = np.asarray(candidates.any(axis=0))
         scaled = self.calibration.apply(values)
         pixels, seen = scaled[:, :, some], valid[:, some]
         begun = starts = candidates[:, some]
@@ -230,7 +231,7 @@ class Decider:
         )
 
 
-def _spread(values: NDArray[_Value], some: NDArray[np.bool_]) -> NDArray[_Value]:
+def _spread(values: Any, some: NDArray[np.bool_]) -> NDArray[Any]:  # noqa: ANN401
     """(..., n) values at their pixels of a block, (..., height, width), 0 elsewhere."""
     whole = np.zeros((*values.shape[:-1], *some.shape), values.dtype)
     whole[..., some] = values
@@ -249,7 +250,7 @@ def _carried(
 
 
 def reach_of(grid: Grid) -> float:
-    """How far from what a comparison found a change may lie: what smoothing can hide."""
+    """How far from what a comparison found a change may lie, in pixels."""
     return 3.0 * smoothing_sigma(grid.ground_resolution())
 
 
@@ -292,10 +293,11 @@ def decide_all(
     """Decide every block and write it into "codes", "sure" and "since".
 
     Returns:
-        (covers,) area on the first date, m2; pixels without a CRS.
+        (t, covers) area of each land cover on each date, m2; pixels without a CRS.
     """
     grid = decider.stack.grid
-    row_areas, covered = grid.row_areas(), np.zeros(len(COVERS) + 1)
+    dates = len(decider.stack.sources)
+    row_areas, covered = grid.row_areas(), np.zeros((dates, len(COVERS) + 1))
     for window in blocks(grid, side):
         found = decider.block(window)
         for name, layers in (
@@ -304,13 +306,11 @@ def decide_all(
             for band, layer in enumerate(layers, start=1):
                 rasters[name].write(layer, window, band)
         areas = row_areas[window.row_off : window.row_end, None]
-        covered += np.bincount(
-            found.first_cover.ravel(),
-            np.broadcast_to(areas, found.first_cover.shape).ravel(),
-            len(covered),
-        )
+        for date, numbers in enumerate(found.covers):
+            weight = np.broadcast_to(areas, numbers.shape).ravel()
+            covered[date] += np.bincount(numbers.ravel(), weight, len(COVERS) + 1)
         tick(window.width * window.height)
-    return covered[1:]
+    return covered[:, 1:]
 
 
 def samples_of(stack: Stack) -> list[NDArray[np.float32]]:

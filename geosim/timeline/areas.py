@@ -42,53 +42,71 @@ def area_rows(
     intervals: Sequence[IntervalAreas],
     classes: Mapping[str, Change],
     initial: Mapping[str, float],
+    covered: Mapping[str, Mapping[str, float]],
 ) -> list[dict[str, Any]]:
     """Rows of `areas.csv`, by interval and class, then the whole time.
 
-    `percent_per_year`, `fao_q_percent` and `puyravaud_r_percent` are relative to the area
-    of the class's land cover at the beginning of the interval where the first date's is
-    known (`base` names it), else to the area that both dates show (`base` is "valid
-    area": the share that kept its state).
+    `percent_per_year`, `fao_q_percent` and `puyravaud_r_percent` are relative to
+    `base`: the area of the class's land cover at the beginning of the interval, given
+    ("forest at 1990": what was given for the first date and what changed since) or
+    classified ("forest at 1990, classified"); else the area that both dates show
+    ("valid area": the rates are of the share that kept its state).
 
     Args:
         intervals: neighbouring dates in order.
         classes: of all classes that a row may have.
-        initial: m2 of land covers on the first date, where known.
+        initial: m2 of land covers on the first date, where the user knows them.
+        covered: by date, m2 of land covers as classified; may be empty.
     """
-    cover_now = dict(initial)
+    now = dict(initial)
     rows: list[dict[str, Any]] = []
     for interval in intervals:
-        start = dict(cover_now)
+        start = dict(now)
         for slug, area in interval.changed.items():
             kind = classes[slug]
-            base = start.get(kind.cover) if kind.cover else None
+            base = _base(interval, kind, start, covered)
             rows.append(_row(interval, slug, area, kind, base))
-            if kind.cover in cover_now:
-                cover_now[kind.cover] += area if kind.direction == "gain" else -area
-    return rows + _totals(intervals, classes, initial)
+            if kind.cover in now:
+                now[kind.cover] += area if kind.direction == "gain" else -area
+    return rows + _totals(intervals, classes, initial, covered)
+
+
+def _base(
+    interval: IntervalAreas,
+    kind: Change,
+    given: Mapping[str, float],
+    covered: Mapping[str, Mapping[str, float]],
+) -> tuple[str, float, bool]:
+    """(name, area, whether it is the class's cover) that rates are relative to."""
+    date, cover = interval.date_from, kind.cover
+    if cover is not None and cover in given:
+        return f"{cover} at {date}", given[cover], True
+    if cover is not None and covered.get(date, {}).get(cover, 0.0) > 0:
+        return f"{cover} at {date}, classified", covered[date][cover], True
+    return "valid area", interval.valid, False
 
 
 def _row(
-    interval: IntervalAreas, slug: str, area: float, kind: Change, base: float | None
+    interval: IntervalAreas,
+    slug: str,
+    area: float,
+    kind: Change,
+    base: tuple[str, float, bool],
 ) -> dict[str, Any]:
     years = years_between(interval.date_from, interval.date_to)
-    first = interval.valid if base is None else base
-    gained = kind.direction == "gain" and base is not None
-    last = first + area if gained else first - area
+    name, first, own = base
+    last = first + area if own and kind.direction == "gain" else first - area
     q, r = fao_rate(first, last, years), puyravaud_rate(first, last, years)
     share = area / first if first > 0 else None
-    back = interval.returning.get(slug, 0.0)
     return {
         "date_from": interval.date_from,
         "date_to": interval.date_to,
         "years": round(years, 3),
         "class": slug,
         "area_ha": area / _HECTARE,
-        "returning_ha": back / _HECTARE,
+        "returning_ha": interval.returning.get(slug, 0.0) / _HECTARE,
         "ha_per_year": area / _HECTARE / years,
-        "base": "valid area"
-        if base is None
-        else f"{kind.cover} at {interval.date_from}",
+        "base": name,
         "base_ha": first / _HECTARE,
         "percent_per_year": None if share is None else _PERCENT * share / years,
         "fao_q_percent": None if q is None else _PERCENT * q,
@@ -100,6 +118,7 @@ def _totals(
     intervals: Sequence[IntervalAreas],
     classes: Mapping[str, Change],
     initial: Mapping[str, float],
+    covered: Mapping[str, Mapping[str, float]],
 ) -> list[dict[str, Any]]:
     """A row per class over the whole time, where there is more than one interval."""
     if len(intervals) < 2:  # noqa: PLR2004 - the interval itself is the whole
@@ -118,6 +137,12 @@ def _totals(
         },
     )
     return [
-        _row(whole, slug, area, classes[slug], initial.get(classes[slug].cover or ""))
+        _row(
+            whole,
+            slug,
+            area,
+            classes[slug],
+            _base(whole, classes[slug], initial, covered),
+        )
         for slug, area in whole.changed.items()
     ]
