@@ -11,6 +11,7 @@ import numpy as np
 
 import geosim
 from geosim.assessment.estimating import NORMAL_95
+from geosim.assessment_options import NO_CHANGE
 from geosim.publish.assessment_page import render_assessment
 from geosim.publish.record import SQUARE_METRES_PER_HECTARE, plain
 from geosim.raster.staging import writing
@@ -42,6 +43,7 @@ def as_dict(found: Assessment) -> dict[str, Any]:
         "total_area": found.total,
         "samples": int(found.counts.sum()),
         "overall_accuracy": _figure(estimates.overall, estimates.overall_se),
+        "changed_area": _changed(found),
         "classes": _classes(found),
         "error_matrix": {
             "rows": "map",
@@ -75,6 +77,15 @@ def as_dict(found: Assessment) -> dict[str, Any]:
     return plain_values
 
 
+def _changed(found: Assessment) -> dict[str, float]:
+    """Area of all change together: what is not unchanged, with the same error."""
+    if NO_CHANGE not in found.classes:
+        return _figure(np.float64(found.total), np.float64(0.0), found.total)
+    place, total = found.classes.index(NO_CHANGE), found.total
+    share = 1.0 - found.estimates.areas[place]
+    return _figure(share * total, found.estimates.areas_se[place] * total, total)
+
+
 def _classes(found: Assessment) -> list[dict[str, Any]]:
     """Area and accuracies of each class."""
     estimates, total, mapped = found.estimates, found.total, found.mapped
@@ -101,7 +112,9 @@ def _classes(found: Assessment) -> list[dict[str, Any]]:
 
 
 def _figure(
-    value: NDArray[np.float64], error: NDArray[np.float64], most: float = 1.0
+    value: NDArray[np.float64] | np.float64,
+    error: NDArray[np.float64] | np.float64,
+    most: float = 1.0,
 ) -> dict[str, float]:
     """An estimate, its standard error and its 95 % interval within what can be."""
     margin = NORMAL_95 * error
@@ -169,7 +182,7 @@ def summary_lines(found: Assessment) -> list[str]:
     """The figures for the command line."""
     values = as_dict(found)
     unit, factor = _unit(values)
-    width = max(len(one["label"]) for one in values["classes"])
+    width = max(10, *(len(one["label"]) for one in values["classes"]))
     heads = f"{'mapped':>10}  {'area':>10}  {'95 % interval':>21}  {'user':>13}"
     lines = [f"{'':<{width}}  {heads}  {'producer':>13}"]
     for one in values["classes"]:
@@ -181,6 +194,11 @@ def summary_lines(found: Assessment) -> list[str]:
             f"{_said(one['users_accuracy']):>13}  "
             f"{_said(one['producers_accuracy']):>13}"
         )
+    if len(values["classes"]) > 2:  # noqa: PLR2004 - change of one kind and none
+        area = values["changed_area"]
+        interval = f"{area['low'] / factor:,.2f} to {area['high'] / factor:,.2f}"
+        total = f"{'all change':<{width}}  {'':>10}  {area['value'] / factor:>10,.2f}"
+        lines.append(f"{total}  {interval:>21}")
     overall = _said(values["overall_accuracy"])
     lines.append(f"areas in {unit}; accuracies with standard errors; overall {overall}")
     return lines

@@ -190,6 +190,16 @@ def test_classes_are_strata_and_what_has_none_is_changed(tmp_path):
         "changed": 16,
     }
     assert {"forest_gain", "no_change"} <= set(drawn.design.answers)
+    names = {1: "forest_loss", 0: "no_change"}
+    answer(drawn.path, lambda row, col: names[int(decision()[row, col] == 1)])
+    found = assess_sample(drawn.path, tmp_path / "as").to_dict()
+    # whatever the class, what changed changed
+    changed = (decision() == 1).sum() * 100
+    assert found["changed_area"]["value"] == pytest.approx(changed, rel=2e-3)
+    assert found["changed_area"]["standard_error"] == 0.0
+    gone = next(one for one in found["classes"] if one["class"] == "water_gain")
+    assert gone["users_accuracy"]["value"] == 0.0
+    assert gone["producers_accuracy"]["value"] is None
 
 
 def test_series_are_sampled_by_the_year_of_the_first_change(tmp_path):
@@ -241,13 +251,15 @@ def test_chips_show_the_place_on_both_dates(sample_result, tmp_path):
     names = sorted(path.name for path in drawn.chips.iterdir())
     assert names == [f"{n:04}.png" for n in range(1, 9)]
     assert list(frame["chip"]) == [f"points_chips/{n:04}.png" for n in range(1, 9)]
-    assert set(frame["before"]) == {"1990-07-14"}
-    first = frame.iloc[0]
-    before = sample_result.record.before.path
-    with rasterio.open(before) as file:
-        row, col = file.index(first.geometry.x, first.geometry.y)
-        place = rasterio.windows.Window(col - 24, row - 24, 48, 48)
-        real = file.read(window=place, boundless=True).astype(float).mean(axis=0)
+    assert (set(frame["before"]), set(frame["after"])) == ({"1990"}, {"2020"})
+    with rasterio.open(sample_result.record.before.path) as file:
+        date = file.read().astype(float).mean(axis=0)
+        first = frame.iloc[0]
+        col, row = (
+            int(v) for v in ~file.transform @ (first.geometry.x, first.geometry.y)
+        )
+    real = date[row - 24 : row + 24, col - 24 : col + 24]
+    assert real.shape == (48, 48)
     with Image.open(drawn.chips / "0001.png") as picture:
         close = np.asarray(picture.convert("RGB"), float)[20:260, :240].mean(axis=2)
     # each pixel as 5 x 5, the outer ones free of the mark

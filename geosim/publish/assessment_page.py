@@ -114,13 +114,16 @@ def _summary(values: Mapping[str, Any]) -> str:
     said = _amount(values)
     changes = [one for one in values["classes"] if one["class"] != _NO_CHANGE]
     changes.sort(key=lambda one: -one["area"]["value"])
+    shown = [(one["label"], one["area"]) for one in changes[:_MOST_CARDS]]
+    if len(changes) > 1:
+        shown = [("changed in all", values["changed_area"]), *shown[:-1]]
     cards = [
         (
-            one["label"],
-            said(one["area"]["value"]),
-            f"95 % interval {said(one['area']['low'])} to {said(one['area']['high'])}",
+            name,
+            said(figure["value"]),
+            f"95 % interval {said(figure['low'])} to {said(figure['high'])}",
         )
-        for one in changes[:_MOST_CARDS]
+        for name, figure in shown
     ]
     overall = values["overall_accuracy"]
     cards.append(
