@@ -287,9 +287,8 @@ def _shares(
     a, b, c, d, e, f = grid.transform
     to_lonlat = _to_lonlat(grid.wkt or "")
     x, y = map(np.asarray, to_lonlat.transform(lon, lat, direction="INVERSE"))
-    if CRS.from_wkt(
-        grid.wkt or ""
-    ).is_geographic:  # the turn of the globe that the grid lies in
+    if CRS.from_wkt(grid.wkt or "").is_geographic:
+        # the turn of the globe that the grid lies in
         middle = a * grid.width / 2 + b * grid.height / 2 + c
         x = x + _FULL_TURN * np.round((middle - x) / _FULL_TURN)
     det = a * e - b * d
