@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Window
 from geosim.themes import colour
@@ -67,6 +66,8 @@ class Classifier:
     scene: Scene
     tones: tuple[Tones, Tones]
     theme: str
+    metres: float | None
+    """Size of a pixel on the ground."""
     pairs: WorkRaster
     """Takes, of each pixel of an object, the number of its pair of covers (1 + 7 times
     that of date 1 + that of date 2) and how sure it is."""
@@ -89,6 +90,7 @@ class Classifier:
             scene=scene,
             tones=tones,
             theme=theme,
+            metres=scene.grid.ground_resolution(),
             pairs=pairs,
             sums=np.zeros((objects, _COUNT**2)),
             pixels=np.zeros(objects, np.int64),
@@ -122,9 +124,9 @@ class Classifier:
         ]
         best, sure = [], []
         for cover in with_banks(covers[0], covers[1]):
-            smooth = uniform_filter(cover, (0, 3, 3))[:, *part.slices_in(outer)]
-            best.append(smooth.argmax(axis=0))
-            sure.append(smooth.max(axis=0))
+            inside = cover[:, *part.slices_in(outer)]
+            best.append(inside.argmax(axis=0))
+            sure.append(inside.max(axis=0))
         trust = 1.0 if self.spectral else colour.TRUST
         return best[0] * _COUNT + best[1], sure[0] * sure[1] * np.float32(trust)
 
@@ -134,7 +136,7 @@ class Classifier:
         if self.spectral:
             rough = texture(bands["red"] + bands["green"])
             return spectral_cover(bands, rough, tones.water)
-        return colour.colour_cover(bands, self.scene.grid.ground_resolution())
+        return colour.colour_cover(bands, self.metres)
 
     @property
     def spectral(self) -> bool:

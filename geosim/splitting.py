@@ -73,7 +73,7 @@ def split_mixed(
     Returns:
         Outlines, objects and their classes, the largest first.
     """
-    side = window_side(classifier.scene.grid.ground_resolution())
+    side = window_side(classifier.metres)
     least = max(least, side**2)  # nothing smaller than the window that smooths
     mixed = _mixed(classifier, least)
     parts = []

@@ -2,7 +2,7 @@
 
 The same tree of soft questions as in `geosim.themes.cover`, asked of what the eye has
 to go by: how green (Woebbecke et al. 1995, Transactions of the ASAE 38(1)), how warm,
-how bright, how rough. Shaded asphalt and a pond can look alike: what colour tells is told
+how bright, how rough. Shaded asphalt and a pond look alike: what colour tells is told
 as less sure (`TRUST`).
 """
 
