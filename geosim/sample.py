@@ -119,9 +119,9 @@ def draw_sample(
         with clock.stage("counting", 1) as tick:
             counts = found.row_counts()
             tick(1)
-        design = _design(found, counts, options, folder)
+        design = design_of(found, counts, options, folder)
         with clock.stage("drawing", 1) as tick:
-            positions = _draw(found, counts, design, options.seed)
+            positions = positions_of(found, counts, design, options.seed)
             tick(1)
         with _staging(path, chips) as staged:
             notes, drawn = _few(design), False
@@ -142,10 +142,20 @@ def draw_sample(
     return Sample(path=path, chips=chips if drawn else None, design=design, notes=notes)
 
 
-def _design(
+def design_of(
     found: StrataMap, counts: NDArray[np.int64], options: SampleOptions, folder: Path
 ) -> SampleDesign:
-    """Strata that hold any pixel, their sizes and how many samples each gets."""
+    """Strata that hold any pixel, their sizes and how many samples each gets.
+
+    Args:
+        found: the result's map.
+        counts: (strata, height), pixels of each stratum in each row.
+        options: how many, and how they are spread.
+        folder: of the result, for the record.
+
+    Raises:
+        OptionError: too few samples, or an accuracy expected of no stratum.
+    """
     row_areas = found.grid.row_areas()
     held = counts.sum(axis=1)
     kept = np.flatnonzero(held)
@@ -211,10 +221,17 @@ def _expected(
     )
 
 
-def _draw(
+def positions_of(
     found: StrataMap, counts: NDArray[np.int64], design: SampleDesign, seed: int
 ) -> Positions:
-    """Draw the pixels, then look up their columns in a second pass over the map."""
+    """Draw the pixels, then look up their columns in a second pass over the map.
+
+    Args:
+        found: the result's map.
+        counts: (strata, height), pixels of each stratum in each row.
+        design: of the sample.
+        seed: of the draw.
+    """
     rng = np.random.default_rng(seed)
     row_areas = found.grid.row_areas()
     numbers = [found.strata.index(stratum) for stratum in design.strata]
