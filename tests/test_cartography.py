@@ -192,7 +192,7 @@ def test_corners_go_around_from_the_top_left():
 def test_without_a_crs_there_is_no_map():
     grid = make_grid(wkt=None, crs=None, resolution_m=None)
     assert ground_size(grid) is scale_bar(grid) is north_angle(grid) is corners(grid)
-    assert graticule(grid) == []
+    assert graticule(grid) == ()
     assert map_shape(grid) == (300, 200)
 
 
@@ -204,7 +204,7 @@ def test_no_graticule_around_a_pole():
         width=200,
         height=200,
     )
-    assert graticule(grid) == []
+    assert graticule(grid) == ()
     assert scale_bar(grid).metres == 500_000
 
 

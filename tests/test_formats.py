@@ -132,6 +132,10 @@ def test_no_polygons_and_columns_without_values(tmp_path, name):
         path = tmp_path / FORMAT_FILES[name]
         found = gpd.read_parquet(path) if name == "geoparquet" else gpd.read_file(path)
         assert len(found) == len(rows)
+        if name == "geoparquet":
+            parquet = pytest.importorskip("pyarrow.parquet")
+            kinds = parquet.read_schema(path)
+            assert str(kinds.field("class").type) in ("string", "large_string")
         assert found.geometry.name == "geometry"
 
 

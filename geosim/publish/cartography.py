@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -87,6 +88,7 @@ def length_label(metres: float) -> str:
     return f"{100 * metres:g}\u00a0cm"
 
 
+@lru_cache(maxsize=8)  # a page asks for each map of one grid
 def ground_size(grid: GridRecord) -> tuple[float, float] | None:
     """Width of the middle row and height of the middle column in metres.
 
@@ -171,7 +173,8 @@ def corners(grid: GridRecord) -> list[tuple[float, float]] | None:
     return list(zip(wrapped.tolist(), lat.tolist(), strict=True))
 
 
-def graticule(grid: GridRecord, lines: int = 4) -> list[GraticuleLine]:
+@lru_cache(maxsize=8)
+def graticule(grid: GridRecord, lines: int = 4) -> tuple[GraticuleLine, ...]:
     """Meridians and parallels at round degrees across the picture.
 
     Args:
@@ -182,7 +185,7 @@ def graticule(grid: GridRecord, lines: int = 4) -> list[GraticuleLine]:
         None of them without a CRS, around a pole, or across half the globe.
     """
     if ground_size(grid) is None:
-        return []
+        return ()
     edge = np.linspace(0.0, 1.0, _POINTS)
     zero, one = np.zeros(_POINTS), np.ones(_POINTS)
     lon, lat = _lonlat(
@@ -193,7 +196,7 @@ def graticule(grid: GridRecord, lines: int = 4) -> list[GraticuleLine]:
     lon = np.unwrap(lon, period=_FULL_TURN)
     west, east, south, north = lon.min(), lon.max(), lat.min(), lat.max()
     if east - west > _FULL_TURN / 2 or max(abs(south), abs(north)) > _STEEPEST:
-        return []
+        return ()
     found = []
     step, values = _round_values(west, east, lines)
     for value in values:
@@ -207,7 +210,7 @@ def graticule(grid: GridRecord, lines: int = 4) -> list[GraticuleLine]:
         label = _degrees(value, step, "NS")
         line = _crossing(grid, run, np.full(_LINE_POINTS, value))
         found.append(_line("parallel", label, line))
-    return [line for line in found if line is not None]
+    return tuple(line for line in found if line is not None)
 
 
 def _round_values(low: float, high: float, lines: int) -> tuple[float, list[float]]:
@@ -272,7 +275,7 @@ def _lonlat(
     """Longitude and latitude of places given as shares of width and height."""
     a, b, c, d, e, f = grid.transform
     col, row = x * grid.width, y * grid.height
-    to_lonlat = Transformer.from_crs(_crs(grid), 4326, always_xy=True)
+    to_lonlat = _to_lonlat(grid.wkt or "")
     lon, lat = to_lonlat.transform(a * col + b * row + c, d * col + e * row + f)
     return np.asarray(lon), np.asarray(lat)
 
@@ -282,10 +285,10 @@ def _shares(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Places of longitudes and latitudes as shares of width and height."""
     a, b, c, d, e, f = grid.transform
-    crs = _crs(grid)
-    x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(lon, lat)
-    x, y = np.asarray(x), np.asarray(y)
-    if crs.is_geographic:  # the turn of the globe that the grid lies in
+    to_lonlat = _to_lonlat(grid.wkt or "")
+    x, y = map(np.asarray, to_lonlat.transform(lon, lat, direction="INVERSE"))
+    if CRS.from_wkt(grid.wkt or "").is_geographic:
+        # the turn of the globe that the grid lies in
         middle = a * grid.width / 2 + b * grid.height / 2 + c
         x = x + _FULL_TURN * np.round((middle - x) / _FULL_TURN)
     det = a * e - b * d
@@ -294,8 +297,10 @@ def _shares(
     return col / grid.width, row / grid.height
 
 
-def _crs(grid: GridRecord) -> CRS:
-    return CRS.from_wkt(grid.wkt or "")
+@lru_cache(maxsize=8)
+def _to_lonlat(wkt: str) -> Transformer:
+    """From a CRS to longitude and latitude of WGS 84."""
+    return Transformer.from_crs(CRS.from_wkt(wkt), 4326, always_xy=True)
 
 
 def _length(grid: GridRecord, x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

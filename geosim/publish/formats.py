@@ -76,7 +76,9 @@ def write_formats(
 
 
 def _write_geoparquet(path: Path, frame: gpd.GeoDataFrame) -> None:
-    frame.to_parquet(
+    # texts have that type also where there are none
+    texts = frame.select_dtypes("object").columns
+    frame.astype(dict.fromkeys(texts, "string")).to_parquet(
         path,
         index=False,
         compression="zstd",

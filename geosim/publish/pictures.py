@@ -23,6 +23,8 @@ CHIP = 240
 CHIP_SMALLEST = 24
 """Side in pixels of the grid that a chip shows at least."""
 _CHIP_MARGIN = 0.35
+_LARGE = 700
+"""Pixels from which on outlines are broader: the picture will be shown smaller."""
 _COARSE = Image.Resampling.NEAREST
 _GREY_WEIGHTS = (0.2126, 0.7152, 0.0722)
 NO_DATA_GREY = 200
@@ -132,11 +134,14 @@ def outline_uri(pictures: ReportPictures) -> str:
     """The outline of what changed, with a light casing, as a transparent PNG."""
     kinds = pictures.kinds
     changed = kinds > 0
-    line = _grown(changed) & ~changed
+    wide = kinds
+    for _ in range(1 if max(kinds.shape) < _LARGE else 2):
+        wide = _spread(wide)
+    line = (wide > 0) & ~changed
     casing = _grown(line | changed) & ~line & ~changed
     levels = np.zeros(kinds.shape, np.uint8)
     levels[casing] = len(pictures.colours) + 1
-    levels[line] = _spread(kinds)[line]
+    levels[line] = wide[line]
     inner = changed & _grown(~changed)
     levels[inner] = kinds[inner]
     return _paletted(levels, pictures.colours)
