@@ -1,4 +1,4 @@
-"""How well `geosim series` dates and measures: against the truth of the synthetic series.
+"""How well `geosim series` dates and measures, against the synthetic series' truth.
 
 `python -m benchmarks.series` runs it on `sample_data/series` with default options and
 prints areas per interval and class beside the truth, and how many years are right.

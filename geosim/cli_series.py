@@ -34,8 +34,9 @@ _Resume = Annotated[
 @with_change_options(
     only=[
         "method", "bands", "theme", "tile_size", "threshold", "min_area", "normalize",
-        "coregister", "mask_kind", "grid", "resolution", "bounds", "weights", "device", "precision",
-        "threads", "memory", "block_size", "co", "overwrite", "resume",
+        "coregister", "mask_kind", "grid", "resolution", "bounds", "weights",
+        "device", "precision", "threads", "memory", "block_size", "co",
+        "overwrite", "resume",
     ],
     grid=_Grid,
     resume=_Resume,
@@ -95,10 +96,10 @@ def series(  # noqa: PLR0913 - the options are the command
     """Find what changed when in a series of scenes of one place.
 
     Compares neighbouring dates as `geosim change` does, then lets all dates decide
-    together. Writes the years of the first and the latest change, their number, polygons
-    with their dates, a table of areas with annual rates, a chart and a report with a
-    slider through time. A scene that cannot be read is left out: the series goes on, and
-    the exit code is 1.
+    together. Writes the years of the first and the latest change, their number,
+    polygons with their dates, a table of areas with annual rates, a chart and a report
+    with a slider through time. A scene that cannot be read is left out: the series goes
+    on, and the exit code is 1.
     """
     left = "interrupted: comparisons that are finished are kept for --resume"
     with refusing(debug=debug, interrupted=left):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,8 @@ def read_scenes(
     """List the scenes of a series by date.
 
     Args:
-        scenes: rasters; or one folder (its rasters whose names or tags hold a date), one
-            CSV file (columns `path` and, as needed, `date` and `mask`) or one STAC
+        scenes: rasters; or one folder (its rasters whose names or tags hold a date),
+            one CSV file (columns `path` and, as needed, `date` and `mask`) or one STAC
             ItemCollection (`.json`).
         dates: ISO dates in the order of the scenes; None: as lists, names or tags say.
 
@@ -72,11 +73,11 @@ def read_scenes(
     dated = [_dated(one) for one in listed]
     if len(dated) < 2:  # noqa: PLR2004 - one interval
         raise SceneListError(
-            f"a series wants at least two scenes; found {len(dated)}; name more rasters, "
-            "a folder of them, a CSV file or a STAC ItemCollection"
+            f"a series wants at least two scenes; found {len(dated)}; name more "
+            "rasters, a folder of them, a CSV file or a STAC ItemCollection"
         )
     dated.sort(key=lambda one: one.date or "")
-    for one, other in zip(dated, dated[1:], strict=False):
+    for one, other in pairwise(dated):
         if one.date == other.date:
             raise SceneListError(
                 f"each scene wants a date of its own; '{one.path}' and '{other.path}' "
@@ -170,7 +171,7 @@ def _in_csv(path: Path) -> list[DatedScene]:
     return found
 
 
-def _row(  # noqa: PLR0913, PLR0917 - one row with where it stands
+def _row(
     path: Path,
     number: int,
     cell: Mapping[str, str],
@@ -219,8 +220,9 @@ def _item(path: Path, item: Mapping[str, Any]) -> DatedScene:
     keys = keys or (list(rasters) if len(rasters) == 1 else [])
     if not keys:
         raise SceneListError(
-            f"'{path}': the Item '{item.get('id')}' wants one asset of the role 'data'; "
-            f"found {', '.join(assets) or 'none'}; give a CSV file of scenes instead"
+            f"'{path}': the Item '{item.get('id')}' wants one asset of the role "
+            f"'data'; found {', '.join(assets) or 'none'}; give a CSV file of "
+            "scenes instead"
         )
     properties = item["properties"]
     moment = properties.get("datetime") or properties["start_datetime"]

@@ -104,7 +104,7 @@ class _Plan:
         )
 
 
-def detect_series(  # noqa: PLR0913 - one call, all of it by name
+def detect_series(
     scenes: str | Path | Sequence[str | Path | DatedScene],
     out: str | Path | None = None,
     options: ChangeOptions | None = None,
@@ -240,7 +240,9 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     layers = 3 * (len(dates) - 1) + 3 * 5
     check_space(work, total * layers)
     with ExitStack() as closing:
-        stack = closing.enter_context(open_stack(plan.scenes, grid, plan.bands, plan.options.mask_kind))
+        stack = closing.enter_context(
+            open_stack(plan.scenes, grid, plan.bands, plan.options.mask_kind)
+        )
         with clock.stage("reading", total) as tick:
             counts, shares = count_intervals(stack, len(dates), tick)
         results, notes = _compare(plan, counts, work, clock)
@@ -260,7 +262,8 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
             plan, work, clock,
             made=_Made(
                 stack=stack, maps=maps, results=results, rasters=rasters,
-                shares=shares.tolist(), notes=notes, calibration=calibration, covered=covered,
+                shares=shares.tolist(), notes=notes, calibration=calibration,
+                covered=covered,
             ),
         )  # fmt: skip
 
@@ -282,9 +285,9 @@ class _Made:
 
 def _compare(
     plan: _Plan,
-    counts: Any,
+    counts: NDArray[np.int64],
     work: WorkFolder,
-    clock: Clock,  # noqa: ANN401 - an array
+    clock: Clock,
 ) -> tuple[dict[Interval, ChangeResult], list[str]]:
     """Compare each interval that is wanted."""
     smallest = plan.options.min_area

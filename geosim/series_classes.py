@@ -57,7 +57,7 @@ class Covering:
         return set(self.roles) >= NEEDED
 
     def covers(self, values: NDArray[np.float32], date: int) -> NDArray[np.float32]:
-        """Memberships (7, height, width) of a date, given its role bands' file values."""
+        """Memberships (7, height, width) of a date's role bands, file values."""
         bands = dict(zip(self.roles, self.tones[date].apply(values), strict=True))
         if not self.spectral:
             return colour.colour_cover(bands, self.metres)

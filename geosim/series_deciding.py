@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Grid, Window, blocks, sample_windows
+from geosim.series_classes import UNKNOWN, state_means
 from geosim.siamese.architecture import smoothing_sigma
 from geosim.themes.classes import COVERS
-from geosim.series_classes import UNKNOWN, state_means
 from geosim.timeline.calibration import Calibration, fit_calibration
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from geosim.series_pairs import PairMaps
     from geosim.series_stack import Stack
 
-_Value = TypeVar("_Value", np.float32, np.bool_)
-
 RETURNS = 0x80
 """Added to a class's code where the change is taken back later."""
 
@@ -42,10 +40,10 @@ _SAMPLE_SIDE, _SAMPLES = 256, 16
 _ENOUGH = 1000
 """Pixels that a calibration needs."""
 _HIGH = 4.0
-"""Squared height, over the price of a state, of a step that needs no further date: twice
-as high as what the noise would pass."""
+"""Squared height, over the price of a state, of a step that needs no further date:
+twice as high as what the noise would pass."""
 _FURTHER = 2
-"""Reach around what is likely, in reaches around what is sure: more has to agree there."""
+"""Reach around what is likely, in reaches around what is sure."""
 _BYTES = 60
 """Measured bytes per date, band and pixel of a block."""
 
@@ -233,7 +231,7 @@ class Decider:
         )
 
 
-def _spread(values: NDArray[_Value], some: NDArray[np.bool_]) -> NDArray[_Value]:
+def _spread(values: Any, some: NDArray[np.bool_]) -> NDArray[Any]:  # noqa: ANN401  # noqa: ANN401
     """(..., n) values at their pixels of a block, (..., height, width), 0 elsewhere."""
     whole = np.zeros((*values.shape[:-1], *some.shape), values.dtype)
     whole[..., some] = values
@@ -252,7 +250,7 @@ def _carried(
 
 
 def reach_of(grid: Grid) -> float:
-    """How far from what a comparison found a change may lie: what smoothing can hide."""
+    """How far from what a comparison found a change may lie, in pixels."""
     return 3.0 * smoothing_sigma(grid.ground_resolution())
 
 

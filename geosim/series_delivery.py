@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -23,6 +24,7 @@ from geosim.publish.series_report import (
     render_series_report,
 )
 from geosim.publish.styles import LAYER_STYLES, palette_style
+from geosim.publish.wording import NOTHING
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout
 from geosim.series_classes import UNKNOWN, covers_of_code, slugs_of_codes
@@ -47,7 +49,7 @@ _HALF = 0.5
 _YEAR_STOPS = np.array(
     [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)]
 )
-"""Dark for early, light for late; apart also for readers who cannot tell red from green."""
+"""Dark for early, light for late; apart for readers who cannot tell red from green."""
 _COUNT_STOPS = np.array([(254, 217, 118), (253, 141, 60), (227, 26, 28), (128, 0, 38)])
 
 
@@ -194,10 +196,7 @@ def table_rows(found: SeriesFound) -> list[dict[str, Any]]:
 
 def bars_of(found: SeriesFound) -> Bars:
     """The chart's contents: neighbouring dates; a bridged change where it ends."""
-    labels = [
-        f"{one[:7]}–{other[:7]}"
-        for one, other in zip(found.dates, found.dates[1:], strict=False)
-    ]
+    labels = [f"{one[:7]}{NOTHING}{other[:7]}" for one, other in pairwise(found.dates)]
     kept = THEMES[found.theme].classes
     values: dict[str, list[float]] = {}
     for (_, last, slug), area in found.sums.changed.items():
@@ -281,7 +280,7 @@ def _centre(grid: Grid, pixel: tuple[float, ...]) -> tuple[float | None, float |
     return float(lon), float(lat)
 
 
-def write_report(  # noqa: PLR0913, PLR0917 - the page's parts
+def write_report(
     staging: Path,
     found: SeriesFound,
     record: Mapping[str, Any],

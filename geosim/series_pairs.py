@@ -1,12 +1,10 @@
-"""The comparisons of a series: each pair of neighbouring dates, kept when it is done."""
+"""The comparisons of a series: each pair of neighbouring dates, kept when done."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +28,8 @@ from geosim.siamese.weights import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import ExitStack
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -79,7 +79,7 @@ def pair_name(scenes: Sequence[DatedScene], interval: Interval) -> str:
     return f"{scenes[interval.before].date}_{scenes[interval.after].date}"
 
 
-def run_pairs(  # noqa: PLR0913 - one call, all of it by name
+def run_pairs(
     scenes: Sequence[DatedScene],
     intervals: Sequence[Interval],
     *,
@@ -200,11 +200,14 @@ class PairMaps:
     def likely(self, window: Window) -> NDArray[np.bool_]:
         """(height, width), True from half of the comparison's threshold on."""
         levels = self._read(self._scores, window)
-        return (levels >= LIKELY * self._level) & (levels != NODATA)
+        found: NDArray[np.bool_] = levels >= LIKELY * self._level
+        found &= levels != NODATA
+        return found
 
     def changed(self, window: Window) -> NDArray[np.bool_]:
         """(height, width), True where the comparison says so."""
-        return self._read(self._change, window) == CHANGED
+        found: NDArray[np.bool_] = self._read(self._change, window) == CHANGED
+        return found
 
     def probability(self, window: Window) -> NDArray[np.uint8]:
         """(height, width) levels 0..254 of the probability, 0 without data."""

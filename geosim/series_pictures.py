@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def _codes(
 
 def _nearest(
     raster: WorkRaster, stack: Stack, cell: int, band: int = 1
-) -> NDArray[np.uint8]:
+) -> NDArray[Any]:
     """The pixel in the middle of each cell."""
     grid, rows = stack.grid, []
     picked = range(0, grid.height, cell)

@@ -84,7 +84,7 @@ def open_series(folder: Path) -> SeriesResult:
         record = json.loads((folder / SERIES_RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(
-            f"'{folder}' must hold a series with its {SERIES_RECORD}; run geosim series "
-            f"with -o {folder}"
+            f"'{folder}' must hold a series with its {SERIES_RECORD}; run geosim "
+            f"series with -o {folder}"
         ) from error
     return SeriesResult(folder=folder, record=record)

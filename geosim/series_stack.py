@@ -108,9 +108,9 @@ class Stack:
             for date, numbers in zip(self._dates, self._numbers, strict=True)
         ]
         valid = np.stack([one[1] for one in found])
-        for mask, seen in zip(self._masks, valid, strict=True):
+        for date, mask in enumerate(self._masks):
             if mask is not None:
-                seen &= ~mask.read(window)
+                valid[date] &= ~mask.read(window)
         return np.stack([one[0] for one in found]), valid
 
     def read_one(self, date: int, window: Window) -> NDArray[np.bool_]:

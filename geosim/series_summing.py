@@ -34,7 +34,7 @@ NO_COUNT_DATA = 255
 _SIDE = 5
 """Side in pixels of the window in which an object's most frequent class wins."""
 _LARGEST = 16_000_000
-"""Pixels of the rectangle around an object beyond which its classes stay as they are."""
+"""Pixels of the rectangle around an object beyond which its classes stay."""
 
 _Key = TypeVar("_Key")
 Key = tuple[int, int, str]
@@ -72,7 +72,7 @@ class Place:
     """Mean confidence in the class, 0..1."""
 
 
-def clean(  # noqa: PLR0913, PLR0917 - one call
+def clean(
     grid: Grid,
     codes: WorkRaster,
     dates: int,
@@ -82,8 +82,8 @@ def clean(  # noqa: PLR0913, PLR0917 - one call
 ) -> None:
     """Remove objects below the minimum mapping unit and give small parts a class.
 
-    An object is all that changed in one interval and hangs together, whatever its class;
-    a part of it of another class that is smaller gets the class beside it.
+    An object is all that changed in one interval and hangs together, whatever its
+    class; a part of it of another class that is smaller gets the class beside it.
 
     Args:
         grid: of the series.
@@ -139,9 +139,7 @@ def _settle(
     kinds = codes.read(window, band)
     names = sorted(set(slugs))
     place = np.array([names.index(slug) for slug in slugs])
-    parts, of_part = split(
-        place[kinds & KIND], mask, least, _SIDE, np.ones(len(names))
-    )
+    parts, of_part = split(place[kinds & KIND], mask, least, _SIDE, np.ones(len(names)))
     for number, name in enumerate(of_part, start=1):
         part = parts == number
         other = part & (place[kinds & KIND] != name)
@@ -215,7 +213,7 @@ def changed_once(grid: Grid, count: WorkRaster) -> tuple[int, float]:
     return pixels, area
 
 
-def _add(  # noqa: PLR0913, PLR0917 - a strip of one date
+def _add(
     sums: Sums,
     date: int,
     kinds: NDArray[np.uint8],

@@ -181,7 +181,7 @@ def write_picture(path: Path, picture: Array, year: int) -> None:
 
 
 def write_truth(path: Path, layers: Array) -> None:
-    """Write the classes of change, a band for each interval, named by its later year."""
+    """Write the classes of change, a band per interval, named by its later year."""
     profile = _profile(len(layers)) | {"nodata": TRUTH_NODATA, "predictor": 1}
     with rasterio.open(path, "w", **profile) as file:
         file.write(layers)

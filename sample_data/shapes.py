@@ -91,6 +91,7 @@ def _cut_corners(points: Points, *, closed: bool) -> Array:
 
 
 def curve(points: Points) -> Geometry:
+    """A line with its corners rounded."""
     return LineString(_cut_corners(points, closed=False))
 
 

@@ -64,11 +64,12 @@ class _Text:
 def chart_svg(bars: Bars) -> str:
     """The chart as an SVG text."""
     shapes, height = _drawn(bars)
-    lines = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {_WIDTH} '
         f'{height}" role="img" aria-label="{escape(_spoken(bars))}" '
         'font-family="system-ui, sans-serif" font-size="13">'
-    ]
+    )
+    lines = [head]
     for shape in shapes:
         if isinstance(shape, _Text):
             lines.append(
@@ -138,7 +139,7 @@ def _drawn(bars: Bars) -> tuple[list[_Box | _Text], int]:
     return shapes + legend, height
 
 
-def _bar(  # noqa: PLR0913, PLR0917 - where it stands
+def _bar(
     bars: Bars, at: int, left: float, width: float, zero: float, per_unit: float
 ) -> list[_Box | _Text]:
     """The stacked bars of an interval, gains upwards, losses downwards."""

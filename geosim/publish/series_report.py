@@ -1,4 +1,4 @@
-"""A series as one HTML page with a slider through time, that needs nothing but itself."""
+"""A series as one HTML page with a slider through time; it needs nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from PIL import Image
 
 from geosim.publish.pictures import photo_uri
 from geosim.publish.series_chart import Bars, chart_svg
-from geosim.publish.wording import NOTHING, area, facts, lonlat, number, sentence, table
+from geosim.publish.wording import (
+    NOTHING,
+    TIMES,
+    area,
+    facts,
+    lonlat,
+    number,
+    sentence,
+    table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,11 +40,11 @@ _THUMBNAIL = 128
 _MARGIN = 0.4
 _SMALLEST = 24
 _METHOD = (
-    "Rates: percent per year is the area over the base and the years; q is FAO's annual "
-    "rate, (A2/A1)^(1/t) - 1; r is Puyravaud's, ln(A2/A1)/t (Puyravaud 2003, "
-    "doi:10.1016/S0378-1127(02)00335-3), both of the base before (A1) and after (A2) the "
-    "change. The base is named: the class's land cover at the beginning, where it is "
-    "known, else all that both dates show."
+    "Rates: percent per year is the area over the base and the years; q is FAO's "
+    "annual rate, (A2/A1)^(1/t) - 1; r is Puyravaud's, ln(A2/A1)/t (Puyravaud 2003, "
+    "doi:10.1016/S0378-1127(02)00335-3), both of the base before (A1) and after (A2) "
+    "the change. The base is named: the class's land cover at the beginning, where it "
+    "is known, else all that both dates show."
 )
 
 
@@ -83,7 +92,7 @@ class SeriesStyle:
     years: Mapping[int, RGBA]
 
 
-def render_series_report(  # noqa: PLR0913 - the page's parts
+def render_series_report(
     record: Mapping[str, Any],
     *,
     pictures: SeriesPictures,
@@ -138,7 +147,7 @@ def _part(name: str) -> str:
 
 def _where(record: Mapping[str, Any]) -> str:
     grid = record["grid"]
-    said = [f"{grid['width']:,} × {grid['height']:,} px"]
+    said = [f"{grid['width']:,} {TIMES} {grid['height']:,} px"]
     if grid["resolution_m"] is not None:
         said.append(f"{grid['resolution_m']:.3g} m a pixel")
     if grid["crs"]:
@@ -274,8 +283,9 @@ def _change(change: SeriesRow, pictures: SeriesPictures, dates: Sequence[str]) -
     for name, at in (("before", change.before), ("after", change.after)):
         uri = _thumbnail(pictures.dates[at], change.box)
         alt = escape(f"Change {change.id}, {dates[at]}")
+        date = escape(dates[at])
         cells.append(
-            f'<td data-label="{name}"><img src="{uri}" alt="{alt}">{escape(dates[at])}</td>'
+            f'<td data-label="{name}"><img src="{uri}" alt="{alt}">{date}</td>'
         )
     stays = {True: "yes", False: "no, it returns", None: "not known yet"}
     centre = NOTHING

@@ -46,11 +46,11 @@ def area_rows(
 ) -> list[dict[str, Any]]:
     """Rows of `areas.csv`, by interval and class, then the whole time.
 
-    `percent_per_year`, `fao_q_percent` and `puyravaud_r_percent` are relative to `base`:
-    the area of the class's land cover at the beginning of the interval, given ("forest
-    at 1990": what was given for the first date and what changed since) or classified
-    ("forest at 1990, classified"); else the area that both dates show ("valid area": the
-    rates are of the share that kept its state).
+    `percent_per_year`, `fao_q_percent` and `puyravaud_r_percent` are relative to
+    `base`: the area of the class's land cover at the beginning of the interval, given
+    ("forest at 1990": what was given for the first date and what changed since) or
+    classified ("forest at 1990, classified"); else the area that both dates show
+    ("valid area": the rates are of the share that kept its state).
 
     Args:
         intervals: neighbouring dates in order.
@@ -64,7 +64,8 @@ def area_rows(
         start = dict(now)
         for slug, area in interval.changed.items():
             kind = classes[slug]
-            rows.append(_row(interval, slug, area, kind, _base(interval, kind, start, covered)))
+            base = _base(interval, kind, start, covered)
+            rows.append(_row(interval, slug, area, kind, base))
             if kind.cover in now:
                 now[kind.cover] += area if kind.direction == "gain" else -area
     return rows + _totals(intervals, classes, initial, covered)
@@ -76,12 +77,12 @@ def _base(
     given: Mapping[str, float],
     covered: Mapping[str, Mapping[str, float]],
 ) -> tuple[str, float, bool]:
-    """(name, area, whether it is of the class's cover) of what rates are relative to."""
-    date = interval.date_from
-    if kind.cover in given:
-        return f"{kind.cover} at {date}", given[kind.cover], True
-    if kind.cover and covered.get(date, {}).get(kind.cover, 0.0) > 0:
-        return f"{kind.cover} at {date}, classified", covered[date][kind.cover], True
+    """(name, area, whether it is the class's cover) that rates are relative to."""
+    date, cover = interval.date_from, kind.cover
+    if cover is not None and cover in given:
+        return f"{cover} at {date}", given[cover], True
+    if cover is not None and covered.get(date, {}).get(cover, 0.0) > 0:
+        return f"{cover} at {date}, classified", covered[date][cover], True
     return "valid area", interval.valid, False
 
 

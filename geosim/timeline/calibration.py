@@ -37,12 +37,8 @@ class Calibration:
         shape = (*self.gain.shape, *([1] * (values.ndim - 2)))
         same = values * self.gain.reshape(shape) + self.offset.reshape(shape)
         scaled = np.einsum("ij,tj...->ti...", self.whitening, same)
-        return scaled.astype(np.float32)
-
-    def to_values(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
-        """States (bands, ...) back in the first date's file values."""
-        back = np.linalg.inv(self.whitening)
-        return np.einsum("ij,j...->i...", back, scaled).astype(np.float32)
+        found: NDArray[np.float32] = scaled.astype(np.float32)
+        return found
 
     @property
     def price(self) -> float:

@@ -17,8 +17,8 @@ MARGIN = 32
 """Pixels around a block that its result depends on, the reach of a candidate aside."""
 
 HOLE = 16
-"""Pixels of the largest hole that is filled; less across than `MARGIN`, so that no answer
-depends on blocks."""
+"""Pixels of the largest hole that is filled; less across than `MARGIN`, so that no
+answer depends on blocks."""
 
 _HALF = 0.5
 _CORE = 1.5
@@ -70,7 +70,7 @@ def at_least_half(
 def _weight(
     squares: NDArray[np.float32], own: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """What shows a change at its full height: its core; the strongest where it has none."""
+    """What shows a change at its full height: its core, else the strongest."""
     inside = distance_transform_edt(own) > _CORE
     highest = max(float((squares * own).max()), _FADED)
     weight: NDArray[np.float32] = inside + np.float32(_COARSE / highest) * squares * own
@@ -83,7 +83,8 @@ def _strong(
     """Mean of the surroundings, in which what is strong has the most weight."""
     around = np.maximum(gaussian_filter(weight, REACH, truncate=4.0), _FADED)
     means = [gaussian_filter(one * weight, REACH, truncate=4.0) for one in values]
-    return np.stack(means) / around
+    mean: NDArray[np.float32] = np.stack(means) / around
+    return mean
 
 
 def small_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -26,7 +26,7 @@ class Steps:
     states: NDArray[np.float32]
     """(t, bands, n), value of the state that each date belongs to."""
     previous: NDArray[np.int16]
-    """(t, n), number of the last valid date before each date; -1 where there is none."""
+    """(t, n), number of the last valid date before each date; -1 for none."""
 
 
 def previous_valid(valid: NDArray[np.bool_]) -> NDArray[np.int16]:
@@ -53,10 +53,10 @@ def fit_steps(
         price: sum of squared residuals that a further state must save.
     """
     dates, bands, count = values.shape
-    values = np.where(valid[:, None], values, 0).astype(np.float64)
+    kept = np.where(valid[:, None], values, 0).astype(np.float64)
     number = np.cumsum(valid, axis=0, dtype=np.float64)
-    total = np.cumsum(values, axis=0)
-    square = np.cumsum((values**2).sum(axis=1), axis=0)
+    total = np.cumsum(kept, axis=0)
+    square = np.cumsum((kept**2).sum(axis=1), axis=0)
     allowed = allowed & valid
     best = np.full((dates, count), np.inf)
     begun = np.zeros((dates, count), np.int16)
@@ -112,9 +112,7 @@ def _sums(
     return n, (part**2).sum(axis=0)
 
 
-def lasting(
-    starts: NDArray[np.bool_], valid: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def lasting(starts: NDArray[np.bool_], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(t, n), True where a state begins that two valid dates show at least.
 
     The state before it has to last as long, unless it is the first one: what leads back

@@ -1,0 +1,233 @@
+"""`geosim series`: against the truth of the sample series, and with scenes missing."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rio_cogeo.cogeo import cog_validate
+from typer.testing import CliRunner
+
+from benchmarks.series import measure
+from geosim import ChangeOptions, SeriesOptions, detect_series
+from geosim.cli import app
+from geosim.errors import OptionError, ResultExistsError
+from geosim.series_result import SERIES_FILES
+
+YEARS = (1990, 1995, 2000, 2005, 2010, 2015, 2020)
+
+
+@pytest.fixture(scope="module")
+def samples(root):
+    return root / "sample_data" / "series"
+
+
+@pytest.fixture(scope="module")
+def result(samples, tmp_path_factory):
+    """The whole sample series with default options; read it, leave it as it is."""
+    return detect_series(samples, tmp_path_factory.mktemp("series") / "out")
+
+
+def test_areas_and_years_of_the_sample_series(result, samples):
+    found = measure(result, samples)
+    for year, name, truth, said in found["rows"]:
+        assert truth > 0, f"{name} in {year}: {said} ha and none in truth"
+        assert said == pytest.approx(truth, rel=0.05), f"{name} in {year}"
+    assert found["years_right"] >= 0.95
+    assert found["false"] <= 0.02
+
+
+def test_what_is_cleared_and_regrows_returns(result):
+    changes = result.changes
+    loss = changes[(changes["class"] == "forest_loss") & (changes.year == 1995)]
+    assert sorted(loss.persistent.tolist()) == [False, True]
+    gain = changes[changes["class"] == "forest_gain"].iloc[0]
+    assert (gain.date_from, gain.date_to, gain.year) == ("2005", "2010", 2010)
+    returning = loss[loss.persistent == False].geometry.iloc[0]  # noqa: E712
+    assert returning.intersection(gain.geometry).area > 0.9 * returning.area
+    last = changes[changes.year == 2020]
+    assert last.persistent.isna().all()  # no later date could tell
+
+
+def test_rasters_are_cogs_that_agree_with_each_other(result):
+    layers = {}
+    for name in ("first_change", "last_change", "count"):
+        assert cog_validate(result.paths[name], quiet=True)[0]
+        with rasterio.open(result.paths[name]) as file:
+            layers[name] = file.read(1)
+            assert file.crs.to_epsg() == 32618
+    first, last, count = layers["first_change"], layers["last_change"], layers["count"]
+    assert set(np.unique(first)) == {0, *YEARS[1:]}
+    assert ((first > 0) == (count > 0)).all()
+    assert (last >= first).all()
+    assert ((last > first) == (count > 1)).all()
+
+
+def test_polygons_and_table_tell_the_same_areas(result):
+    table, changes = result.areas, result.changes
+    parts = table[~((table.date_from == 1990) & (table.date_to == 2020))]
+    for _, row in parts.iterrows():
+        some = changes[
+            (changes["class"] == row["class"]) & (changes.year == row.date_to)
+        ]
+        assert some.area_ha.sum() == pytest.approx(row.area_ha, rel=1e-4)
+    assert (changes.class_probability > 0.3).all()
+    assert set(changes.from_class) <= {
+        "forest",
+        "vegetation",
+        "water",
+        "bare",
+        "built_up",
+    }
+
+
+def test_all_files_are_there_and_the_report_needs_nothing_else(result):
+    for name in SERIES_FILES:
+        assert (result.folder / name).stat().st_size > 100
+    page = result.paths["report"].read_text()
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert page.count('class="date') == len(YEARS)
+    assert result.paths["report"].stat().st_size < 10_000_000
+    names = {path.name for path in result.paths["pairs"].iterdir()}
+    assert names == {f"{a}_{a + 5}" for a in YEARS[:-1]}
+
+
+@pytest.fixture
+def few(samples, tmp_path):
+    """Four dates of a corner with the forest, to be spoilt."""
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for year in (1990, 1995, 2000, 2005):
+        with rasterio.open(samples / f"{year}.tif") as file:
+            values, profile = file.read(window=((0, 160), (150, 310))), file.profile
+            names = file.descriptions
+        profile.update(width=160, height=160, photometric="RGB", alpha="NO", nodata=0)
+        profile["transform"] = profile["transform"] @ Affine.translation(150, 0)
+        with rasterio.open(folder / f"{year}.tif", "w", **profile) as file:
+            file.write(values)
+            file.descriptions = names
+    return folder
+
+
+FAST = ChangeOptions(method="cva", threshold=0.5)
+
+
+def respoil(path, **how):
+    """Write a raster again with another transform or other pixels."""
+    with rasterio.open(path) as file:
+        values, profile, names = file.read(), file.profile, file.descriptions
+    change = how.pop("change", lambda pixels: pixels)
+    profile.update(photometric="RGB", alpha="NO", **how)
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(change(values))
+        file.descriptions = names
+
+
+def clearing(result, year):
+    changes = result.changes
+    some = changes[(changes.year == year) & (changes["class"] == "forest_loss")]
+    return float(some.area_ha.sum())
+
+
+def test_a_gap_is_bridged_and_dated_to_the_longer_interval(few, tmp_path):
+    whole = detect_series(few, tmp_path / "whole", FAST)
+
+    def blank(values):
+        values[:, :, 60:110] = 0
+        return values
+
+    respoil(few / "2000.tif", change=blank)
+    bridged = detect_series(few, tmp_path / "bridged", FAST)
+    longer = bridged.changes[bridged.changes.date_from == "1995"]
+    longer = longer[longer.date_to == "2005"]
+    assert longer.area_ha.sum() > 5
+    both = clearing(whole, 2000) + clearing(whole, 2005)
+    assert clearing(bridged, 2000) + clearing(bridged, 2005) == pytest.approx(
+        both, rel=0.05
+    )
+    assert bridged.record["intervals"][-1]["bridged_px"] == 50 * 160 or any(
+        one["bridged_px"] == 50 * 160 for one in bridged.record["intervals"]
+    )
+
+
+def test_dates_on_other_grids(few, tmp_path):
+    whole = detect_series(few, tmp_path / "whole", FAST)
+    with rasterio.open(few / "1995.tif") as file:
+        moved = file.transform @ Affine.translation(3, 5)
+
+    def cut(values):
+        return values[:, 5:, 3:]
+
+    respoil(few / "1995.tif", change=cut, transform=moved, width=157, height=155)
+    other = detect_series(few, tmp_path / "other", FAST)
+    with rasterio.open(other.paths["count"]) as file:
+        assert file.shape == (160, 160)
+    assert clearing(other, 2005) == pytest.approx(clearing(whole, 2005), rel=0.03)
+    common = SeriesOptions(extent="common")
+    small = detect_series(few, tmp_path / "small", FAST, series=common)
+    with rasterio.open(small.paths["count"]) as file:
+        assert file.shape == (155, 157)
+
+
+def test_answer_does_not_depend_on_blocks(few, tmp_path, monkeypatch):
+    one = detect_series(few, tmp_path / "one", FAST)
+    monkeypatch.setattr("geosim.series.block_side", lambda *_: 48)
+    many = detect_series(few, tmp_path / "many", FAST)
+    for name in ("first_change", "last_change", "count"):
+        with rasterio.open(one.paths[name]) as a, rasterio.open(many.paths[name]) as b:
+            assert (a.read() == b.read()).all()
+    assert one.areas.equals(many.areas)
+
+
+def test_a_scene_that_cannot_be_read_is_left_out_and_told(few, tmp_path):
+    path = few / "2000.tif"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (few / "1992.tif").write_bytes(b"no raster")
+    run = CliRunner().invoke(
+        app, ["series", str(few), "-o", str(tmp_path / "out"), "--method", "cva"]
+    )
+    assert run.exit_code == 1
+    assert "the scene of 1992 was left out" in run.stderr
+    assert "the scene of 2000 was left out" in run.stderr
+    record = json.loads((tmp_path / "out" / "series.json").read_text())
+    assert [scene["date"] for scene in record["scenes"]] == ["1990", "1995", "2005"]
+
+
+def test_resume_keeps_comparisons_and_adds_a_date(few, tmp_path):
+    last = few / "2005.tif"
+    kept = last.rename(tmp_path / "2005.tif")
+    out = tmp_path / "out"
+    first = detect_series(few, out, FAST)
+    made = {p: p.stat().st_mtime_ns for p in (out / "pairs").glob("*/run.json")}
+    with pytest.raises(ResultExistsError):
+        detect_series(few, out, FAST)
+    shutil.copy(kept, last)
+    resumed = ChangeOptions(method="cva", threshold=0.5, resume=True)
+    again = detect_series(few, out, resumed)
+    for path, moment in made.items():
+        assert path.stat().st_mtime_ns == moment
+    assert len(again.record["intervals"]) == len(first.record["intervals"]) + 1
+    assert not list(tmp_path.glob(".*.partial"))
+
+
+def test_initial_areas_and_theme(few, tmp_path):
+    options = ChangeOptions(method="cva", threshold=0.5, theme="deforestation")
+    known = SeriesOptions(initial=(("forest", 200.0),))
+    result = detect_series(few, tmp_path / "out", options, series=known)
+    assert set(result.changes["class"]) <= {"forest_loss", "forest_gain"}
+    row = result.areas.iloc[0]
+    assert row.base == "forest at 1990"
+    assert row.percent_per_year == pytest.approx(100 * row.area_ha / 200 / 5, rel=1e-4)
+
+
+def test_options_that_cannot_be_used():
+    with pytest.raises(OptionError, match="--decide wants one of"):
+        SeriesOptions(decide="never")
+    with pytest.raises(OptionError, match="hectares above 0"):
+        SeriesOptions(initial=(("forest", 0.0),))
+    run = CliRunner().invoke(app, ["series", "1990.tif", "--initial", "forest"])
+    assert run.exit_code == 1
+    assert "--initial wants a land cover and hectares" in run.stderr
