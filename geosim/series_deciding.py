@@ -45,7 +45,7 @@ twice as high as what the noise would pass."""
 _FURTHER = 2
 """Reach around what is likely, in reaches around what is sure."""
 _BYTES = 60
-"""Measured bytes per date, band and pixel of a block."""
+"""Bytes per date, band and pixel of a block, about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +144,7 @@ class Decider:
         surely: NDArray[np.bool_],
     ) -> None:
         """Fill in the codes of a block."""
-        some = candidates.any(axis=0)
+        some: NDArray[np.bool_] = np.asarray(candidates.any(axis=0))
         scaled = self.calibration.apply(values)
         pixels, seen = scaled[:, :, some], valid[:, some]
         begun = starts = candidates[:, some]
@@ -231,7 +231,7 @@ class Decider:
         )
 
 
-def _spread(values: Any, some: NDArray[np.bool_]) -> NDArray[Any]:  # noqa: ANN401  # noqa: ANN401
+def _spread(values: Any, some: NDArray[np.bool_]) -> NDArray[Any]:  # noqa: ANN401
     """(..., n) values at their pixels of a block, (..., height, width), 0 elsewhere."""
     whole = np.zeros((*values.shape[:-1], *some.shape), values.dtype)
     whole[..., some] = values
