@@ -252,12 +252,14 @@ def test_chips_show_the_place_on_both_dates(sample_result, tmp_path):
     assert names == [f"{n:04}.png" for n in range(1, 9)]
     assert list(frame["chip"]) == [f"points_chips/{n:04}.png" for n in range(1, 9)]
     assert (set(frame["before"]), set(frame["after"])) == ({"1990"}, {"2020"})
-    first = frame.iloc[0]
-    before = sample_result.record.before.path
-    with rasterio.open(before) as file:
-        row, col = file.index(first.geometry.x, first.geometry.y)
-        place = rasterio.windows.Window(col - 24, row - 24, 48, 48)
-        real = file.read(window=place, boundless=True).astype(float).mean(axis=0)
+    with rasterio.open(sample_result.record.before.path) as file:
+        date = file.read().astype(float).mean(axis=0)
+        first = frame.iloc[0]
+        col, row = (
+            int(v) for v in ~file.transform @ (first.geometry.x, first.geometry.y)
+        )
+    real = date[row - 24 : row + 24, col - 24 : col + 24]
+    assert real.shape == (48, 48)
     with Image.open(drawn.chips / "0001.png") as picture:
         close = np.asarray(picture.convert("RGB"), float)[20:260, :240].mean(axis=2)
     # each pixel as 5 x 5, the outer ones free of the mark
