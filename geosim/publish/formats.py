@@ -77,7 +77,7 @@ def write_formats(
 
 def _write_geoparquet(path: Path, frame: gpd.GeoDataFrame) -> None:
     # texts have that type also where there are none
-    texts = frame.select_dtypes("object").columns
+    texts = [name for name, kind in frame.dtypes.items() if str(kind) == "object"]
     frame.astype(dict.fromkeys(texts, "string")).to_parquet(
         path,
         index=False,
