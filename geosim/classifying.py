@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from geosim.raster.writer import WorkRaster
     from geosim.sampling import Sample
 
-_CELL = 512
+_CELL = 192
 """Columns of a cell: what is read at a time, of a strip's rows."""
 
 _MARGIN = 10

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 from rasterio.features import rasterize
+from scipy.ndimage import label
 
 from geosim.change.vectorize import Outlines
 from geosim.classifying import (
@@ -78,30 +79,33 @@ def split_mixed(
     mixed = _mixed(classifier, least)
     parts = []
     for place, outline in enumerate(outlines):
-        if mixed[place] and (found := _parts(outline, classifier, levels, least, side)):
+        pixels = int(objects.pixels[place])
+        if mixed[place]:
+            found = _parts(outline, pixels, classifier, levels, least, side)
             parts += found
-            continue
+            if found:
+                continue
         parts.append(
             _Part(
                 outline=outline,
-                pixels=int(objects.pixels[place]),
+                pixels=pixels,
                 level_mean=float(objects.probability_mean[place]),
                 level_max=int(objects.probability_max[place]),
                 sums=classifier.sums[place],
             )
         )
     parts.sort(key=lambda part: -part.pixels)  # stable: equals stay in their order
-    pixels = np.array([part.pixels for part in parts], np.int64)
+    counts = np.array([part.pixels for part in parts], np.int64)
     sums = np.array([part.sums for part in parts]).reshape(-1, _PAIRS)
     return (
         [part.outline for part in parts],
         replace(
             objects,
-            pixels=pixels,
+            pixels=counts,
             probability_mean=np.array([part.level_mean for part in parts]),
             probability_max=np.array([part.level_max for part in parts], np.int64),
         ),
-        classes_of(sums, pixels, classifier.theme),
+        classes_of(sums, counts, classifier.theme),
     )
 
 
@@ -118,6 +122,7 @@ def _mixed(classifier: Classifier, least: float) -> NDArray[np.bool_]:
 
 def _parts(
     outline: shapely.Polygon,
+    pixels: int,
     classifier: Classifier,
     levels: WorkRaster,
     least: float,
@@ -128,9 +133,9 @@ def _parts(
     window = Window(left, top, right - left, bottom - top)
     if window.width * window.height > _LARGEST:
         return []
-    local = shapely.transform(outline, lambda xy: xy - np.array([left, top]))
-    mask = rasterize([local], (window.height, window.width)).astype(np.bool_)
-    pair = np.maximum(classifier.pairs.read(window, 1).astype(np.intp) - 1, 0)
+    codes = classifier.pairs.read(window, 1)
+    mask = _inside(outline, window, codes > 0, pixels)
+    pair = np.maximum(codes.astype(np.intp) - 1, 0)
     weights = np.ones(len(CLASSES))
     if side > window_side(None):
         # a garden between houses did not change, yet belongs to what was built
@@ -140,6 +145,30 @@ def _parts(
     if len(of_part) < 2:  # noqa: PLR2004
         return []
     return list(_table(window, numbers, pair, classifier, levels))
+
+
+def _inside(
+    outline: shapely.Polygon, window: Window, objects: NDArray[np.bool_], pixels: int
+) -> NDArray[np.bool_]:
+    """Where in a window the object of an outline is.
+
+    Args:
+        outline: in (col, row).
+        window: around it.
+        objects: (height, width), True in any object: mostly in this one alone, which is
+            quicker to see than to draw the outline.
+        pixels: of the object.
+    """
+    labels, count = label(objects)
+    fitting = np.flatnonzero(np.bincount(labels.ravel())[1:] == pixels)
+    if count == 1 or len(fitting) == 1:
+        here: NDArray[np.bool_] = labels == (fitting[0] + 1 if count > 1 else 1)
+        return here
+    origin = np.array([window.col_off, window.row_off])
+    local = shapely.transform(outline, lambda xy: xy - origin)
+    drawn: NDArray[np.bool_]
+    drawn = rasterize([local], (window.height, window.width)).astype(np.bool_)
+    return drawn
 
 
 def _table(
