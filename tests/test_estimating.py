@@ -176,8 +176,8 @@ def test_strata_that_are_not_classes_as_printed():
 
 
 def test_strata_that_are_not_classes_as_r_prints_it():
-    # the same example by the R package mapac (aa_stratified on aa_examples("stehman2014")),
-    # without finite population correction
+    # the same example by aa_stratified of the R package mapac, without finite
+    # population correction
     counts = tally(STRATA, MAPPED, TRUTH, strata_count=4, classes=4)
     found = estimate(counts, POPULATION)
     printed = {
