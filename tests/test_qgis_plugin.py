@@ -249,10 +249,10 @@ def test_an_error_of_the_caller_ends_the_process_too():
     assert gone(pids[0])
 
 
-def test_lines_tell_the_progress(sample_pair, tmp_path):
+def test_lines_tell_the_progress(small_pair, tmp_path):
     command = [sys.executable, str(ROOT / "cli.py"), "--progress", "lines", "change"]
     done = subprocess.run(
-        [*command, *sample_pair, "--method", "cva", "-o", tmp_path / "r"],
+        [*command, *small_pair, "--method", "cva", "-o", tmp_path / "r"],
         capture_output=True,
         text=True,
         check=True,
@@ -585,7 +585,7 @@ def test_results_come_onto_the_map_styled(qgis, small_pair, tmp_path):
     ]
     group = "geosim: change"
     assert found == [
-        ("Changes", group, True, "singleSymbol"),
+        ("Changes", group, True, "categorizedSymbol"),
         ("Change", group, False, "paletted"),
         ("Difference", group, False, "singlebandpseudocolor"),
         ("Similarity of tiles", group, False, "singlebandpseudocolor"),
