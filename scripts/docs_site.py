@@ -139,7 +139,7 @@ def _command(name: str, command: Any) -> Iterator[str]:  # noqa: ANN401 - click'
     yield "| option | what | default |\n|---|---|---|"
     for one in options:
         names = ", ".join(f"`{text}`" for text in reversed(one.opts))
-        value = "" if one.is_flag else f" `{_value(one)}`"
+        value = "" if one.is_flag else f" {_value(one)}"
         yield f"| {names}{value} | {_cell(one.help)} | {_default(one)} |"
 
 
@@ -151,12 +151,12 @@ def _argument(argument: Any) -> str:  # noqa: ANN401
 
 def _value(option: Any) -> str:  # noqa: ANN401
     if option.metavar:
-        return str(option.metavar)
+        return f"`{option.metavar}`"
     kind = option.type_descriptor.annotation
     choices = [str(one) for one in get_args(kind) if one is not NoneType]
     if get_origin(kind) is Literal:
-        return "|".join(choices)
-    return {int: "N", float: "X", Path: "PATH"}.get(kind, "TEXT")
+        return " / ".join(f"`{choice}`" for choice in choices)
+    return {int: "`N`", float: "`X`", Path: "`PATH`"}.get(kind, "`TEXT`")
 
 
 def _default(option: Any) -> str:  # noqa: ANN401

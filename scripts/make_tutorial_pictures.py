@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 PICTURES = Path(__file__).parent.parent / "docs" / "images"
 CHROMIUM = "/usr/bin/chromium"
 CHIP = "0002.png"
-COLOURS = 160
+QUALITY = 80
 
 
 def main() -> None:
@@ -23,19 +23,19 @@ def main() -> None:
     folder = Path(sys.argv[1]).resolve()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
-        page = browser.new_page(viewport={"width": 960, "height": 1000})
+        page = browser.new_page(viewport={"width": 960, "height": 1420})
         open_page(page, folder / "change" / "report.html")
-        keep(page.screenshot(), "tutorial_change.png")
+        keep(page.screenshot(), "tutorial_change.webp")
         open_page(page, folder / "series" / "report.html")
         page.get_by_role("slider").first.press("End")
         page.set_viewport_size({"width": 960, "height": 1560})
-        keep(page.screenshot(), "tutorial_series.png")
+        keep(page.screenshot(), "tutorial_series.webp")
         open_page(page, folder / "assessment" / "assessment.html")
         page.set_viewport_size({"width": 960, "height": 940})
-        keep(page.screenshot(), "tutorial_assessment.png")
+        keep(page.screenshot(), "tutorial_assessment.webp")
         browser.close()
     chip = (folder / "samples_chips" / CHIP).read_bytes()
-    keep(chip, "tutorial_chip.png")
+    keep(chip, "tutorial_chip.webp")
 
 
 def open_page(page: Page, path: Path) -> None:
@@ -45,10 +45,9 @@ def open_page(page: Page, path: Path) -> None:
 
 
 def keep(screenshot: bytes, name: str) -> None:
-    """Write a picture with few colours, for a small file."""
+    """Write a picture as a small file."""
     picture = Image.open(io.BytesIO(screenshot)).convert("RGB")
-    small = picture.quantize(COLOURS, dither=Image.Dither.NONE)
-    small.save(PICTURES / name, optimize=True)
+    picture.save(PICTURES / name, quality=QUALITY, method=6)
 
 
 if __name__ == "__main__":
