@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from geosim.delivery import Found
     from geosim.publish.record import RunRecord
@@ -57,6 +58,9 @@ _STRETCH_PERCENT = (0.5, 99.5)
 
 _STRETCH_SAMPLE = 100_000
 """Pixels per band, about, that the stretch is taken from."""
+
+_CORNERS, _STRIP_ROWS = 2000, 32
+"""A shape of so many corners is drawn in strips of so many rows of the picture."""
 
 _HALF = 0.5
 
@@ -147,7 +151,11 @@ def _classes(
     numbers = [kinds.index(kind) + 1 for kind in polygons["class"]]
     outlines = coarser(kept_outlines(found, polygons), cell)
     drawn: NDArray[np.uint8] = rasterize(
-        zip(outlines, numbers, strict=True),
+        [
+            (piece, number)
+            for outline, number in zip(outlines, numbers, strict=True)
+            for piece in in_strips(outline, cell)
+        ],
         out_shape=decision.shape,
         transform=Affine.scale(cell),
         all_touched=True,
@@ -169,6 +177,17 @@ def coarser(outlines: Sequence[shapely.Polygon], cell: int) -> list[shapely.Poly
         whole if few.is_empty else few
         for whole, few in zip(outlines, simple, strict=True)
     ]
+
+
+def in_strips(shape: BaseGeometry, cell: int) -> list[BaseGeometry]:
+    """A shape cut at rows of the picture: drawing asks each corner in each row."""
+    if shapely.get_num_coordinates(shape) < _CORNERS:
+        return [shape]
+    left, top, right, bottom = shape.bounds
+    step = _STRIP_ROWS * cell
+    tops = np.arange(top // step * step, bottom, step)
+    parts = [shapely.clip_by_rect(shape, left, y, right, y + step) for y in tops]
+    return [part for part in parts if part.area > 0]
 
 
 def kept_outlines(found: Found, polygons: gpd.GeoDataFrame) -> list[shapely.Polygon]:
@@ -265,7 +284,7 @@ def _mask(
     (simple,) = coarser([outline], cell)
     part = shapely.clip_by_rect(simple, left, top, left + side, top + side)
     mask: NDArray[np.uint8] = rasterize(
-        [part] if not part.is_empty else [outline],
+        in_strips(part if not part.is_empty else outline, cell),
         out_shape=(side // cell, side // cell),
         transform=Affine.translation(left, top) @ Affine.scale(cell),
         dtype=np.uint8,

@@ -14,7 +14,13 @@ from PIL import Image
 from shapely import Polygon, box
 
 from geosim.publish.pictures import surroundings
-from geosim.reporting import _mask, changed_places, coarser, report_pictures
+from geosim.reporting import (
+    _mask,
+    changed_places,
+    coarser,
+    in_strips,
+    report_pictures,
+)
 
 
 def found(means, levels):
@@ -141,3 +147,13 @@ def test_the_largest_of_all_classes_are_listed_with_their_class():
     assert [place.kind for place in places] == ["forest_loss", "changed"]
     assert [place.size for place in places] == [50, 60]
     assert places[0].area_m2 is None
+
+
+def test_a_shape_of_many_corners_is_drawn_in_strips_as_in_one():
+    shape = staircase(1500)
+    strips = in_strips(shape, 1)
+    assert len(strips) > 40
+    assert sum(strip.area for strip in strips) == shape.area
+    mask = _mask(shape, (0, 0, 1500), 1)
+    rows, cols = np.indices(mask.shape)
+    assert (mask.astype(bool) == (rows + cols < 1500)).all()
