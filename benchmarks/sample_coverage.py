@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import rasterio
 
+from geosim.assessing.options import CHANGED, SampleOptions
+from geosim.assessing.strata import StrataMap
 from geosim.assessment.estimating import NORMAL_95, estimate, tally
-from geosim.assessment_options import CHANGED, SampleOptions
 from geosim.sample import design_of, positions_of
-from geosim.strata import StrataMap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

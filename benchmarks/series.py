@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize
 
 from geosim import ChangeOptions, SeriesOptions, detect_series
-from geosim.series_result import SeriesResult, open_series
+from geosim.timeline.result import SeriesResult, open_series
 
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "series"
 PIXEL_HA = 0.01

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from geosim.assess import Assessment, assess_sample
-    from geosim.assessment_options import (
+    from geosim.assessing.options import (
         AssessOptions,
         EvaluateOptions,
         SampleOptions,
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from geosim.remaking import remake_report
     from geosim.result import ChangeResult
     from geosim.sample import Sample, draw_sample
-    from geosim.scenes import DatedScene, read_scenes
     from geosim.search import build_index, search_index
     from geosim.search_options import IndexOptions, SearchOptions
     from geosim.series import detect_series
-    from geosim.series_options import SeriesOptions
-    from geosim.series_result import SeriesResult
     from geosim.siamese.network import create_siamese_model
     from geosim.synth import make_pairs
+    from geosim.timeline.options import SeriesOptions
+    from geosim.timeline.result import SeriesResult
+    from geosim.timeline.scenes import DatedScene, read_scenes
     from geosim.train import train_model
     from geosim.train_pairs import PairTrainResult, train_on_pairs
 
@@ -96,7 +96,7 @@ _HOMES = {
     "ChangeResult": "geosim.result",
     "ClusterOptions": "geosim.options",
     "CompareOptions": "geosim.image_options",
-    "DatedScene": "geosim.scenes",
+    "DatedScene": "geosim.timeline.scenes",
     "GeosimError": "geosim.errors",
     "ImageComparison": "geosim.comparison_files",
     "ImagePair": "geosim.pairs",
@@ -105,8 +105,8 @@ _HOMES = {
     "PairOutcome": "geosim.batch_summary",
     "SearchOptions": "geosim.search_options",
     "PairTrainResult": "geosim.train_pairs",
-    "SeriesOptions": "geosim.series_options",
-    "SeriesResult": "geosim.series_result",
+    "SeriesOptions": "geosim.timeline.options",
+    "SeriesResult": "geosim.timeline.result",
     "SynthOptions": "geosim.image_options",
     "TrainOptions": "geosim.options",
     "TrainResult": "geosim.model_files",
@@ -123,17 +123,17 @@ _HOMES = {
     "open_result": "geosim.finished",
     "rank_models": "geosim.ranking",
     "read_pair_list": "geosim.pairs",
-    "read_scenes": "geosim.scenes",
+    "read_scenes": "geosim.timeline.scenes",
     "remake_report": "geosim.remaking",
     "search_index": "geosim.search",
     "train_model": "geosim.train",
     "train_on_pairs": "geosim.train_pairs",
-    "AssessOptions": "geosim.assessment_options",
+    "AssessOptions": "geosim.assessing.options",
     "Assessment": "geosim.assess",
-    "EvaluateOptions": "geosim.assessment_options",
+    "EvaluateOptions": "geosim.assessing.options",
     "Evaluation": "geosim.evaluate",
     "Sample": "geosim.sample",
-    "SampleOptions": "geosim.assessment_options",
+    "SampleOptions": "geosim.assessing.options",
     "assess_sample": "geosim.assess",
     "draw_sample": "geosim.sample",
     "evaluate_methods": "geosim.evaluate",

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.answers import answered_samples
-from geosim.assess_files import FILES, as_dict, write_into
+from geosim.assessing.answers import answered_samples
+from geosim.assessing.files import FILES, as_dict, write_into
+from geosim.assessing.options import NO_CHANGE, AssessOptions
+from geosim.assessing.sample_files import label_of, read_design
 from geosim.assessment.estimating import LEAST_ANSWERS, estimate, tally
-from geosim.assessment_options import NO_CHANGE, AssessOptions
 from geosim.errors import SampleError
 from geosim.raster.staging import check_folder, publish_folder, work_folder
-from geosim.sample_files import label_of, read_design
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geosim.assessing.sample_files import SampleDesign
     from geosim.assessment.estimating import Estimates
-    from geosim.sample_files import SampleDesign
 
 _FEW_FOUND = 5
 """Samples of a class found outside of where it is mapped, below which the normal

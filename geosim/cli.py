@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import geosim
-from geosim.cli_assess import assess, sample
-from geosim.cli_batch import WorkersOption, batch
-from geosim.cli_bench import bench
-from geosim.cli_compare import compare
-from geosim.cli_evaluate import evaluate
-from geosim.cli_models import models
-from geosim.cli_options import with_change_options
-from geosim.cli_report import report
-from geosim.cli_retrieval import index, pairs, search
-from geosim.cli_series import series
-from geosim.cli_serve import serve
-from geosim.cli_shared import AsJson, Debug, Quiet
-from geosim.cli_synth import synth
-from geosim.cli_train import train
+from geosim.commands.assess import assess, sample
+from geosim.commands.batch import WorkersOption, batch
+from geosim.commands.bench import bench
+from geosim.commands.compare import compare
+from geosim.commands.evaluate import evaluate
+from geosim.commands.models import models
+from geosim.commands.options import with_change_options
+from geosim.commands.report import report
+from geosim.commands.retrieval import index, pairs, search
+from geosim.commands.series import series
+from geosim.commands.serve import serve
+from geosim.commands.shared import AsJson, Debug, Quiet
+from geosim.commands.synth import synth
+from geosim.commands.train import train
 from geosim.console import (
     ProgressStyle,
     decisions,

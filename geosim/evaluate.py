@@ -9,22 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geosim.assessing.evaluation_files import FILES, as_dict, write_into
+from geosim.assessing.labelled_sets import (
+    LabelledFiles,
+    LabelledSet,
+    find_labelled,
+    read_truth,
+)
+from geosim.assessing.method_answers import answer_of, score_levels
+from geosim.assessing.options import EvaluateOptions
+from geosim.assessing.own_maps import own_answer
+from geosim.assessing.strata import grid_of
 from geosim.assessment.measuring import Row, Scene, gather, measure
-from geosim.assessment_options import EvaluateOptions
 from geosim.change.scores import SCORE_LEVELS, UNIT_LEVELS
 from geosim.errors import GeosimError
-from geosim.evaluation_files import FILES, as_dict, write_into
 from geosim.finished import open_result
-from geosim.labelled_sets import LabelledFiles, LabelledSet, find_labelled, read_truth
-from geosim.method_answers import answer_of, score_levels
 from geosim.options import ChangeOptions
-from geosim.own_maps import own_answer
 from geosim.pipeline import detect_change
 from geosim.progress import Clock, Progress
 from geosim.raster.scene import open_scene
 from geosim.raster.source import open_raster, plain_images_welcome
 from geosim.raster.staging import check_folder, publish_folder, work_folder
-from geosim.strata import grid_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,8 +84,9 @@ def evaluate_methods(
     """Measure methods on labelled pairs, or a finished result against its labels.
 
     Args:
-        data: folder with labelled pairs (`geosim.labelled_sets.find_labelled` says in
-            which forms), or, with `options.labels`, of a result of `geosim change`.
+        data: folder with labelled pairs, in one of the forms that
+            `geosim.assessing.labelled_sets.find_labelled` names, or, with
+            `options.labels`, of a result of `geosim change`.
         out: folder of the result; None: `evaluation_<name>` here.
         options: which methods and maps, and how they are measured.
         change: options of the runs of geosim's own methods; their method is left out.

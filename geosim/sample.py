@@ -17,9 +17,7 @@ import numpy as np
 import rasterio
 
 import geosim
-from geosim.assessment.allocation import allocate, sample_size
-from geosim.assessment.drawing import columns_of, draw
-from geosim.assessment_options import (
+from geosim.assessing.options import (
     BUFFER,
     CHANGE_CLASSES,
     EXPECTED_CHANGE,
@@ -27,21 +25,28 @@ from geosim.assessment_options import (
     NO_CHANGE,
     SampleOptions,
 )
+from geosim.assessing.sample_chips import write_chips
+from geosim.assessing.sample_files import (
+    Positions,
+    SampleDesign,
+    check_free,
+    write_sample,
+)
+from geosim.assessing.strata import StrataMap
+from geosim.assessment.allocation import allocate, sample_size
+from geosim.assessment.drawing import columns_of, draw
 from geosim.errors import OptionError
 from geosim.progress import Clock, Progress
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import check_parent, writing
 from geosim.raster.writer import GDAL_CACHE_MB
-from geosim.sample_chips import write_chips
-from geosim.sample_files import Positions, SampleDesign, check_free, write_sample
-from geosim.strata import StrataMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from geosim.strata import Stratum
+    from geosim.assessing.strata import Stratum
 
 _FEW = 50
 """Below this many samples of a stratum the paper warns of wide intervals."""

@@ -26,9 +26,9 @@ from geosim.raster.staging import (
     work_folder,
 )
 from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
-from geosim.scenes import DatedScene, read_scenes, without
-from geosim.series_classes import fit_covering, slugs_of_codes
-from geosim.series_deciding import (
+from geosim.themes.classes import COVERS, THEMES
+from geosim.timeline.classes import fit_covering, slugs_of_codes
+from geosim.timeline.deciding import (
     Decider,
     block_side,
     calibrate,
@@ -36,8 +36,8 @@ from geosim.series_deciding import (
     reach_of,
     samples_of,
 )
-from geosim.series_options import FINEST_TOGETHER, SeriesOptions
-from geosim.series_pairs import (
+from geosim.timeline.options import FINEST_TOGETHER, SeriesOptions
+from geosim.timeline.pairs import (
     PAIRS,
     Interval,
     intervals_wanted,
@@ -45,21 +45,21 @@ from geosim.series_pairs import (
     pair_name,
     run_pairs,
 )
-from geosim.series_result import (
+from geosim.timeline.result import (
     SERIES_FILES,
     SERIES_RASTERS,
     SERIES_RECORD,
     SeriesResult,
 )
-from geosim.series_stack import (
+from geosim.timeline.scenes import DatedScene, read_scenes, without
+from geosim.timeline.stack import (
     LeftOut,
     check_readable,
     count_intervals,
     open_stack,
     series_grid,
 )
-from geosim.series_summing import Maps, clean, find_places, write_years
-from geosim.themes.classes import COVERS, THEMES
+from geosim.timeline.summing import Maps, clean, find_places, write_years
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,10 +68,10 @@ if TYPE_CHECKING:
 
     from geosim.raster.grid import Grid
     from geosim.result import ChangeResult
-    from geosim.series_delivery import SeriesFound
-    from geosim.series_pairs import PairMaps
-    from geosim.series_stack import Stack
     from geosim.timeline.calibration import Calibration
+    from geosim.timeline.delivery import SeriesFound
+    from geosim.timeline.pairs import PairMaps
+    from geosim.timeline.stack import Stack
 
 _PREVIEW = 1000
 """Longest side of the report's pictures in pixels."""
@@ -234,7 +234,7 @@ def _all_bands(scenes: Sequence[DatedScene]) -> str | None:
 
 def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     """Compare, decide and write into the working folder; the record comes back."""
-    from geosim.series_delivery import year_layout
+    from geosim.timeline.delivery import year_layout
 
     grid, dates, total = plan.grid, plan.dates, plan.grid.width * plan.grid.height
     layers = 3 * (len(dates) - 1) + 3 * 5
@@ -358,8 +358,8 @@ def _deliver(
     plan: _Plan, work: WorkFolder, clock: Clock, *, made: _Made
 ) -> dict[str, Any]:
     """Write the files of the result into the working folder."""
-    from geosim import series_delivery as delivery
-    from geosim.series_pictures import previews
+    from geosim.timeline import delivery
+    from geosim.timeline.pictures import previews
 
     staging, years = work.new_result(), delivery.years_of(plan.dates)
     creation = dict(plan.options.creation_options)
@@ -408,7 +408,7 @@ def _record(
     """Contents of `series.json`."""
     grid = plan.grid
     changed = made.rasters["count"]
-    from geosim.series_summing import changed_once
+    from geosim.timeline.summing import changed_once
 
     pixels, area = changed_once(grid, changed)
     return {

@@ -23,9 +23,9 @@ from sklearn.metrics import (
 from typer.testing import CliRunner
 
 from geosim import ChangeOptions, EvaluateOptions, evaluate_methods
+from geosim.assessing.labelled_sets import find_labelled, read_truth
 from geosim.cli import app
 from geosim.errors import LabelError, OptionError
-from geosim.labelled_sets import find_labelled, read_truth
 from geosim.raster.scene import open_scene
 
 SHAPE = (200, 240)

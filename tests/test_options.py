@@ -7,7 +7,8 @@ from typing import get_args
 
 import pytest
 
-from geosim import cli, cli_options
+from geosim import cli
+from geosim.commands import options as cli_options
 from geosim.errors import GeosimError, OptionError
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, Method, MinArea
 

@@ -24,16 +24,16 @@ from scipy.ndimage import distance_transform_cdt
 from typer.testing import CliRunner
 
 from geosim import ChangeOptions, assess_sample, detect_change, draw_sample
-from geosim.assessment_options import AssessOptions, SampleOptions
+from geosim.assessing.options import AssessOptions, SampleOptions
+from geosim.assessing.strata import StrataMap
 from geosim.cli import app
-from geosim.cli_assess import _expected
+from geosim.commands.assess import _expected
 from geosim.errors import (
     OptionError,
     OutputError,
     RasterReadError,
     SampleError,
 )
-from geosim.strata import StrataMap
 
 HEIGHT, WIDTH = 60, 90
 NO_CHIPS = SampleOptions(n=40, chips=False)
@@ -159,7 +159,7 @@ def test_strips_do_not_change_the_strata(tmp_path, monkeypatch):
     result = folder_of(tmp_path / "res", classes=CLASSES)
     found = StrataMap(result, "class", 3)
     whole = np.concatenate([part for _, part in found.strips()])
-    monkeypatch.setattr("geosim.strata._STRIP_PIXELS", 5 * WIDTH)
+    monkeypatch.setattr("geosim.assessing.strata._STRIP_PIXELS", 5 * WIDTH)
     parts = [part for _, part in found.strips()]
     assert [len(part) for part in parts] == [5] * 12
     assert np.array_equal(np.concatenate(parts), whole)
@@ -167,7 +167,7 @@ def test_strips_do_not_change_the_strata(tmp_path, monkeypatch):
 
 @given(st.integers(0, 10_000), st.integers(1, 4))
 def test_buffer_is_what_lies_near(seed, reach):
-    from geosim.strata import _grown
+    from geosim.assessing.strata import _grown
 
     mask = np.random.default_rng(seed).random((12, 15)) < 0.05
     grown = _grown(mask, reach)

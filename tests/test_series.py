@@ -15,7 +15,7 @@ from benchmarks.series import measure
 from geosim import ChangeOptions, SeriesOptions, detect_series
 from geosim.cli import app
 from geosim.errors import OptionError, ResultExistsError
-from geosim.series_result import SERIES_FILES
+from geosim.timeline.result import SERIES_FILES
 
 YEARS = (1990, 1995, 2000, 2005, 2010, 2015, 2020)
 

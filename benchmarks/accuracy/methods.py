@@ -20,6 +20,7 @@ from skimage.filters import threshold_otsu
 
 from benchmarks.accuracy.ablation import PARTS, SCALES, parts
 from geosim import ChangeOptions, detect_change
+from geosim.assessing.method_answers import score_levels, unit_of
 from geosim.assessment.measuring import Answer
 from geosim.change.scores import (
     SCORE_LEVELS,
@@ -28,7 +29,6 @@ from geosim.change.scores import (
     smooth,
 )
 from geosim.errors import GeosimError, WeightsError
-from geosim.method_answers import score_levels, unit_of
 from geosim.raster.grid import Window, pixel_offset
 from geosim.raster.scene import open_scene
 from geosim.raster.source import plain_images_welcome

@@ -1,1 +1,5 @@
-"""A pixel's states through several dates: pure functions of arrays and numbers."""
+"""Several dates of one place.
+
+Pure functions of arrays and numbers: steps, edges, calibration, rates, areas. On files:
+scenes, stack, pairs, deciding, classes, summing, pictures, delivery, result.
+"""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.options import ChangeOptions
-    from geosim.series_stack import Stack
+    from geosim.timeline.stack import Stack
 
 _COUNT = len(COVERS)
 UNKNOWN = _COUNT**2 + 1

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geosim.cli_options import with_change_options
-from geosim.cli_shared import AsJson, Debug, Quiet
+from geosim.commands.options import with_change_options
+from geosim.commands.shared import AsJson, Debug, Quiet
 from geosim.console import bench_table, hush_libraries, shown_progress
 from geosim.options import BENCH_RESOLUTION, BENCH_SIZE, ChangeOptions
 from geosim.refusing import refusing

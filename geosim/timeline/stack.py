@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from geosim.raster.mask import Mask
     from geosim.raster.mask_files import MaskKind
     from geosim.raster.source import Source
-    from geosim.scenes import DatedScene
-    from geosim.series_options import Extent
+    from geosim.timeline.options import Extent
+    from geosim.timeline.scenes import DatedScene
 
 _STRIP_PIXELS = 4_000_000
 """Pixels of all dates and bands that a strip holds at most."""

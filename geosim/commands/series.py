@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geosim.cli_options import with_change_options
-from geosim.cli_shared import AsJson, Debug, Quiet
+from geosim.commands.options import with_change_options
+from geosim.commands.shared import AsJson, Debug, Quiet
 from geosim.console import aligned, hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.options import ChangeOptions
 from geosim.refusing import refusing
-from geosim.series_options import Decide, Extent, SeriesOptions
 from geosim.siamese.weights import reading_weights
+from geosim.timeline.options import Decide, Extent, SeriesOptions
 
 if TYPE_CHECKING:
-    from geosim.series_result import SeriesResult
+    from geosim.timeline.result import SeriesResult
 
 DEFAULTS = SeriesOptions()
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyogrio
 from affine import Affine
 
+from geosim.assessing.sample_files import label_of, read_samples
 from geosim.errors import RasterReadError, SampleError
 from geosim.raster.grid import at
-from geosim.sample_files import label_of, read_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from geosim.assessment_options import AssessOptions
-    from geosim.sample_files import SampleDesign
+    from geosim.assessing.options import AssessOptions
+    from geosim.assessing.sample_files import SampleDesign
 
 _ANSWER_COLUMNS = ("reference", "label")
 """Columns of a separate file that hold the answers; `Label` is AcATaMa's."""

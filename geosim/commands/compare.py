@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet, Threads
+from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet, Threads
 from geosim.console import aligned, hush_libraries
 from geosim.image_options import CompareOptions
 from geosim.images.names import Align

@@ -8,15 +8,15 @@ import numpy as np
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
+from geosim.assessing.method_answers import answer_of
+from geosim.assessing.strata import grid_of
 from geosim.assessment.measuring import Answer
 from geosim.change.scores import SCORE_LEVELS, SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
 from geosim.errors import LabelError
 from geosim.finished import open_result
 from geosim.labels import SUFFIXES
-from geosim.method_answers import answer_of
 from geosim.raster.grid import pixel_offset
 from geosim.raster.source import one_line_errors, open_raster
-from geosim.strata import grid_of
 
 if TYPE_CHECKING:
     from pathlib import Path

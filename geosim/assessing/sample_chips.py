@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geosim.chips import chip, fit_stretches, views_of
+from geosim.assessing.chips import chip, fit_stretches, views_of
 from geosim.errors import GeosimError, OutputError
 from geosim.publish.reading import record_of
 from geosim.raster.scene import open_scene
@@ -18,10 +18,10 @@ from geosim.raster.staging import writing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from geosim.assessing.sample_files import Positions
     from geosim.progress import Clock
     from geosim.publish.record import InputRecord, RunRecord
     from geosim.raster.scene import Scene
-    from geosim.sample_files import Positions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,11 +27,11 @@ from geosim.publish.styles import LAYER_STYLES, palette_style
 from geosim.publish.wording import NOTHING
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout
-from geosim.series_classes import UNKNOWN, covers_of_code, slugs_of_codes
-from geosim.series_result import SERIES_RECORD
-from geosim.series_summing import NO_COUNT_DATA, NO_YEAR_DATA
 from geosim.themes.classes import CLASSES, THEMES
 from geosim.timeline.areas import Change, IntervalAreas, area_rows
+from geosim.timeline.classes import UNKNOWN, covers_of_code, slugs_of_codes
+from geosim.timeline.result import SERIES_RECORD
+from geosim.timeline.summing import NO_COUNT_DATA, NO_YEAR_DATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from geosim.publish.styles import RGBA
     from geosim.raster.grid import Grid
-    from geosim.series_summing import Place, Sums
+    from geosim.timeline.summing import Place, Sums
 
 _HECTARE = 10_000.0
 _LARGEST = 20

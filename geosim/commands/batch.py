@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geosim.cli_options import with_change_options
-from geosim.cli_shared import AsJson, Debug, Quiet
+from geosim.commands.options import with_change_options
+from geosim.commands.shared import AsJson, Debug, Quiet
 from geosim.console import batch_summary, hush_libraries, outcome_line, shown_progress
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing

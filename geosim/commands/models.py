@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet, Threads
+from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet, Threads
 from geosim.console import hush_libraries, shown_progress
 from geosim.images.names import MODEL_NAMES
 from geosim.options import parse_threads

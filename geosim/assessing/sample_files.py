@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.assessing.strata import Stratum
     from geosim.raster.grid import Grid
-    from geosim.strata import Stratum
 
 HIDDEN = ("stratum", "map_class", "row", "col")
 """Columns that a form in QGIS does not show."""
@@ -158,7 +158,7 @@ def read_design(path: Path) -> SampleDesign:
     Raises:
         RasterReadError: there is no such file, or it holds no sample.
     """
-    from geosim.strata import Stratum
+    from geosim.assessing.strata import Stratum
 
     if not path.is_file():
         raise RasterReadError(

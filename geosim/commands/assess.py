@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geosim.assessing.options import AssessOptions, SampleOptions, StrataOf
 from geosim.assessment.settings import Allocation
-from geosim.assessment_options import AssessOptions, SampleOptions, StrataOf
-from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet
+from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet
 from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.refusing import refusing
@@ -201,7 +201,7 @@ def assess(  # noqa: PLR0913 - the options are the command
 
 
 def _tell_assessment(found: "Assessment") -> None:
-    from geosim.assess_files import summary_lines
+    from geosim.assessing.files import summary_lines
 
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)

@@ -10,7 +10,7 @@ import numpy as np
 from geosim.change.cells import CellSums, mean_where_any
 from geosim.publish.series_report import SeriesPictures
 from geosim.raster.grid import strips
-from geosim.series_summing import KIND, STRIP_ROWS
+from geosim.timeline.summing import KIND, STRIP_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.raster.writer import WorkRaster
-    from geosim.series_stack import Stack
+    from geosim.timeline.stack import Stack
 
 _COLOURS = ("red", "green", "blue")
 _STRETCH_PERCENT = (1.0, 99.0)

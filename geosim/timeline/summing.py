@@ -12,9 +12,9 @@ from rasterio.features import rasterize
 from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.vectorize import Outlines
 from geosim.raster.grid import Grid, Window, strips
-from geosim.series_classes import SURE_LEVELS
-from geosim.series_deciding import RETURNS
 from geosim.themes.parts import split
+from geosim.timeline.classes import SURE_LEVELS
+from geosim.timeline.deciding import RETURNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from geosim.options import MinArea
     from geosim.raster.writer import WorkRaster
-    from geosim.series_pairs import PairMaps
+    from geosim.timeline.pairs import PairMaps
 
 STRIP_ROWS = 256
 KIND = 0x7F

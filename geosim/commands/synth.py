@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet
+from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet
 from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.image_options import SynthOptions

@@ -16,10 +16,10 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Grid, Window, blocks, sample_windows
-from geosim.series_classes import UNKNOWN, state_means
 from geosim.siamese.architecture import smoothing_sigma
 from geosim.themes.classes import COVERS
 from geosim.timeline.calibration import Calibration, fit_calibration
+from geosim.timeline.classes import UNKNOWN, state_means
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.raster.writer import WorkRaster
-    from geosim.series_classes import Covering
-    from geosim.series_pairs import PairMaps
-    from geosim.series_stack import Stack
+    from geosim.timeline.classes import Covering
+    from geosim.timeline.pairs import PairMaps
+    from geosim.timeline.stack import Stack
 
 RETURNS = 0x80
 """Added to a class's code where the change is taken back later."""

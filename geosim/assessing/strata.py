@@ -13,14 +13,14 @@ from rasterio.features import rasterize
 from rasterio.windows import Window as RasterioWindow
 from scipy.ndimage import maximum_filter1d
 
-from geosim.assessment.drawing import NO_STRATUM, row_counts
-from geosim.assessment_options import (
+from geosim.assessing.options import (
     BUFFER,
     CHANGE_CLASSES,
     CHANGED,
     NO_CHANGE,
     StrataOf,
 )
+from geosim.assessment.drawing import NO_STRATUM, row_counts
 from geosim.errors import NoDataError, OptionError, OutputError
 from geosim.raster.grid import Grid, Window, strips
 from geosim.raster.source import one_line_errors, open_raster

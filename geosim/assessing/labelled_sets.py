@@ -179,7 +179,7 @@ def read_truth(
 
 
 def _grid_of(dataset: Any) -> Grid:  # noqa: ANN401 - rasterio has no types
-    from geosim.strata import grid_of
+    from geosim.assessing.strata import grid_of
 
     return grid_of(dataset)
 

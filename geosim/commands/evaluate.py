@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geosim.assessment_options import EvaluateOptions
-from geosim.cli_options import with_change_options
-from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet
+from geosim.assessing.options import EvaluateOptions
+from geosim.commands.options import with_change_options
+from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet
 from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.options import ChangeOptions
@@ -128,7 +128,7 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def _tell(found: "Evaluation") -> None:
-    from geosim.evaluation_files import summary_lines
+    from geosim.assessing.evaluation_files import summary_lines
 
     typer.echo("\n".join(summary_lines(found)))
     typer.echo(f"page: {found.paths['page']}")

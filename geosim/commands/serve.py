@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from geosim.cli_shared import Debug, Quiet
+from geosim.commands.shared import Debug, Quiet
 from geosim.console import hush_libraries
 from geosim.refusing import refusing
 

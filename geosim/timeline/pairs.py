@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from geosim.options import ChangeOptions
     from geosim.result import ChangeResult
-    from geosim.scenes import DatedScene
+    from geosim.timeline.scenes import DatedScene
 
 LIKELY = 0.5
 """Share of a comparison's threshold from which a change is likely enough to be looked

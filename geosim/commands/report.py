@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from geosim.cli_shared import Debug, Quiet
+from geosim.commands.shared import Debug, Quiet
 from geosim.refusing import refusing
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from geosim.cli_shared import Overwrite, Threads
+from geosim.commands.shared import Overwrite, Threads
 from geosim.errors import OptionError
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
 from geosim.publish.formats import Format

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from geosim.cli_shared import AsJson, Debug, Overwrite, Quiet, Threads
-from geosim.cli_train_pairs import (
+from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet, Threads
+from geosim.commands.train_pairs import (
     DistanceOption,
     MarginOption,
     is_table,

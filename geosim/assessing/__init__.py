@@ -1,0 +1,1 @@
+"""What `sample`, `assess` and `evaluate` read and write; `assessment` has the sums."""
