@@ -256,7 +256,7 @@ def test_disk_too_small_is_refused_before_any_work(root, sample_pair, small_disk
     began = time.monotonic()
     done = outcome(start(root, small_disk, *sample_pair, "-o", "out"))
     assert time.monotonic() - began < 10
-    assert_refused(done, "the result and its working files need up to 38 MB, but")
+    assert_refused(done, "the result and its working files need up to 40 MB, but")
     assert set(listing(small_disk)) == {"fill"}
 
 
