@@ -10,6 +10,7 @@ from rasterio.features import rasterize
 from rasters import write
 
 from geosim import ChangeOptions, MinArea, detect_change, open_result
+from geosim.errors import OptionError
 
 SHAPE = 160, 200
 SPECTRA = {
@@ -173,3 +174,13 @@ def test_columns_of_the_layer(result):
     assert frame["from_class"].map(type).eq(str).all()
     item = json.loads(result.paths["run"].read_text())
     assert item["properties"]["geosim:options"]["theme"] == "any"
+
+
+def test_each_date_may_have_its_own_bands(pair, result, tmp_path):
+    with rasterio.open(pair[1]) as file:
+        other = write(tmp_path / "2020.tif", file.read()[[3, 0, 1, 2]])
+    bands = "red=1,green=2,blue=3,nir=4:red=2,green=3,blue=4,nir=1"
+    found = run([pair[0], other], tmp_path / "r", bands=bands)
+    assert list(found.changes["class"]) == list(result.changes["class"])
+    with pytest.raises(OptionError, match="the same roles in one order"):
+        run([pair[0], other], tmp_path / "s", bands="red=1,green=2:green=3,red=2")

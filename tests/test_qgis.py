@@ -12,10 +12,11 @@ import pytest
 import rasterio
 from affine import Affine
 from scipy.ndimage import distance_transform_edt
-from shapely import box
+from shapely import Point, box
 
 from geosim.publish import styles
 from geosim.publish.geopackage import write_geopackage
+from geosim.themes import CLASSES
 
 PYTHON = "/usr/bin/python3"
 SCRIPT = Path(__file__).with_name("qgis_load.py")
@@ -196,7 +197,7 @@ def assert_all_styled(told):
         "difference.tif": "singlebandpseudocolor",
         "change.tif": "paletted",
         "tiles.tif": "singlebandpseudocolor",
-        "layer changes": "singleSymbol",
+        "layer changes": "categorizedSymbol",
         "layer tiles": "RuleRenderer",
     }
     # Plain coordinates lie nowhere on the globe, and QGIS says so.
@@ -293,6 +294,9 @@ def test_the_result_of_a_real_run(sample_result, tmp_path):
     assert_colour(changed, styles.CHANGE_COLOUR[:3])
     assert_colour(same, [255, 255, 255])
     assert_colour(nodata, [255, 255, 255])
-    outline, same, _ = told["layers"]["layer changes"]["colours"]
-    assert_colour(outline, over_white((*styles.CHANGE_COLOUR[:3], 64)))
+    inside, same, _ = told["layers"]["layer changes"]["colours"]
+    changes = sample_result.changes
+    here = changes[changes.contains(Point(points[0]))]
+    colour = CLASSES[here["class"].item()].colour
+    assert_colour(inside, over_white((*colour[:3], 64)))
     assert_colour(same, [255, 255, 255])

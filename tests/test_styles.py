@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from geosim.publish import styles
+from geosim.themes import CLASSES
 
 ALL = {**styles.RASTER_STYLES, **styles.LAYER_STYLES}
 
@@ -63,3 +64,15 @@ def test_darkness_alone_orders_the_probability():
         for s in styles.PROBABILITY_RAMP
     ]
     assert luma == sorted(luma, reverse=True)
+
+
+def test_every_class_has_its_category_and_colour():
+    root = ET.fromstring(styles.changes_layer_style())  # noqa: S314
+    assert root.find("renderer-v2").get("attr") == "class"
+    symbols = {
+        symbol.get("name"): symbol.find(".//prop[@k='outline_color']").get("v")
+        for symbol in root.iter("symbol")
+    }
+    drawn = {c.get("value"): symbols[c.get("symbol")] for c in root.iter("category")}
+    wanted = {s: ",".join(map(str, kind.colour)) for s, kind in CLASSES.items()}
+    assert drawn == wanted | {"": wanted["changed"]}

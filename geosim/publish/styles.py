@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
-from geosim.themes.classes import CLASSES
+from geosim.themes.classes import CHANGED_CLASS, CLASSES
 
 RGBA = tuple[int, int, int, int]
 
@@ -156,10 +156,13 @@ def palette_style(classes: Mapping[int, tuple[str, RGBA]]) -> str:
 def changes_layer_style() -> str:
     """QML for the layer `changes`: by class; the image stays visible."""
     categories, symbols = [], []
-    for number, (slug, kind) in enumerate(CLASSES.items()):
+    # QGIS draws by an empty value what no other category holds
+    kinds = [*CLASSES.items(), ("", CLASSES[CHANGED_CLASS])]
+    for number, (slug, kind) in enumerate(kinds):
+        label = kind.label if slug else "any other"
         categories.append(
             f'      <category symbol="{number}" value={quoteattr(slug)}'
-            f' label={quoteattr(kind.label)} render="true"/>\n'
+            f' label={quoteattr(label)} render="true"/>\n'
         )
         fill = (*kind.colour[:3], 64)
         symbols.append(_symbol(str(number), fill=fill, outline=kind.colour, width=0.5))

@@ -205,7 +205,7 @@ def open_scene(
                 (before, after), datasets, per_date(bands), strict=True
             )
         ]
-        _check_bands(*sources)
+        _check_bands(sources[0], sources[1], bands)
         grid = common_grid(
             sources[0].grid,
             sources[1].grid,
@@ -222,12 +222,18 @@ def open_scene(
         yield Scene(grid, dates[0], dates[1], stack, masks)
 
 
-def _check_bands(before: Source, after: Source) -> None:
-    """Both dates need the same number of bands."""
+def _check_bands(before: Source, after: Source, bands: str | None) -> None:
+    """Both dates need the same number of bands, and the same ones."""
     if len(before.bands) != len(after.bands):
         raise OptionError(
             "both dates need the same bands: before gives "
             f"{len(before.bands)}, after {len(after.bands)}; choose with --bands"
+        )
+    wanted = per_date(bands)
+    if wanted[0] != wanted[1] and list(before.roles) != list(after.roles):
+        raise OptionError(
+            "--bands wants the same roles in one order for both dates; found "
+            f"{', '.join(before.roles)} and {', '.join(after.roles)}"
         )
 
 
