@@ -59,6 +59,11 @@ def outside(command: str) -> None:
             env=environment,
             timeout=300,
         )
+    from PIL import Image  # not in QGIS's Python everywhere
+
+    with Image.open(picture) as whole:
+        few = whole.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(picture, optimize=True)
     print(picture)
 
 
@@ -114,7 +119,7 @@ def take(dialog: Any) -> None:  # noqa: ANN401
     painter.drawPixmap(0, 0, dialog)
     painter.drawPixmap(dialog.width(), 0, window)
     painter.end()
-    image.convertToFormat(3).save(os.environ["GEOSIM_PICTURE"])  # 256 colours
+    image.save(os.environ["GEOSIM_PICTURE"])
     os._exit(0)
 
 
