@@ -195,7 +195,8 @@ def assessment_section(values: Mapping[str, Any]) -> str:
     return (
         '<section aria-labelledby="h-assessment">'
         '<h2 id="h-assessment">Areas with their error</h2>'
-        f'<p>{escape(text)}</p><div class="wide amounts">'
+        f'<p>{escape(text)}</p><div class="wide amounts" role="region" '
+        'aria-label="Tables of accuracy" tabindex="0">'
         f"{table(head, areas, 'Area of each class')}"
         f"{table(('', 'user', 'producer'), accuracies, _ACCURACIES)}</div></section>"
     )
