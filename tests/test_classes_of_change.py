@@ -93,7 +93,7 @@ def test_from_to_table_in_the_record_and_the_report(result):
     again = open_result(result.folder).record.from_to
     assert list(again) == [dict(row) for row in rows]
     page = result.paths["report"].read_text()
-    assert "What became of what" in page
+    assert "From what (rows) to what (columns)" in page
     assert "water gain" in page
 
 
