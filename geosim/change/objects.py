@@ -126,13 +126,32 @@ class ObjectFinder:
         """Group of each global label, shape (labels,)."""
         if not self._seams:
             return np.arange(count)
-        from scipy.sparse import coo_array  # slow to import, seldom needed
-        from scipy.sparse.csgraph import connected_components
+        return _joined(count, np.concatenate(self._seams, axis=1) - 1)
 
-        upper, lower = np.concatenate(self._seams, axis=1) - 1
-        graph = coo_array((np.ones(len(upper)), (upper, lower)), shape=(count, count))
-        _, groups = connected_components(graph, directed=False)
-        return np.asarray(groups, np.int64)
+
+def _joined(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Groups of what pairs connect, numbered by their first members.
+
+    Labels take the least one beside them until nothing changes; scipy's graphs do the
+    same, but take longer to import than a small raster takes to be compared.
+
+    Args:
+        count: labels, 0..count-1.
+        pairs: (2, n) of labels that belong together.
+
+    Returns:
+        (count,) number of the group of each label.
+    """
+    root = np.arange(count)
+    while (root[pairs[0]] != root[pairs[1]]).any():
+        ends = root[pairs]
+        for end in ends:
+            np.minimum.at(root, end, ends.min(axis=0))
+        while (root[root] != root).any():
+            root = root[root]
+    groups: NDArray[np.int64]
+    _, groups = np.unique(root, return_inverse=True)
+    return groups
 
 
 def _sum_by(
