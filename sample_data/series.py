@@ -21,7 +21,7 @@ from shapes import Array, Geometry
 SEED = 11
 PIXEL = 10.0
 OVERSAMPLING = 4
-CRS = "EPSG:32618"
+CRS = "EPSG:32718"
 CORNER = (548_000.0, 9_072_000.0)
 BANDS = ("red", "green", "blue", "nir")
 TRUTH_NODATA = 255

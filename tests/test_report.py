@@ -419,7 +419,7 @@ def test_histogram_of_nothing_is_an_empty_chart():
         (4.567, "4.57"),
         (12.34, "12.3"),
         (4567.8, "4,568"),
-        (0, "0.000"),
+        (0, "0"),
     ],
 )
 def test_number(value, text):

@@ -58,7 +58,7 @@ def test_rasters_are_cogs_that_agree_with_each_other(result):
         assert cog_validate(result.paths[name], quiet=True)[0]
         with rasterio.open(result.paths[name]) as file:
             layers[name] = file.read(1)
-            assert file.crs.to_epsg() == 32618
+            assert file.crs.to_epsg() == 32718
     first, last, count = layers["first_change"], layers["last_change"], layers["count"]
     assert set(np.unique(first)) == {0, *YEARS[1:]}
     assert ((first > 0) == (count > 0)).all()

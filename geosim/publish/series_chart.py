@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
+from geosim.publish.wording import NOTHING
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -96,7 +98,9 @@ def chart_png(bars: Bars) -> bytes:
     for shape in shapes:
         if isinstance(shape, _Text):
             place = (shape.x * _SCALE, shape.y * _SCALE)
-            draw.text(place, shape.text, _INK, font, anchor=anchors[shape.anchor])
+            # Pillow's own font has no dash
+            text = shape.text.replace(NOTHING, "-")
+            draw.text(place, text, _INK, font, anchor=anchors[shape.anchor])
             continue
         left, top = shape.x * _SCALE, shape.y * _SCALE
         right = left + max(shape.width * _SCALE - 1, 0)

@@ -25,6 +25,7 @@ from geosim.publish.wording import (
     sentence,
     table,
 )
+from geosim.themes.classes import CLASSES, COVERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -251,15 +252,21 @@ def _areas(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         [
             f"{row['date_from']} to {row['date_to']}",
-            str(row["class"]).replace("_", " "),
+            CLASSES[row["class"]].label,
             *(NOTHING if row[key] is None else number(row[key]) for key in keys),
-            f"{row['base']} ({number(row['base_ha'])} ha)",
+            f"{_base(row['base'])} ({number(row['base_ha'])} ha)",
         ]
         for row in rows
     ]
     if not lines:
         return "<p>Nothing changed by as much as the smallest kept.</p>"
     return table(head, lines, "Areas and rates")
+
+
+def _base(name: str) -> str:
+    """What rates are relative to, with the label of the land cover."""
+    slug, *rest = name.split(" at ")
+    return " at ".join([COVERS[slug].label if slug in COVERS else slug, *rest])
 
 
 def _changes(

@@ -14,7 +14,9 @@ NO_BREAK_SPACE = "\u00a0"
 
 
 def number(value: float) -> str:
-    """About four digits, thousands apart: `0.25`, `12.3`, `4,567`."""
+    """About four digits, thousands apart: `0.25`, `12.3`, `4,567`; `0` is exact."""
+    if value == 0:
+        return "0"
     for limit, decimals in ((1, 3), (10, 2), (1000, 1)):
         if abs(value) < limit:
             return f"{value:.{decimals}f}"
