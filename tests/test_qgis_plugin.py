@@ -402,7 +402,7 @@ def qgis(tmp_path_factory):
     """A fresh profile with the plugin installed from its zip; its environment."""
     home = tmp_path_factory.mktemp("profile")
     environment = {
-        "PATH": os.environ.get("PATH", ""),
+        "PATH": "/usr/bin:/bin",  # QGIS takes the first python there for its own
         "HOME": str(home),
         "XDG_RUNTIME_DIR": str(home),
         "QT_QPA_PLATFORM": "offscreen",
