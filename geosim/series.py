@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
 
-import geosim
-from geosim.errors import NoDataError, OptionError, ResultExistsError
+from geosim.errors import ResultExistsError
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
-from geosim.raster.source import describe, open_raster, plain_images_welcome
+from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
     WorkFolder,
     check_folder,
@@ -36,28 +33,26 @@ from geosim.timeline.deciding import (
     reach_of,
     samples_of,
 )
-from geosim.timeline.options import FINEST_TOGETHER, SeriesOptions
+from geosim.timeline.options import SeriesOptions
 from geosim.timeline.pairs import (
     PAIRS,
     Interval,
     intervals_wanted,
     open_maps,
-    pair_name,
     run_pairs,
 )
+from geosim.timeline.plan import Plan, make_plan
+from geosim.timeline.recording import Made, series_record
 from geosim.timeline.result import (
     SERIES_FILES,
     SERIES_RASTERS,
     SERIES_RECORD,
     SeriesResult,
 )
-from geosim.timeline.scenes import DatedScene, read_scenes, without
+from geosim.timeline.scenes import DatedScene, read_scenes
 from geosim.timeline.stack import (
-    LeftOut,
-    check_readable,
     count_intervals,
     open_stack,
-    series_grid,
 )
 from geosim.timeline.summing import Maps, clean, find_places, write_years
 
@@ -66,42 +61,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.raster.grid import Grid
     from geosim.result import ChangeResult
     from geosim.timeline.calibration import Calibration
-    from geosim.timeline.delivery import SeriesFound
     from geosim.timeline.pairs import PairMaps
     from geosim.timeline.stack import Stack
 
 _PREVIEW = 1000
 """Longest side of the report's pictures in pixels."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """What a series is of, settled before any comparison."""
-
-    scenes: list[DatedScene]
-    left_out: list[LeftOut]
-    grid: Grid
-    reference: str
-    bands: str | None
-    options: ChangeOptions
-    series: SeriesOptions
-    folder: Path
-
-    @property
-    def dates(self) -> tuple[str, ...]:
-        return tuple(scene.date or "" for scene in self.scenes)
-
-    @property
-    def together(self) -> bool:
-        """Whether all dates decide together."""
-        metres = self.grid.ground_resolution()
-        coarse = metres is not None and metres >= FINEST_TOGETHER
-        return self.series.decide == "together" or (
-            self.series.decide == "auto" and coarse
-        )
 
 
 def detect_series(
@@ -154,7 +120,7 @@ def detect_series(
         work_folder(folder) as work,
     ):
         _check_leftover(work, options)
-        plan = _plan(listed, options, series, folder)
+        plan = make_plan(listed, options, series, folder)
         choose_tile_size(plan.grid, options)
         record = _run(plan, work, clock)
         if folder.exists():
@@ -180,59 +146,7 @@ def _check_leftover(work: WorkFolder, options: ChangeOptions) -> None:
         work.clear()
 
 
-def _plan(
-    listed: list[DatedScene],
-    options: ChangeOptions,
-    series: SeriesOptions,
-    folder: Path,
-) -> _Plan:
-    """Settle grid, bands and scenes; every scene is read through once."""
-    grid, reference, kept, left_out = series_grid(listed, options, series.extent)
-    bands = options.bands or _all_bands(kept)
-    options = replace(options, bands=bands)
-    bad = check_readable(kept, grid, bands)
-    if bad:
-        left_out += bad
-        kept = without(kept, [one.scene.path for one in bad])
-        rest = without(listed, [one.scene.path for one in left_out])
-        if len(rest) < 2:  # noqa: PLR2004 - one interval
-            raise NoDataError(
-                "a series wants at least two scenes that can be read; found "
-                f"{len(rest)}; {bad[0].reason}"
-            )
-        grid, reference, kept, _ = series_grid(rest, options, series.extent)
-    if len(kept) > 250:  # noqa: PLR2004 - numbers of dates are kept in a byte
-        raise OptionError(f"a series wants at most 250 scenes; found {len(kept)}")
-    return _Plan(
-        scenes=kept,
-        left_out=left_out,
-        grid=grid,
-        reference=reference,
-        bands=bands,
-        options=options,
-        series=series,
-        folder=folder,
-    )
-
-
-def _all_bands(scenes: Sequence[DatedScene]) -> str | None:
-    """Numbers of all bands, those that would be compared alone first.
-
-    None where the scenes differ in their bands, or cannot be read.
-    """
-    found = set()
-    for scene in scenes:
-        with open_raster(scene.path) as dataset:
-            first = describe(scene.path, dataset, None)
-            every = describe(scene.path, dataset, "all")
-            names = tuple(dataset.descriptions)
-        found.add((tuple(dict.fromkeys([*first.bands, *every.bands])), names))
-    if len(found) > 1:
-        return None
-    return ",".join(map(str, found.pop()[0]))
-
-
-def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
+def _run(plan: Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     """Compare, decide and write into the working folder; the record comes back."""
     from geosim.timeline.delivery import year_layout
 
@@ -260,7 +174,7 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
             calibration, covered = _decide(plan, stack, maps, rasters, tick)
         return _deliver(
             plan, work, clock,
-            made=_Made(
+            made=Made(
                 stack=stack, maps=maps, results=results, rasters=rasters,
                 shares=shares.tolist(), notes=notes, calibration=calibration,
                 covered=covered,
@@ -268,23 +182,8 @@ def _run(plan: _Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Made:
-    """What the passes made, open until all is written."""
-
-    stack: Stack
-    maps: Mapping[tuple[int, int], PairMaps]
-    results: Mapping[Interval, ChangeResult]
-    rasters: Mapping[str, WorkRaster]
-    shares: list[float]
-    notes: list[str]
-    calibration: Calibration | None
-    covered: list[dict[str, float]]
-    """m2 of each land cover on each date, as classified; empty where not known."""
-
-
 def _compare(
-    plan: _Plan,
+    plan: Plan,
     counts: NDArray[np.int64],
     work: WorkFolder,
     clock: Clock,
@@ -320,7 +219,7 @@ def _compare(
 
 
 def _decide(
-    plan: _Plan,
+    plan: Plan,
     stack: Stack,
     maps: Mapping[tuple[int, int], PairMaps],
     rasters: Mapping[str, WorkRaster],
@@ -355,7 +254,7 @@ def _decide(
 
 
 def _deliver(
-    plan: _Plan, work: WorkFolder, clock: Clock, *, made: _Made
+    plan: Plan, work: WorkFolder, clock: Clock, *, made: Made
 ) -> dict[str, Any]:
     """Write the files of the result into the working folder."""
     from geosim.timeline import delivery
@@ -393,86 +292,10 @@ def _deliver(
         polygons = delivery.write_tables(staging, found, rows, delivery.bars_of(found))
         tick(1)
         pictures = previews(made.stack, rasters, _PREVIEW)
-        record = _record(plan, made, found, clock, len(polygons))
+        record = series_record(plan, made, found, clock.seconds, len(polygons))
         delivery.write_report(staging, found, record, pictures, rows, polygons)
         tick(1)
         (work.path / PAIRS).rename(staging / PAIRS)
         delivery.write_record(staging, record)
         tick(1)
     return record
-
-
-def _record(
-    plan: _Plan, made: _Made, found: SeriesFound, clock: Clock, polygons: int
-) -> dict[str, Any]:
-    """Contents of `series.json`."""
-    grid = plan.grid
-    changed = made.rasters["count"]
-    from geosim.timeline.summing import changed_once
-
-    pixels, area = changed_once(grid, changed)
-    return {
-        "type": "geosim series",
-        "version": geosim.__version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "scenes": [
-            {
-                "path": scene.path,
-                "date": scene.date,
-                "valid_fraction": round(share, 6),
-                "reading": reading,
-            }
-            for scene, share, reading in zip(
-                plan.scenes, made.shares, made.stack.readings, strict=True
-            )
-        ],
-        "left_out": [
-            {"path": one.scene.path, "date": one.scene.date, "reason": one.reason}
-            for one in plan.left_out
-        ],
-        "intervals": [
-            {
-                "date_from": plan.dates[interval.before],
-                "date_to": plan.dates[interval.after],
-                "bridged_px": interval.bridged_px,
-                "folder": f"{PAIRS}/{pair_name(plan.scenes, interval)}",
-                "threshold": result.record.threshold.value,
-                "changed_px": result.record.areas.changed_px,
-            }
-            for interval, result in made.results.items()
-        ],
-        "grid": {
-            "crs": ":".join(grid.crs.to_authority() or ()) if grid.crs else None,
-            "wkt": grid.crs.to_wkt() if grid.crs else None,
-            "transform": list(grid.transform)[:6],
-            "width": grid.width,
-            "height": grid.height,
-            "resolution_m": grid.ground_resolution(),
-            "reference": plan.reference,
-        },
-        "areas": {
-            "changed_px": pixels,
-            "changed_m2": area if grid.crs else None,
-            "valid_m2": max(found.sums.valid.values(), default=0.0)
-            if grid.crs
-            else None,
-        },
-        "covers_m2": dict(zip(plan.dates, made.covered, strict=False)),
-        "polygons": polygons,
-        "year": "of the later date of the interval in which the change came",
-        "decision": {
-            "by": "all dates together"
-            if plan.together and made.calibration
-            else "pairs",
-            "reach_px": reach_of(grid),
-            "bands": list(made.stack.bands),
-            "price": made.calibration.price if made.calibration else None,
-            "gain": made.calibration.gain.round(4).tolist()
-            if made.calibration
-            else None,
-        },
-        "options": plan.options.to_dict(),
-        "series_options": plan.series.to_dict(),
-        "notes": made.notes,
-        "timings": dict(clock.seconds),
-    }

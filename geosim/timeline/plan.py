@@ -1,0 +1,126 @@
+"""What a series is of, settled before any comparison: scenes, grid, bands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from geosim.errors import NoDataError, OptionError
+from geosim.raster.source import describe, open_raster
+from geosim.timeline.options import FINEST_TOGETHER
+from geosim.timeline.scenes import without
+from geosim.timeline.stack import check_readable, series_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from geosim.options import ChangeOptions
+    from geosim.raster.grid import Grid
+    from geosim.timeline.options import SeriesOptions
+    from geosim.timeline.scenes import DatedScene
+    from geosim.timeline.stack import LeftOut
+
+_MOST_DATES = 250
+"""Numbers of dates are kept in a byte."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a series is of, settled before any comparison."""
+
+    scenes: list[DatedScene]
+    """In the order of their dates."""
+    left_out: list[LeftOut]
+    """What cannot be read or lies elsewhere, and why."""
+    grid: Grid
+    """Of all results."""
+    reference: str
+    """Name of the raster whose grid it is."""
+    bands: str | None
+    """That are compared, as `ChangeOptions.bands`."""
+    options: ChangeOptions
+    """Of each comparison."""
+    series: SeriesOptions
+    """How they are put together."""
+    folder: Path
+    """Of the result."""
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """ISO dates of the scenes."""
+        return tuple(scene.date or "" for scene in self.scenes)
+
+    @property
+    def together(self) -> bool:
+        """Whether all dates decide together."""
+        metres = self.grid.ground_resolution()
+        coarse = metres is not None and metres >= FINEST_TOGETHER
+        return self.series.decide == "together" or (
+            self.series.decide == "auto" and coarse
+        )
+
+
+def make_plan(
+    listed: list[DatedScene],
+    options: ChangeOptions,
+    series: SeriesOptions,
+    folder: Path,
+) -> Plan:
+    """Settle grid, bands and scenes; every scene is read through once.
+
+    Args:
+        listed: scenes in the order of their dates.
+        options: of each comparison.
+        series: how they are put together.
+        folder: of the result.
+
+    Raises:
+        NoDataError: fewer than two scenes can be read, or they have nothing in common.
+        OptionError: more than 250 scenes.
+    """
+    grid, reference, kept, left_out = series_grid(listed, options, series.extent)
+    bands = options.bands or _all_bands(kept)
+    options = replace(options, bands=bands)
+    bad = check_readable(kept, grid, bands)
+    if bad:
+        left_out += bad
+        kept = without(kept, [one.scene.path for one in bad])
+        rest = without(listed, [one.scene.path for one in left_out])
+        if len(rest) < 2:  # noqa: PLR2004 - one interval
+            raise NoDataError(
+                "a series wants at least two scenes that can be read; found "
+                f"{len(rest)}; {bad[0].reason}"
+            )
+        grid, reference, kept, _ = series_grid(rest, options, series.extent)
+    if len(kept) > _MOST_DATES:
+        raise OptionError(
+            f"a series wants at most {_MOST_DATES} scenes; found {len(kept)}"
+        )
+    return Plan(
+        scenes=kept,
+        left_out=left_out,
+        grid=grid,
+        reference=reference,
+        bands=bands,
+        options=options,
+        series=series,
+        folder=folder,
+    )
+
+
+def _all_bands(scenes: Sequence[DatedScene]) -> str | None:
+    """Numbers of all bands, those that would be compared alone first.
+
+    None where the scenes differ in their bands, or cannot be read.
+    """
+    found = set()
+    for scene in scenes:
+        with open_raster(scene.path) as dataset:
+            first = describe(scene.path, dataset, None)
+            every = describe(scene.path, dataset, "all")
+            names = tuple(dataset.descriptions)
+        found.add((tuple(dict.fromkeys([*first.bands, *every.bands])), names))
+    if len(found) > 1:
+        return None
+    return ",".join(map(str, found.pop()[0]))
