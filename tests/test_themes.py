@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import label
 
 from geosim.errors import OptionError
 from geosim.themes import CLASSES, COVERS, THEMES
@@ -323,3 +324,18 @@ def test_parts_are_the_object(seed):
     parts, of_part = split(classes, mask, 8, 5, np.ones(11))
     assert np.array_equal(parts > 0, mask)
     assert set(np.unique(parts[mask])) == set(range(1, len(of_part) + 1))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_no_part_is_smaller_than_the_smallest(seed):
+    rng = np.random.default_rng(seed)
+    pieces, _ = label(rng.random((20, 20)) < 0.8)
+    mask = pieces == np.bincount(pieces[pieces > 0]).argmax()
+    classes = np.kron(rng.integers(0, 3, (5, 5)), np.ones((4, 4), int))
+    parts, of_part = split(classes, mask, 10, 3, np.ones(3))
+    np.testing.assert_array_equal(parts > 0, mask)
+    pixels = np.bincount(parts.ravel())[1:]
+    assert len(pixels) == len(of_part)
+    assert len(pixels) == 1 or pixels.min() >= 10
+    for number in range(1, len(pixels) + 1):
+        assert label(parts == number)[1] == 1
