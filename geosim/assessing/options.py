@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from geosim.assessment.settings import LEAST, TOLERANCE, Allocation
 from geosim.errors import OptionError
 from geosim.options import Method
+from geosim.themes.classes import CLASSES
 
 StrataOf = Literal["change", "class"]
 """What the strata of a sample are: change and no change, or the classes of change."""
@@ -15,19 +16,7 @@ StrataOf = Literal["change", "class"]
 NO_CHANGE, CHANGED, BUFFER = "no_change", "changed", "buffer"
 """Names of classes and strata; a buffer is mapped as no change."""
 
-CHANGE_CLASSES = (
-    "forest_loss",
-    "forest_gain",
-    "built_up_gain",
-    "built_up_loss",
-    "water_gain",
-    "water_loss",
-    "snow_ice_gain",
-    "snow_ice_loss",
-    "bare_or_mining",
-    "other",
-    CHANGED,
-)
+CHANGE_CLASSES = tuple(CLASSES)
 """Classes of change, in the order of every table; `changed`: of a class that the map
 does not tell."""
 
