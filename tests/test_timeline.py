@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from geosim.timeline.areas import Change, IntervalAreas, area_rows
+from geosim.timeline.areas import Change, IntervalAreas, area_rows, in_pixels
 from geosim.timeline.calibration import fit_calibration
 from geosim.timeline.edges import at_least_half, small_holes, within
 from geosim.timeline.rates import fao_rate, puyravaud_rate, years_between
@@ -206,3 +206,41 @@ def test_table_says_what_rates_are_relative_to():
     bases = {(row["date_from"], row["class"]): row["base"] for row in by_map}
     assert bases["2000", "forest_loss"] == "forest at 2000, classified"
     assert bases["2000", "other"] == "valid area"
+
+
+def forest_lost(first, last, area):
+    return IntervalAreas(
+        date_from=first,
+        date_to=last,
+        valid=1e7,
+        changed={"forest_loss": area},
+        returning={},
+    )
+
+
+def test_a_bridged_interval_starts_from_what_was_there_at_its_beginning():
+    loss = {"forest_loss": Change(cover="forest", direction="loss")}
+    intervals = [
+        forest_lost("1990", "1995", 1e6),
+        forest_lost("1995", "2000", 3e6),
+        forest_lost("1990", "2000", 5e5),
+    ]
+    rows = area_rows(intervals, loss, {"forest": 1e7}, {})
+    assert [row["base_ha"] for row in rows[:3]] == [1000, 900, 1000]
+
+
+def test_dates_without_time_between_have_no_rates():
+    loss = {"forest_loss": Change(cover="forest", direction="loss")}
+    row = area_rows([forest_lost("2020", "2020-07", 1e6)], loss, {}, {})[0]
+    assert row["area_ha"] == 100
+    assert row["ha_per_year"] is None
+    assert row["percent_per_year"] is None
+
+
+def test_without_a_crs_areas_are_pixels():
+    loss = {"forest_loss": Change(cover="forest", direction="loss")}
+    row = in_pixels(area_rows([forest_lost("2000", "2010", 500.0)], loss, {}, {})[0])
+    assert row["area_px"] == pytest.approx(500)
+    assert row["px_per_year"] == pytest.approx(50)
+    assert row["base_px"] == pytest.approx(1e7)
+    assert "area_ha" not in row

@@ -241,12 +241,13 @@ def _legend(colours: Mapping[str, RGBA]) -> str:
 
 
 def _areas(rows: Sequence[Mapping[str, Any]]) -> str:
+    unit = "ha" if rows and "area_ha" in rows[0] else "px"
     head = (
-        "interval", "class", "ha", "returning, ha", "ha a year", "% a year",
+        "interval", "class", unit, f"returning, {unit}", f"{unit} a year", "% a year",
         "q, %", "r, %", "base",
     )  # fmt: skip
     keys = (
-        "area_ha", "returning_ha", "ha_per_year", "percent_per_year",
+        f"area_{unit}", f"returning_{unit}", f"{unit}_per_year", "percent_per_year",
         "fao_q_percent", "puyravaud_r_percent",
     )  # fmt: skip
     lines = [
@@ -254,7 +255,7 @@ def _areas(rows: Sequence[Mapping[str, Any]]) -> str:
             f"{row['date_from']} to {row['date_to']}",
             CLASSES[row["class"]].label,
             *(NOTHING if row[key] is None else number(row[key]) for key in keys),
-            f"{_base(row['base'])} ({number(row['base_ha'])} ha)",
+            f"{_base(row['base'])} ({number(row[f'base_{unit}'])} {unit})",
         ]
         for row in rows
     ]

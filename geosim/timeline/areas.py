@@ -58,17 +58,46 @@ def area_rows(
         initial: m2 of land covers on the first date, where the user knows them.
         covered: by date, m2 of land covers as classified; may be empty.
     """
-    now = dict(initial)
     rows: list[dict[str, Any]] = []
     for interval in intervals:
-        start = dict(now)
+        start = _given_at(interval.date_from, intervals, classes, initial)
         for slug, area in interval.changed.items():
             kind = classes[slug]
             base = _base(interval, kind, start, covered)
             rows.append(_row(interval, slug, area, kind, base))
+    return rows + _totals(intervals, classes, initial, covered)
+
+
+def in_pixels(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `area_rows` whose areas are pixels, since there is no CRS."""
+    names = {
+        "area_ha": "area_px",
+        "returning_ha": "returning_px",
+        "ha_per_year": "px_per_year",
+        "base_ha": "base_px",
+    }
+    return {
+        names.get(key, key): value * _HECTARE if key in names and value else value
+        for key, value in row.items()
+    }
+
+
+def _given_at(
+    date: str,
+    intervals: Sequence[IntervalAreas],
+    classes: Mapping[str, Change],
+    initial: Mapping[str, float],
+) -> dict[str, float]:
+    """m2 of the given land covers on a date: at first, and what changed until then."""
+    now = dict(initial)
+    for interval in intervals:
+        if interval.date_to > date:
+            continue
+        for slug, area in interval.changed.items():
+            kind = classes[slug]
             if kind.cover in now:
                 now[kind.cover] += area if kind.direction == "gain" else -area
-    return rows + _totals(intervals, classes, initial, covered)
+    return now
 
 
 def _base(
@@ -105,10 +134,12 @@ def _row(
         "class": slug,
         "area_ha": area / _HECTARE,
         "returning_ha": interval.returning.get(slug, 0.0) / _HECTARE,
-        "ha_per_year": area / _HECTARE / years,
+        "ha_per_year": area / _HECTARE / years if years > 0 else None,
         "base": name,
         "base_ha": first / _HECTARE,
-        "percent_per_year": None if share is None else _PERCENT * share / years,
+        "percent_per_year": (
+            None if share is None or years <= 0 else _PERCENT * share / years
+        ),
         "fao_q_percent": None if q is None else _PERCENT * q,
         "puyravaud_r_percent": None if r is None else _PERCENT * r,
     }

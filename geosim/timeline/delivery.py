@@ -28,7 +28,7 @@ from geosim.publish.wording import NOTHING
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout
 from geosim.themes.classes import CLASSES, THEMES
-from geosim.timeline.areas import Change, IntervalAreas, area_rows
+from geosim.timeline.areas import Change, IntervalAreas, area_rows, in_pixels
 from geosim.timeline.classes import UNKNOWN, covers_of_code, slugs_of_codes
 from geosim.timeline.result import SERIES_RECORD
 from geosim.timeline.summing import NO_COUNT_DATA, NO_YEAR_DATA
@@ -191,7 +191,8 @@ def table_rows(found: SeriesFound) -> list[dict[str, Any]]:
         for slug, kind in CLASSES.items()
     }
     covered = dict(zip(found.dates, found.covered, strict=False))
-    return area_rows(interval_areas(found), classes, found.initial, covered)
+    rows = area_rows(interval_areas(found), classes, found.initial, covered)
+    return rows if found.grid.crs else [in_pixels(row) for row in rows]
 
 
 def bars_of(found: SeriesFound) -> Bars:
