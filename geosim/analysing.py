@@ -21,6 +21,7 @@ from geosim.raster.writer import Layout, WorkRaster
 from geosim.sampling import take_sample
 from geosim.scanning import scan
 from geosim.scoring import METHODS
+from geosim.seasons import fit_seasons
 from geosim.spreading import ScanSetup, spreading, whole_name, with_whole_names
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from geosim.sampling import Sample
     from geosim.scanning import Scan
     from geosim.scorer import Scorer
+    from geosim.themes.tones import Tones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,9 @@ def analyse(
     fitted = _fit(scene, options, tile_size, work, clock, closing)
     scanned = _first_pass(fitted, work, clock, closing, cluster)
     grid, rasters = scene.grid, fitted.rasters
-    classifier = _classifier(fitted, work, closing)
+    tones = fit_classifier_tones(scene, fitted.sample, options)
+    classifier = _classifier(fitted, tones, work, closing)
+    seasons = fit_seasons(scene, fitted.scorer, options, tones)
     total = grid.width * grid.height
     with clock.stage("deciding", 2) as tick:
         decision = decide(
@@ -94,6 +98,7 @@ def analyse(
             preview_cell=scanned.preview.cell,
             progress=lambda pixels: tick(pixels / total),
             classifier=classifier,
+            seasons=seasons,
         )
     from geosim.delivery import Found  # `preparing` loads it meanwhile
 
@@ -110,11 +115,13 @@ def analyse(
 
 
 def _classifier(
-    fitted: _Fitted, work: WorkFolder, closing: ExitStack
+    fitted: _Fitted,
+    tones: tuple[Tones, Tones] | None,
+    work: WorkFolder,
+    closing: ExitStack,
 ) -> Callable[[int], Classifier] | None:
     """What tells the classes of objects, given their number; None where none can."""
     scene, options = fitted.scene, fitted.options
-    tones = fit_classifier_tones(scene, fitted.sample, options)
     if tones is None:
         return None
     layout = Layout(dtype="uint8", nodata=0, bands=("pair", "confidence"))

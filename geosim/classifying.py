@@ -16,7 +16,7 @@ from geosim.themes import colour
 from geosim.themes.classes import CLASSES, COVERS, THEMES, class_of
 from geosim.themes.cover import NEEDED, spectral_cover, texture, with_banks
 from geosim.themes.roles import is_sensor, per_date
-from geosim.themes.tones import Tones, fit_display, fit_tones
+from geosim.themes.tones import Tones, fit_display, fit_tones, with_darkest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,15 +184,14 @@ def fit_classifier_tones(
         if not known >= NEEDED:
             fitted.append(fit_display(values, source.dtype))
             continue
-        fitted.append(
-            fit_tones(
-                values,
-                scene.roles,
-                dtype=source.dtype,
-                scaling=_scaling(source),
-                sensor=sensor,
-            )
+        tones = fit_tones(
+            values,
+            scene.roles,
+            dtype=source.dtype,
+            scaling=_scaling(source),
+            sensor=sensor,
         )
+        fitted.append(with_darkest(tones, values, scene.roles))
     return fitted[0], fitted[1]
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from geosim.options import ChangeOptions, MinArea
     from geosim.raster.writer import WorkRaster
     from geosim.scorer import Scorer
+    from geosim.seasons import Seasons
 
 STRIP_ROWS = 256
 """Rows of a strip. Fixed, so that nothing depends on the blocks of the first pass."""
@@ -70,6 +71,8 @@ class Decision:
     """Pixels of the kept objects."""
     classes: ObjectClasses | None = None
     """What the objects are; None where that cannot be told."""
+    season_px: int | None = None
+    """Pixels that season kept below the threshold; None: season was not looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     preview_cell: int,
     progress: Callable[[int], None],
     classifier: Callable[[int], Classifier] | None = None,
+    seasons: Seasons | None = None,
 ) -> Decision:
     """Run the second pass.
 
@@ -109,6 +113,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         preview_cell: pixels per preview pixel.
         progress: called with the number of pixels done since the last call.
         classifier: makes what tells the class of so many objects; None: nothing does.
+        seasons: tells season from change; None: nothing does.
     """
     rasters = _Rasters(scores=scores, layers=layers, change=change)
     probability = scorer.probability(counts)
@@ -116,8 +121,8 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         options.threshold, counts, _per_bin(probability), automatic=scorer.threshold
     )
     finder = ObjectFinder()
-    levels = _probability_levels(probability)
-    histogram, valid_m2 = _find(grid, rasters, levels, threshold, finder, progress)
+    maps = _Maps(probability=probability, threshold=threshold, seasons=seasons)
+    histogram, valid_m2, season_px = _find(grid, rasters, maps, finder, progress)
     minimum = options.min_area
     objects = finder.finish(
         min_pixels=int(np.ceil(minimum.value)) if minimum.unit == "px" else 1,
@@ -154,6 +159,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         valid_m2=valid_m2,
         changed_px=changed_px,
         classes=found,
+        season_px=season_px if seasons else None,
     )
 
 
@@ -164,32 +170,68 @@ def _least(minimum: MinArea, valid_m2: float, valid_px: int) -> float:
     return minimum.value * valid_px / max(valid_m2, 1.0)
 
 
+class _Maps:
+    """From scores to 8-bit levels of probability."""
+
+    def __init__(
+        self,
+        *,
+        probability: NDArray[np.float64],
+        threshold: Threshold,
+        seasons: Seasons | None,
+    ) -> None:
+        """Take probabilities (65535,) by score; make the tables."""
+        self.threshold, self._seasons = threshold, seasons
+        self._levels = _probability_levels(probability)
+        self._chances = np.append(probability, 0.0).astype(np.float32)
+
+    def read(
+        self, window: Window, scores: NDArray[np.uint16]
+    ) -> tuple[NDArray[np.uint8], int]:
+        """Levels of a strip; how many of its pixels season kept from changing."""
+        levels = self._levels[scores]
+        if self._seasons is None:
+            return levels, 0
+        left = self._seasons.taken_out(window, self._chances[scores])
+        calmer = np.rint(left * UNIT_LEVELS).astype(np.uint8)
+        calmer[levels == UNIT_NODATA] = UNIT_NODATA
+        changed = _changed(levels, self.threshold)
+        return calmer, int((changed & ~_changed(calmer, self.threshold)).sum())
+
+
 def _find(
     grid: Grid,
     rasters: _Rasters,
-    level_of: NDArray[np.uint8],
-    threshold: Threshold,
+    maps: _Maps,
     finder: ObjectFinder,
     progress: Callable[[int], None],
-) -> tuple[NDArray[np.int64], float]:
-    """Write the probability, find the objects; (histogram of levels, valid area)."""
+) -> tuple[NDArray[np.int64], float, int]:
+    """Write the probability, find the objects.
+
+    Returns:
+        Histogram of the levels, valid area, pixels that are season.
+    """
     row_areas = grid.row_areas()
     histogram = np.zeros(UNIT_NODATA + 1, np.int64)
-    valid_m2 = 0.0
+    valid_m2, season_px = 0.0, 0
 
-    def read(window: Window) -> tuple[Window, NDArray[np.uint8], NDArray[np.int64]]:
-        levels = level_of[rasters.scores.read(window, 1)]
+    def read(
+        window: Window,
+    ) -> tuple[Window, NDArray[np.uint8], NDArray[np.int64], int]:
+        levels, season = maps.read(window, rasters.scores.read(window, 1))
         rasters.layers.write(levels, window, 1)
-        return window, levels, np.bincount(levels.ravel(), minlength=UNIT_NODATA + 1)
+        counts = np.bincount(levels.ravel(), minlength=UNIT_NODATA + 1)
+        return window, levels, counts, season
 
     with closing(ahead(read, strips(grid, STRIP_ROWS))) as found:
-        for window, levels, counts in found:
+        for window, levels, counts, season in found:
             histogram += counts
+            season_px += season
             areas = row_areas[window.row_off : window.row_end]
             valid_m2 += float(((levels != UNIT_NODATA).sum(axis=1) * areas).sum())
-            finder.add(_changed(levels, threshold), levels, areas)
+            finder.add(_changed(levels, maps.threshold), levels, areas)
             progress(window.width * window.height)
-    return histogram[:UNIT_NODATA], valid_m2
+    return histogram[:UNIT_NODATA], valid_m2, season_px
 
 
 def _kept(

@@ -48,6 +48,12 @@ def notes_on(found: Found) -> tuple[str, ...]:
         )
     if found.options.coregister and not found.sample.corrected:
         notes.append("The shift was not corrected, because it is not certain.")
+    if decision.season_px:
+        share = 100 * decision.season_px / decision.valid_px
+        notes.append(
+            f"{share:.1f} % of the area look different, but are field or water on both "
+            "dates: counted as season, not as change; --season keep counts them."
+        )
     return (*notes, *_on_classes(found), *_on_masks(found), *_on_clouds(found))
 
 

@@ -16,7 +16,7 @@ from geosim.raster.mask_files import MaskFiles, MaskKind
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device, Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
-from geosim.themes.classes import ThemeName
+from geosim.themes.classes import SeasonRule, ThemeName
 
 Method = Literal["siamese", "ssim", "cva", "irmad"]
 """How the dates are compared."""
@@ -114,6 +114,10 @@ class ChangeOptions:
     theme: ThemeName = "any"
     """Which classes of change stay in `changes.gpkg`: "any", "deforestation", "urban",
     "water", "ice"."""
+    season: SeasonRule = "auto"
+    """"auto": fields that are green on one date and bare on the other, and water that
+    is clear or muddy, count as unchanged, where bands and pixel size let them be told
+    and the weights are not trained on labels; "keep": they count as change."""
     tile_size: int | None = None
     """Side of a scoring tile in pixels, 32 or more; None: 256, or the raster's side
     where that is smaller."""
@@ -211,6 +215,7 @@ class ChangeOptions:
             ("device", Device),
             ("precision", Precision),
             ("theme", ThemeName),
+            ("season", SeasonRule),
             ("mask_kind", MaskKind),
         ):
             if getattr(self, name) not in get_args(kind):

@@ -64,6 +64,10 @@ class Scorer(Protocol):
         """The network's weights, None without a network."""
 
     @property
+    def untaught(self) -> bool:
+        """True of a network that no label told which change is meant."""
+
+    @property
     def threshold(self) -> Threshold | None:
         """Where "auto" decides; None: as for all methods."""
 

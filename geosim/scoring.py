@@ -52,6 +52,7 @@ class _PerPixel:
     band_names: tuple[str, ...] = ()
     bytes_per_pixel: int = _BYTES_CLASSICAL
     base_megabytes: int = _BASE_CLASSICAL
+    untaught: bool = False
     weights: LoadedWeights | None = None
     threshold: Threshold | None = None
 

@@ -80,6 +80,7 @@ class _Siamese:
     """(4,) of the scene, in the order of `TERMS`."""
     band_names: tuple[str, ...] = ("low", "mid", "high")
     base_megabytes: int = _BASE_NETWORK
+    untaught: bool = True
 
     @property
     def bytes_per_pixel(self) -> int:
@@ -140,6 +141,7 @@ class _Decoded:
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_DECODER
     base_megabytes: int = _BASE_NETWORK
+    untaught: bool = False
 
     @property
     def margin(self) -> int:

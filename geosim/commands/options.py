@@ -14,7 +14,7 @@ from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskKind
 from geosim.raster.radiometry import Normalization
 from geosim.siamese.engine import Device, Precision
-from geosim.themes.classes import ThemeName
+from geosim.themes.classes import SeasonRule, ThemeName
 
 DEFAULTS = ChangeOptions()
 
@@ -37,6 +37,13 @@ _Bands = Annotated[
 ]
 _Theme = Annotated[
     ThemeName, typer.Option(help="Keep only polygons of this theme's classes.")
+]
+_Season = Annotated[
+    SeasonRule,
+    typer.Option(
+        help="auto: fields that turn green or bare, water that turns muddy are not "
+        "change (10 m or so, with infrared); keep: they are."
+    ),
 ]
 _TileSize = Annotated[
     int | None,
@@ -124,6 +131,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
     method: _Method = DEFAULTS.method,
     bands: _Bands = DEFAULTS.bands,
     theme: _Theme = DEFAULTS.theme,
+    season: _Season = DEFAULTS.season,
     tile_size: _TileSize = DEFAULTS.tile_size,
     threshold: _Threshold = str(DEFAULTS.threshold),
     min_area: _MinArea = str(DEFAULTS.min_area),
@@ -157,6 +165,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
         method=method,
         bands=bands,
         theme=theme,
+        season=season,
         tile_size=tile_size,
         threshold=parse_threshold(threshold),
         min_area=MinArea.parse(min_area),

@@ -8,6 +8,9 @@ from typing import Literal
 ThemeName = Literal["any", "deforestation", "urban", "water", "ice"]
 """What a run is about."""
 
+SeasonRule = Literal["auto", "keep"]
+"""Whether what only the season changed is taken out where it can be told, or kept."""
+
 RGBA = tuple[int, int, int, int]
 
 

@@ -86,7 +86,7 @@ def spectral_cover(
         wet: NDWI that parts water from land, where there is no `swir1`.
     """
     ndvi = spectral_index("ndvi", bands)
-    snow, water = _snow(bands, ndvi), _water(bands, wet)
+    snow, water = snow_cover(bands, ndvi), water_cover(bands, wet)
     plants = _plants(bands, ndvi)
     forest, built = _forest(bands, ndvi), _built(bands, rough)
     dry = (1.0 - snow) * (1.0 - water)
@@ -123,8 +123,12 @@ def with_banks(
     return before, after
 
 
-def _snow(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bright where one sees, dark in the short-wave infrared (Hall et al. 1995)."""
+def snow_cover(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bright where one sees, dark in the short-wave infrared (Hall et al. 1995).
+
+    Returns:
+        As the bands, 0..1.
+    """
     bright = soft(bands["green"], 0.35, 0.03)
     if "swir1" in bands:
         lit = bright * soft(bands["nir"], 0.15, 0.03)
@@ -133,8 +137,13 @@ def _snow(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:
     return soft(bands["green"], 0.6, 0.04) * soft(-ndvi, -0.1, 0.03)
 
 
-def _water(bands: Bands, wet: float) -> NDArray[np.float32]:
-    """Darker in the infrared than where one sees (McFeeters 1996; Xu 2006)."""
+def water_cover(bands: Bands, wet: float) -> NDArray[np.float32]:
+    """Darker in the infrared than where one sees (McFeeters 1996; Xu 2006); 0..1.
+
+    Args:
+        bands: as `spectral_cover`.
+        wet: as `spectral_cover`.
+    """
     dark = soft(-bands["nir"], -0.19, 0.02)
     if "swir1" in bands:
         return dark * soft(spectral_index("mndwi", bands), 0.05, 0.06)

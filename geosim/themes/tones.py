@@ -54,6 +54,9 @@ _DARK_PERCENT = 0.1
 _DARK = 0.01
 """Reflectance of the darkest pixels (Chavez 1988, Remote Sensing of Environment 24)."""
 
+_DARKEST_PERCENT = 0.5
+"""Percentile of red and green that stands for the darkest ground: forest, shade."""
+
 _RAW_GAINS = {
     "blue": 0.39,
     "green": 0.79,
@@ -78,6 +81,8 @@ class Tones:
     """What the file holds, as far as one can tell."""
     water: float = WATER
     """NDWI of this date from which on water is more likely than not."""
+    dark: float = 0.0
+    """Mean of red and green of the scene's darkest ground, a reflectance."""
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reflectances of file values, (roles, ...)."""
@@ -118,6 +123,21 @@ def fit_tones(
         if _PLAUSIBLE[0] <= bright <= _PLAUSIBLE[1]:
             return _linear([(_TEN_THOUSAND, 0.0)] * len(roles))
     return _relative(sample, roles, raw=sensor in ("landsat-tm", "landsat-etm"))
+
+
+def with_darkest(
+    tones: Tones, sample: NDArray[np.float32], roles: Sequence[str]
+) -> Tones:
+    """The tones with the scene's darkest ground; red and green must be known.
+
+    Args:
+        tones: of one date.
+        sample: (roles, n) valid file values from all over the scene.
+        roles: of the bands.
+    """
+    bands = dict(zip(roles, tones.apply(sample), strict=True))
+    seen = (bands["red"] + bands["green"]) / 2
+    return replace(tones, dark=float(np.percentile(seen, _DARKEST_PERCENT)))
 
 
 def fit_display(sample: NDArray[np.float32], dtype: str) -> Tones:
