@@ -34,8 +34,8 @@ def test_bytes_match_as_scikit_image_does():
 
 def test_few_floats_match_as_scikit_image_does():
     rng = np.random.default_rng(2)
-    before = rng.gamma(2, 100, (2, 1000)).astype(np.float32)
-    after = (5 * rng.gamma(2, 100, (2, 1000)) + 7).astype(np.float32)
+    before = np.sort(rng.gamma(2, 100, (2, 990))).astype(np.float32)
+    after = np.sort(5 * rng.gamma(2, 100, (2, 990)) + 7).astype(np.float32)
     model = fit(before, after, dtype="float32")
     _, matched = apply_flat(model, before, after)
     wanted = match_histograms(after, before, channel_axis=0)
@@ -47,8 +47,8 @@ def test_few_floats_match_as_scikit_image_does():
 
 def test_many_floats_match_as_scikit_image_does():
     rng = np.random.default_rng(3)
-    before = rng.gamma(2, 100, (1, 20_000)).astype(np.float32)
-    after = np.sqrt(rng.gamma(2, 100, (1, 20_000))).astype(np.float32)
+    before = np.sort(rng.gamma(2, 100, (1, 20_000))).astype(np.float32)
+    after = np.sqrt(before) + np.float32(3)
     model = fit(before, after, dtype="uint16")
     _, matched = apply_flat(model, before, after)
     wanted = match_histograms(after, before, channel_axis=0)
@@ -81,9 +81,9 @@ def test_changed_pixels_stay_changed():
 
 
 def test_linear_by_hand():
-    # quartiles 25, 50, 75 become 10, 20, 30: a gain of 0.4 and an offset of 0
+    # quartiles 25, 50, 75 become 50, 100, 150: a gain of 2 and an offset of 0
     after = np.arange(0, 101, dtype=np.float32)[None]
-    before = after * 0.4
+    before = after * 2
     model = fit(before, after, dtype="uint8", how="linear")
     _, two = apply_flat(model, before, after)
     assert two == pytest.approx(before / 255, abs=1e-6)
@@ -105,9 +105,43 @@ def test_none_leaves_date_2():
 
 
 def test_bytes_keep_their_range():
-    before = np.array([[100, 110, 120]], np.float32)
+    before = np.array([[20, 110, 220]], np.float32)
     one, _ = apply_flat(fit(before, before, dtype="uint8"), before, before)
     assert one == pytest.approx(before / 255)
+
+
+def test_bytes_that_take_a_small_part_of_their_range_are_stretched():
+    # percentiles 1 and 99 of 40..100 are 40.6 and 99.4
+    before = np.arange(40, 101, dtype=np.float32)[None]
+    model = fit(before, before, dtype="uint8")
+    assert model.low == pytest.approx([40.6], abs=1e-4)
+    assert model.high == pytest.approx([99.4], abs=1e-4)
+    # one band that is wide enough for the mean keeps all of them as they are
+    both = np.concatenate([before, np.linspace(0, 255, 61, dtype=np.float32)[None]])
+    assert fit(both, both, dtype="uint8").high == pytest.approx([255, 255])
+
+
+def test_bytes_that_show_hardly_anything_stay_calm():
+    before = np.array([[70, 70, 70, 74, 74, 74]], np.float32)
+    model = fit(before, before, dtype="uint8")
+    assert model.low == pytest.approx([72 - 16], abs=0.1)
+    assert model.high == pytest.approx([72 + 16], abs=0.1)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_large_change_is_not_matched_away(dtype):
+    before, after = bytes_sample(10)
+    stayed = after.copy()
+    after[:, :6000] = np.array([[220], [40], [200]], np.float32)
+    spoilt = fit(before, after, dtype=dtype)
+    one, two = apply_flat(spoilt, before, after)
+    _, wanted = apply_flat(fit(before, stayed, dtype=dtype), before, stayed)
+    assert np.abs(two - wanted)[:, 6000:].mean() < 0.01
+    # date 2 is 0.7 x + 40: (220 - 40) / 0.7 = 257, 0, (200 - 40) / 0.7 = 229
+    low, high = spoilt.low[:, None], spoilt.high[:, None]
+    shown = np.clip((np.array([[257], [0], [229]]) - low) / (high - low), 0, 1)
+    assert two[:, :6000] == pytest.approx(shown.repeat(6000, axis=1), abs=0.08)
+    assert np.abs(one - two)[:, :6000].mean() > 5 * np.abs(one - two)[:, 6000:].mean()
 
 
 def test_other_types_are_stretched_between_percentiles():

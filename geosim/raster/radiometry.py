@@ -31,7 +31,34 @@ _AT_ONCE = 1 << 16
 """Pixels that are scaled at a time: what lies between the steps stays in the cache."""
 
 _STRETCH_PERCENT = (1.0, 99.0)
-"""Date 1's percentiles that become 0 and 1, where the data are not 8 bit."""
+"""Date 1's percentiles that become 0 and 1, where the data do not fill 8 bits."""
+
+_FILLED = 100.0
+"""Levels of 8 bits between these percentiles, mean of the bands, from which on a date
+fills its range. Pictures do; counts of a satellite's sensor often take a tenth of it,
+and look grey in grey to a network."""
+
+_LEAST_WIDTH = 32.0
+"""Levels that become 0..1 at least: a date that shows hardly anything stays calm."""
+
+_STAYED = 0.8
+"""Share of the sample, the most alike of the two dates, that the matching is settled
+on: a fifth may have changed without leading it."""
+
+_ALIKE = 0.1
+"""Difference, in spreads of date 1, up to which a pixel counts as alike anyway."""
+
+_ROUNDS = 3
+"""How often matching and choice follow each other."""
+
+_SETTLED_ON = 400_000
+"""Pixels of the sample, about, that this takes."""
+
+_ENOUGH = 1000
+"""Pixels from which on it is worth while."""
+
+_INNER = (0.05, 0.95)
+"""Part of the knots whose gain goes on beyond them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,21 +166,20 @@ def fit(
     Args:
         before: (bands, n) sample of date 1, file values.
         after: (bands, n) sample of date 2 at the same places.
-        dtype: data type of the files; 8-bit data keep their range 0..255, any other
-            is stretched between date 1's 1st and 99th percentile.
+        dtype: data type of the files; 8-bit data that fill their range keep it,
+            0..255, any other is stretched between date 1's 1st and 99th percentile.
         how: "histogram" matches the whole distribution (Gonzalez & Woods, Digital
-            Image Processing, 3.3.2), "linear" its median and interquartile range,
-            "none" leaves date 2 as it is.
+            Image Processing, 3.3.2) of what stayed alike, chosen by turns with the
+            matching (as pseudo-invariant features: Schott, Salvaggio & Volchok 1988,
+            Remote Sensing of Environment 26); "linear" its median and interquartile
+            range, "none" leaves date 2 as it is.
         whole: True where all that is applied to later holds whole numbers of `dtype`,
             as files do; it is then looked up in a table, to the same result.
     """
     knots = [_MATCHING[how](b, a) for b, a in zip(before, after, strict=True)]
-    if dtype == "uint8":
-        low = np.zeros(len(before), np.float32)
-        high = np.full(len(before), 255.0, np.float32)
-    else:
-        low, high = np.percentile(before, _STRETCH_PERCENT, axis=1).astype(np.float32)
-        high = np.where(high > low, high, low + 1.0).astype(np.float32)
+    if how == "histogram":
+        knots = _settled(before, after, knots)
+    low, high = _range(before, dtype)
     scaled = np.clip((before - low[:, None]) / (high - low)[:, None], 0.0, 1.0)
     return Radiometry(
         knots_after=tuple(after_knots for after_knots, _ in knots),
@@ -166,6 +192,61 @@ def fit(
 
 
 Knots = tuple["NDArray[np.float32]", "NDArray[np.float32]"]
+
+
+def _range(
+    before: NDArray[np.float32], dtype: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Date 1's values, (bands,) each, that become 0 and 1."""
+    low, high = np.percentile(before, _STRETCH_PERCENT, axis=1).astype(np.float32)
+    if dtype != "uint8":
+        return low, np.where(high > low, high, low + 1.0).astype(np.float32)
+    width = high - low
+    if width.mean() >= _FILLED:
+        return np.zeros_like(low), np.full_like(high, 255.0)
+    room = np.maximum(_LEAST_WIDTH - width, 0.0) / 2
+    return (low - room).astype(np.float32), (high + room).astype(np.float32)
+
+
+def _settled(
+    before: NDArray[np.float32], after: NDArray[np.float32], knots: list[Knots]
+) -> list[Knots]:
+    """Matched again over what stayed: a large change must not be matched away."""
+    count = before.shape[1]
+    if count < _ENOUGH:
+        return knots
+    step = max(round(count / _SETTLED_ON), 1)
+    before, after = before[:, ::step], after[:, ::step]
+    spread = np.subtract(*np.percentile(before, (84, 16), axis=1))
+    for _ in range(_ROUNDS):
+        apart = np.zeros(before.shape[1], np.float32)
+        for band, (own, target) in enumerate(knots):
+            matched = np.interp(after[band], own, target).astype(np.float32)
+            apart += np.square((matched - before[band]) / max(spread[band], 1e-6))
+        least = len(before) * _ALIKE**2
+        alike = apart <= max(float(np.quantile(apart, _STAYED)), least)
+        knots = [
+            _beyond(_match_histogram(one[alike], two[alike]), two)
+            for one, two in zip(before, after, strict=True)
+        ]
+    return knots
+
+
+def _beyond(knots: Knots, after: NDArray[np.float32]) -> Knots:
+    """The curve, gone on straight to all values of date 2: new things may be bright."""
+    own, target = knots
+    low, high = (round(share * (len(own) - 1)) for share in _INNER)
+    if own[high] <= own[low]:
+        return knots
+    gain = (target[high] - target[low]) / (own[high] - own[low])
+    first, last = float(after.min()), float(after.max())
+    if first < own[0]:
+        target = np.insert(target, 0, target[0] + gain * (first - own[0]))
+        own = np.insert(own, 0, first)
+    if last > own[-1]:
+        target = np.append(target, target[-1] + gain * (last - own[-1]))
+        own = np.append(own, last)
+    return own.astype(np.float32), target.astype(np.float32)
 
 
 def _match_histogram(before: NDArray[np.float32], after: NDArray[np.float32]) -> Knots:

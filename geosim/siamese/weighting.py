@@ -31,7 +31,9 @@ DAMPED_TERMS = (SHALLOW, "colour")
 
 DAMPING = (4, 0)
 """Exponent of what the median of a damped term leaves free of its range, by the row of
-the head. Coarse pixels keep their weights: content rules there in any case."""
+the head. Coarse pixels keep their weights: content rules there in any case. The colour
+of more than three bands is damped the less, by the cube of their number: light and
+season do not move all of them alike."""
 
 TERM_CONTRAST = (0.71, 0.55, 0.29, 0.66)
 """Interquartile range of each term over a scene, mean of the held-out pairs with
@@ -74,13 +76,15 @@ def scene_weights(
 
     Returns:
         (4,) float32: each damped term times (1 - median / SATURATION) ** DAMPING[row],
-        all scaled to the common contrast.
+        that of more bands' colour smaller; all scaled to the common contrast.
     """
     found = np.array(weights, np.float64)
-    found[TERMS.index("colour")] *= (max(bands, RGB_BANDS) / RGB_BANDS) ** 3
+    further = (max(bands, RGB_BANDS) / RGB_BANDS) ** 3
+    found[TERMS.index("colour")] *= further
     for name in DAMPED_TERMS:
         free = 1.0 - min(max(medians[name] / SATURATION, 0.0), 1.0)
-        found[TERMS.index(name)] *= free ** DAMPING[row]
+        power = DAMPING[row] / (further if name == "colour" else 1.0)
+        found[TERMS.index(name)] *= free**power
     contrast = np.asarray(TERM_CONTRAST) / np.mean(TERM_CONTRAST)
     scaled: NDArray[np.float32] = (found / (found @ contrast)).astype(np.float32)
     return scaled

@@ -94,6 +94,17 @@ RULES = (
         help="Keep only polygons of this theme's classes; the change map stays whole.",
     ),
     Parameter(
+        "SEASON",
+        "Season",
+        "choice",
+        "--season",
+        default="auto",
+        choices=("auto", "keep"),
+        advanced=True,
+        help="auto: fields that turn green or bare and water that turns muddy are not "
+        "change (pixels of 6 to 24 m, with infrared); keep: they are.",
+    ),
+    Parameter(
         "BANDS",
         "Bands",
         "text",
