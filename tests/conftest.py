@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from commands import Commands
 from hypothesis import HealthCheck, settings
 
 from geosim import detect_change
@@ -27,6 +28,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def root():
     """The project's root folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def commands():
+    """Runs `geosim` in processes of their own: `commands.Commands`."""
+    made = Commands()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
