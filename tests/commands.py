@@ -5,6 +5,7 @@ that it is given it forks; the child runs `geosim` with standard streams, a fold
 signals of its own, to its end.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -13,14 +14,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# not torch: to fork what has loaded it takes longer than to import geosim anew
 IMPORTED = (
     *("geosim.cli", "geosim.pipeline", "geosim.analysing", "geosim.reporting"),
     *("geosim.compare", "geosim.synth", "geosim.train", "geosim.train_pairs"),
-    *("geopandas", "pystac", "PIL.Image", "torch"),
+    *("geopandas", "pystac", "PIL.Image"),
 )
 SECONDS = 120
 """A command that takes longer is ended."""
@@ -62,15 +63,16 @@ class Commands:
 def serve():
     """Import, then fork for each line on stdin and tell how the child ended."""
     for name in IMPORTED:
-        with suppress(ImportError):  # of an extra
-            importlib.import_module(name)
+        importlib.import_module(name)
+    gc.freeze()  # pages that no collection writes to stay shared
     while line := sys.stdin.readline():
         child = os.fork()
         if not child:
             become(**json.loads(line))
             return
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 def become(folder, arguments, said, limit):
