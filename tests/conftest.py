@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from browsers import CHROMIUM
 from commands import Commands
 from hypothesis import HealthCheck, settings
 
@@ -86,3 +87,15 @@ def sample_pair():
 def sample_result(sample_pair, tmp_path_factory):
     """The network's result on the whole sample pair; read it, leave it as it is."""
     return detect_change(*sample_pair, tmp_path_factory.mktemp("sample") / "result")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A running Chromium; of a module, for while it runs no event loop can begin."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
