@@ -33,6 +33,7 @@ LONG = {
     *("test_train_pairs.py", "test_train.py", "test_series.py", "test_real.py"),
     *("test_decoder.py", "test_image_models.py", "test_qgis_plugin.py", "test_qgis.py"),
     *("test_bench_command.py", "test_batch.py", "test_estimating.py"),
+    *("test_invariance.py", "test_compare.py", "test_change.py", "test_sample.py"),
 }
 """Files of few tests that take long: begun first, so that no process is left alone."""
 
