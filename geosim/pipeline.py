@@ -111,6 +111,7 @@ def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
             resolution=options.resolution,
             bounds=options.bounds,
             masks=options.masks,
+            hold=True,
         ) as scene,
     ):
         yield scene
