@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import geosim
 from geosim.blocking import block_sides
 from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
-from geosim.classifying import Classifier, fit_classifier_tones
-from geosim.deciding import decide
 from geosim.identity import run_key
 from geosim.journal import Journal, check_key
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from geosim.classifying import Classifier
     from geosim.delivery import Found
     from geosim.options import ChangeOptions, ClusterOptions
     from geosim.progress import Clock
@@ -81,6 +80,9 @@ def analyse(
     grid, rasters = scene.grid, fitted.rasters
     classifier = _classifier(fitted, work, closing)
     total = grid.width * grid.height
+    from geosim.deciding import decide  # `preparing` loads both meanwhile
+    from geosim.delivery import Found
+
     with clock.stage("deciding", 2) as tick:
         decision = decide(
             grid,
@@ -95,8 +97,6 @@ def analyse(
             progress=lambda pixels: tick(pixels / total),
             classifier=classifier,
         )
-    from geosim.delivery import Found  # `preparing` loads it meanwhile
-
     found = Found(
         scene=scene,
         sample=fitted.sample,
@@ -113,6 +113,8 @@ def _classifier(
     fitted: _Fitted, work: WorkFolder, closing: ExitStack
 ) -> Callable[[int], Classifier] | None:
     """What tells the classes of objects, given their number; None where none can."""
+    from geosim.classifying import Classifier, fit_classifier_tones  # as `deciding`
+
     scene, options = fitted.scene, fitted.options
     tones = fit_classifier_tones(scene, fitted.sample, options)
     if tones is None:

@@ -285,7 +285,11 @@ def test_disk_that_fills_up(root, small_disk, sample_pair, stage):
     watcher.join()
     assert_refused(done, "cannot write '")
     assert "no space left on the disk" in done[2] or "disk is full" in done[2]
-    assert set(listing(small_disk)) == {"fill"}
+    left = set(listing(small_disk))
+    if "blocks are kept" in done[2]:  # some were finished before the disk was full
+        assert ".out.partial/blocks" in left
+        left = {name for name in left if not name.startswith(".out.partial/")}
+    assert left == {"fill"}
 
 
 @pytest.mark.parametrize("kilobytes", [4, 90, 110])
