@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import geosim
 from geosim.blocking import block_sides
 from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
-from geosim.classifying import Classifier, fit_classifier_tones
-from geosim.deciding import decide
 from geosim.identity import run_key
 from geosim.journal import Journal, check_key
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from geosim.classifying import Classifier
     from geosim.delivery import Found
     from geosim.options import ChangeOptions, ClusterOptions
     from geosim.progress import Clock
@@ -85,6 +84,9 @@ def analyse(
     classifier = _classifier(fitted, tones, work, closing)
     seasons = fit_seasons(scene, fitted.scorer, options, tones)
     total = grid.width * grid.height
+    from geosim.deciding import decide  # `preparing` loads both meanwhile
+    from geosim.delivery import Found
+
     with clock.stage("deciding", 2) as tick:
         decision = decide(
             grid,
@@ -100,8 +102,6 @@ def analyse(
             classifier=classifier,
             seasons=seasons,
         )
-    from geosim.delivery import Found  # `preparing` loads it meanwhile
-
     found = Found(
         scene=scene,
         sample=fitted.sample,
@@ -121,6 +121,8 @@ def _classifier(
     closing: ExitStack,
 ) -> Callable[[int], Classifier] | None:
     """What tells the classes of objects, given their number; None where none can."""
+    from geosim.classifying import Classifier, fit_classifier_tones  # as `deciding`
+
     scene, options = fitted.scene, fitted.options
     if tones is None:
         return None

@@ -13,7 +13,6 @@ from geosim.analysing import analyse, file_tags
 from geosim.errors import NoDataError, OptionError
 from geosim.gathering import sums_bytes
 from geosim.journal import check_leftover
-from geosim.notes import notes_on
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, ClusterOptions
 from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
@@ -111,6 +110,7 @@ def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
             resolution=options.resolution,
             bounds=options.bounds,
             masks=options.masks,
+            hold=True,
         ) as scene,
     ):
         yield scene
@@ -155,6 +155,7 @@ def _deliver(
 ) -> RunRecord:
     """Write the files of the result into the working folder."""
     from geosim import delivery  # `preparing` loads them meanwhile
+    from geosim.notes import notes_on
     from geosim.reporting import write_report
 
     staging = work.new_result()

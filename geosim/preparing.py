@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from geosim.raster.grid import Grid
     from geosim.scorer import Scorer
 
-_LATER = ("scipy.ndimage", "geosim.delivery", "geosim.reporting")
+_LATER = ("geosim.deciding", "geosim.delivery", "geosim.notes", "geosim.reporting")
 """Modules that are slow to import and needed only once all is scored."""
 
 

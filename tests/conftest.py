@@ -5,6 +5,8 @@ import signal
 from pathlib import Path
 
 import pytest
+from browsers import CHROMIUM
+from commands import Commands
 from hypothesis import HealthCheck, settings
 
 from geosim import detect_change
@@ -19,14 +21,51 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+# threads of torch sleep while they wait: where others compute too, those that spin
+# take twice the time
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # a shell starts what it puts in the background deaf to Ctrl-C; children inherit it
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+LONG = {
+    *("test_train_pairs.py", "test_train.py", "test_series.py", "test_real.py"),
+    *("test_decoder.py", "test_image_models.py", "test_qgis_plugin.py", "test_qgis.py"),
+    *("test_bench_command.py", "test_batch.py", "test_estimating.py"),
+    *("test_invariance.py", "test_compare.py", "test_change.py", "test_sample.py"),
+}
+"""Files of few tests that take long: begun first, so that no process is left alone."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put the long files first."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `-n` the tests of a file stay in one process: they share what they made."""
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getoption("dist") != "load":  # what `-n` alone means
+        return None
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
 def root():
     """The project's root folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def commands():
+    """Runs `geosim` in processes of their own: `commands.Commands`."""
+    made = Commands()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +88,15 @@ def sample_pair():
 def sample_result(sample_pair, tmp_path_factory):
     """The network's result on the whole sample pair; read it, leave it as it is."""
     return detect_change(*sample_pair, tmp_path_factory.mktemp("sample") / "result")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A running Chromium; of a module, for while it runs no event loop can begin."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()

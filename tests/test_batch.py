@@ -197,9 +197,9 @@ def test_resume_makes_what_is_missing_or_other(root, finished):
 # --- refused before any work begins
 
 
-def test_bad_list(root, tmp_path):
+def test_bad_list(commands, tmp_path):
     (tmp_path / "pairs.csv").write_text("before,after\na.tif,b.tif\nc.tif,\n")
-    code, stdout, stderr = call(root, "pairs.csv", folder=tmp_path)
+    code, stdout, stderr = commands(tmp_path, "batch", "pairs.csv")
     assert (code, stdout) == (1, "")
     assert stderr == (
         "error: 'pairs.csv' row 3: the column 'after' is empty; give a raster\n"

@@ -172,51 +172,51 @@ def test_wrong_usage(tmp_path, monkeypatch, arguments):
 # --- what a run tells
 
 
-def test_results_on_stdout(root, tmp_path, pair):
-    done = call(root, "change", *pair, *CVA, "-o", "out", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    told = dict(line.split(None, 1) for line in done.stdout.splitlines())
+def test_results_on_stdout(commands, tmp_path, pair):
+    code, stdout, stderr = commands(tmp_path, "change", *pair, *CVA, "-o", "out")
+    assert code == 0, stderr
+    told = dict(line.split(None, 1) for line in stdout.splitlines())
     assert re.fullmatch(r"[\d.]+ ha \([\d.]+ %\)", told["changed"])
     assert int(told["polygons"]) >= 1
     assert re.fullmatch(r"0\.\d{3} \(auto\)", told["threshold"])
     assert told["report"] == "out/report.html"
     assert (tmp_path / told["change"]).is_file()
-    assert all(line.startswith("note: ") for line in done.stderr.splitlines())
+    assert all(line.startswith("note: ") for line in stderr.splitlines())
 
 
-def test_quiet_prints_nothing(root, tmp_path, pair):
-    done = call(root, "change", *pair, *CVA, "-q", folder=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+def test_quiet_prints_nothing(commands, tmp_path, pair):
+    code, stdout, stderr = commands(tmp_path, "change", *pair, *CVA, "-q")
+    assert (code, stdout, stderr) == (0, "", "")
     assert (tmp_path / "change_1990_2020" / "change.tif").is_file()
 
 
-def test_quiet_still_tells_errors(root, tmp_path, pair):
-    done = call(root, "change", pair[0], "nowhere.tif", "-q", folder=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: ")
+def test_quiet_still_tells_errors(commands, tmp_path, pair):
+    code, _, stderr = commands(tmp_path, "change", pair[0], "nowhere.tif", "-q")
+    assert code == 1
+    assert stderr.startswith("error: ")
 
 
-def test_verbose_tells_decisions(root, tmp_path, pair):
-    done = call(root, "change", *pair, *CVA, "-v", folder=tmp_path)
-    assert done.returncode == 0
-    assert "before: 1990.tif: bands 1, 2, 3, read as it is" in done.stderr
-    assert "engine: " in done.stderr
+def test_verbose_tells_decisions(commands, tmp_path, pair):
+    code, _, stderr = commands(tmp_path, "change", *pair, *CVA, "-v")
+    assert code == 0
+    assert "before: 1990.tif: bands 1, 2, 3, read as it is" in stderr
+    assert "engine: " in stderr
     for stage in ("sampling", "scoring", "deciding"):
-        assert re.search(rf"^{stage}: [\d.]+ s$", done.stderr, re.MULTILINE)
+        assert re.search(rf"^{stage}: [\d.]+ s$", stderr, re.MULTILINE)
 
 
-def test_json_alone_on_stdout(root, tmp_path, pair):
-    done = call(root, "change", *pair, *CVA, "--json", folder=tmp_path)
-    told = json.loads(done.stdout)
+def test_json_alone_on_stdout(commands, tmp_path, pair):
+    _, stdout, _ = commands(tmp_path, "change", *pair, *CVA, "--json")
+    told = json.loads(stdout)
     assert told["folder"] == "change_1990_2020"
     assert told["options"]["method"] == "cva"
 
 
-def test_debug_shows_the_traceback(root, tmp_path, pair):
-    done = call(root, "change", pair[0], "nowhere.tif", "--debug", folder=tmp_path)
-    assert done.returncode == 1
-    assert "Traceback (most recent call last)" in done.stderr
-    assert "RasterReadError" in done.stderr
+def test_debug_shows_the_traceback(commands, tmp_path, pair):
+    code, _, stderr = commands(tmp_path, "change", pair[0], "nowhere.tif", "--debug")
+    assert code == 1
+    assert "Traceback (most recent call last)" in stderr
+    assert "RasterReadError" in stderr
 
 
 def on_terminal(command, folder):

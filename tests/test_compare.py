@@ -192,13 +192,13 @@ def test_command(root, files, tmp_path):
         ),
     ],
 )
-def test_refused_in_one_line(root, files, arguments, message):
+def test_refused_in_one_line(commands, files, arguments, message):
     before = listing(files)
-    done = call(root, *arguments, folder=files)
-    assert done.returncode == 1
-    assert done.stderr.startswith(message)
-    assert done.stderr.count("\n") == 1
-    assert done.stdout == ""
+    code, stdout, stderr = commands(files, "compare", *arguments)
+    assert code == 1
+    assert stderr.startswith(message)
+    assert stderr.count("\n") == 1
+    assert stdout == ""
     assert listing(files) == before
 
 

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import geopandas as gpd
 import numpy as np
@@ -167,31 +165,22 @@ def test_a_format_that_is_not_wanted_any_more_is_removed(tmp_path):
 # --- what cannot be written
 
 
-def test_pictures_without_a_crs_are_refused_before_any_work(root, tmp_path):
+def test_pictures_without_a_crs_are_refused_before_any_work(commands, tmp_path):
     write_pair(tmp_path, *drawn_pair(), crs=None)
     before = listing(tmp_path)
-    command = [sys.executable, root / "cli.py", "change", "1990.tif", "2020.tif"]
-    command += ["--format", "geojson"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: GeoJSON wants longitude and latitude")
-    assert done.stderr.count("\n") == 1
+    how = ("--format", "geojson")
+    code, _, stderr = commands(tmp_path, "change", "1990.tif", "2020.tif", *how)
+    assert code == 1
+    assert stderr.startswith("error: GeoJSON wants longitude and latitude")
+    assert stderr.count("\n") == 1
     assert listing(tmp_path) == before
 
 
-def test_another_format_is_refused(root, tmp_path):
-    command = [sys.executable, root / "cli.py", "change", "a.tif", "b.tif"]
-    done = subprocess.run(
-        [*command, "--format", "shapefile"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+def test_another_format_is_refused(commands, tmp_path):
+    how = ("--format", "shapefile")
+    _, _, stderr = commands(tmp_path, "change", "a.tif", "b.tif", *how)
     wanted = "error: --format wants one of gpkg, geoparquet, flatgeobuf, geojson; found"
-    assert done.stderr.startswith(wanted)
+    assert stderr.startswith(wanted)
 
 
 def test_geoparquet_without_pyarrow(monkeypatch):
@@ -234,14 +223,11 @@ def test_a_layer_of_another_file(tmp_path, result):
         ("changes.xyz", "whose suffix tells a format"),
     ],
 )
-def test_targets_that_cannot_be(root, tmp_path, target, said):
+def test_targets_that_cannot_be(commands, tmp_path, target, said):
     pair = write_pair(tmp_path, *drawn_pair())
     before = listing(tmp_path)
-    command = [sys.executable, root / "cli.py", "change", *pair, "--ogr", target]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 1
-    assert re.search(said, done.stderr)
-    assert "hush" not in done.stderr
+    code, _, stderr = commands(tmp_path, "change", *pair, "--ogr", target)
+    assert code == 1
+    assert re.search(said, stderr)
+    assert "hush" not in stderr
     assert listing(tmp_path) == before

@@ -268,7 +268,7 @@ def test_lines_tell_the_progress(small_pair, tmp_path):
 def test_a_run_that_nobody_listens_to_any_more_ends(sample_pair, tmp_path):
     command = [sys.executable, str(ROOT / "cli.py"), "--progress", "lines", "change"]
     process = subprocess.Popen(
-        [*command, *sample_pair, "--block-size", "128", "-o", tmp_path / "r"],
+        [*command, *sample_pair, "--method", "cva", "-o", tmp_path / "r"],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )

@@ -4,7 +4,6 @@ All through the real command line in a process of its own.
 """
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -21,14 +20,10 @@ CVA = ("--method", "cva")
 MISSING = "no such file; check the path"
 
 
-def start(root, folder, *arguments, limit=None):
+def start(root, folder, *arguments):
     """Begin `python cli.py change ...` in `folder`."""
     environment = dict(os.environ)
     environment.pop("PYTHONWARNINGS", None)
-
-    def limited():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
     return subprocess.Popen(
         [sys.executable, str(root / "cli.py"), "change", *map(str, arguments)],
         cwd=folder,
@@ -36,7 +31,6 @@ def start(root, folder, *arguments, limit=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=None if limit is None else limited,  # noqa: PLW1509
     )
 
 
@@ -57,12 +51,13 @@ def assert_refused(done, wanted, code=1):
 
 
 @pytest.fixture
-def refuse(root, tmp_path):
+def refuse(commands, tmp_path):
     """Run on inputs in `tmp_path`, which must be refused and leave no trace."""
 
     def run(wanted, *arguments, **how):
         before = listing(tmp_path)
-        assert_refused(outcome(start(root, tmp_path, *arguments, **how)), wanted)
+        done = commands(tmp_path, "change", *arguments, **how)
+        assert_refused(done, wanted)
         assert listing(tmp_path) == before
 
     return run
@@ -78,6 +73,14 @@ def pair(tmp_path):
 
 def test_missing_file(refuse, pair):
     refuse(f"cannot open 'nowhere.tif' as a raster: {MISSING}", "nowhere.tif", pair[1])
+
+
+def test_as_a_fresh_process(root, tmp_path, pair):
+    """As all the others, with nothing imported before."""
+    before = listing(tmp_path)
+    done = outcome(start(root, tmp_path, "nowhere.tif", pair[1]))
+    assert_refused(done, f"cannot open 'nowhere.tif' as a raster: {MISSING}")
+    assert listing(tmp_path) == before
 
 
 def test_missing_second_file(refuse, pair):
@@ -198,14 +201,14 @@ def test_output_that_cannot_be_written(refuse, pair):
     refuse("cannot write into '/proc", *pair, *CVA, "-o", "/proc/geosim")
 
 
-def test_existing_result(root, refuse, tmp_path, pair):
-    code, _, stderr = outcome(start(root, tmp_path, *pair, *CVA, "-o", "out"))
+def test_existing_result(commands, refuse, tmp_path, pair):
+    code, _, stderr = commands(tmp_path, "change", *pair, *CVA, "-o", "out")
     assert (code, stderr) == (0, stderr)
     (tmp_path / "out" / "notes.txt").write_text("mine")
     refuse("'out' holds a result already", *pair, *CVA, "-o", "out")
     old = listing(tmp_path / "out")
     rerun = (*pair, *CVA, "-o", "out", "--threshold", "0.9", "--overwrite")
-    code, _, stderr = outcome(start(root, tmp_path, *rerun))
+    code, _, stderr = commands(tmp_path, "change", *rerun)
     assert code == 0, stderr
     new = listing(tmp_path / "out")
     assert set(new) == set(old)
@@ -214,8 +217,8 @@ def test_existing_result(root, refuse, tmp_path, pair):
     assert (read(tmp_path / "out" / "change.tif") == 1).any()
 
 
-def test_a_refused_rerun_leaves_the_old_result(root, refuse, tmp_path, pair):
-    code, *_ = outcome(start(root, tmp_path, *pair, *CVA, "-o", "out"))
+def test_a_refused_rerun_leaves_the_old_result(commands, refuse, tmp_path, pair):
+    code, *_ = commands(tmp_path, "change", *pair, *CVA, "-o", "out")
     assert code == 0
     rerun = (*pair, *CVA, "-o", "out", "--overwrite")
     refuse("cannot write '", *rerun, limit=60_000)
@@ -282,7 +285,11 @@ def test_disk_that_fills_up(root, small_disk, sample_pair, stage):
     watcher.join()
     assert_refused(done, "cannot write '")
     assert "no space left on the disk" in done[2] or "disk is full" in done[2]
-    assert set(listing(small_disk)) == {"fill"}
+    left = set(listing(small_disk))
+    if "blocks are kept" in done[2]:  # some were finished before the disk was full
+        assert ".out.partial/blocks" in left
+        left = {name for name in left if not name.startswith(".out.partial/")}
+    assert left == {"fill"}
 
 
 @pytest.mark.parametrize("kilobytes", [4, 90, 110])

@@ -108,20 +108,14 @@ def test_a_report_of_other_making(folder):
         remake_report(folder)
 
 
-def test_the_command_and_what_it_refuses(root, folder, tmp_path):
-    def call(*arguments):
-        command = [sys.executable, root / "cli.py", "report", *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=tmp_path
-        )
-
-    done = call("out", "--title", "By command")
-    assert (done.returncode, done.stdout) == (0, "out/report.html\n")
+def test_the_command_and_what_it_refuses(commands, folder, tmp_path):
+    code, stdout, _ = commands(tmp_path, "report", "out", "--title", "By command")
+    assert (code, stdout) == (0, "out/report.html\n")
     assert "<h1>By command</h1>" in report_of(folder)
-    done = call("nowhere")
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: 'nowhere' must hold a result")
-    assert done.stderr.count("\n") == 1
+    code, _, stderr = commands(tmp_path, "report", "nowhere")
+    assert code == 1
+    assert stderr.startswith("error: 'nowhere' must hold a result")
+    assert stderr.count("\n") == 1
 
 
 # --- printing, with programs that stand in for a browser

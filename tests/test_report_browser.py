@@ -1,11 +1,11 @@
 """The report in a real Chromium, network off: on screens, and printed to A4."""
 
-import os
 import re
 import shutil
 
 import pytest
 from affine import Affine
+from browsers import MARKS
 from rasters import drawn_pair, write_pair
 
 from geosim import ChangeOptions, detect_change
@@ -15,13 +15,8 @@ from geosim.remaking import remake_report
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is missing: pip install 'geosim[browser]'"
 )
-CHROMIUM = os.environ.get("GEOSIM_CHROMIUM") or shutil.which("chromium")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="no chromium; set GEOSIM_CHROMIUM"),
-]
+pytestmark = list(MARKS)
 expect = playwright.expect
 A4 = (595, 842)
 PER_RESULT = 4
@@ -41,16 +36,6 @@ def rotated(tmp_path_factory):
 def result(request):
     name = {"sample": "sample_result", "rotated": "rotated"}[request.param]
     return request.getfixturevalue(name)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from geosim.siamese import keeping
 from geosim.worker import Here, Shared
 
 NEVER = {"torch", "matplotlib", "dask", "distributed", "openvino_telemetry"}
-LATER = {"openvino", "geopandas", "pandas", "pyogrio", "pystac", "scipy.stats"}
+LATER = {"openvino", "geopandas", "pandas", "pyogrio", "pystac", "scipy", "scipy.stats"}
 
 
 def loaded(root, code, *arguments):

@@ -132,14 +132,14 @@ def test_leftovers_are_not_lost_unasked(pairs, tmp_path):
         (["pairs", "--weights", "no"], "error: weights no cannot be read"),
     ],
 )
-def test_refused_in_one_line(root, pairs, tmp_path, arguments, message):
+def test_refused_in_one_line(commands, pairs, tmp_path, arguments, message):
     (tmp_path / "pairs").symlink_to(pairs)
     before = listing(tmp_path)
-    done = call(root, *arguments, folder=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.startswith(message)
-    assert done.stderr.count("\n") == 1
-    assert done.stdout == ""
+    code, stdout, stderr = commands(tmp_path, "train", *arguments)
+    assert code == 1
+    assert stderr.startswith(message)
+    assert stderr.count("\n") == 1
+    assert stdout == ""
     assert listing(tmp_path) == before
 
 

@@ -201,7 +201,7 @@ def test_words_for_similar(table):
     assert [pair.similar for pair in read_similar_pairs(path)] == [True, False]
 
 
-def test_command(root, table, tmp_path):
+def test_command(root, commands, table, tmp_path):
     def call(*arguments):
         return subprocess.run(
             [sys.executable, str(root / "cli.py"), "train", *map(str, arguments)],
@@ -226,8 +226,8 @@ def test_command(root, table, tmp_path):
         ([table, "-o", "m.safetensors", "--margin", 3], "error: --margin wants more"),
         (["none.csv", "-o", "m.safetensors"], "error: 'none.csv' must be a CSV file"),
     ):
-        done = call(*arguments)
-        assert done.returncode == 1
-        assert done.stderr.startswith(message)
-        assert done.stderr.count("\n") == 1
+        code, _, stderr = commands(tmp_path, "train", *arguments)
+        assert code == 1
+        assert stderr.startswith(message)
+        assert stderr.count("\n") == 1
         assert listing(tmp_path) == before

@@ -1,8 +1,6 @@
 """The page in a real Chromium: what a person does with mouse, finger and keyboard."""
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,19 +8,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from browsers import MARKS
 from PIL import Image, ImageDraw
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is missing: pip install 'geosim[browser]'"
 )
 pytest.importorskip("fastapi")
-CHROMIUM = os.environ.get("GEOSIM_CHROMIUM") or shutil.which("chromium")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="no chromium; set GEOSIM_CHROMIUM"),
-]
+pytestmark = list(MARKS)
 expect = playwright.expect
 PATIENCE = 90_000
 
@@ -36,16 +30,6 @@ def address(root):
     server.send_signal(signal.SIGINT)
     assert server.wait(30) in (0, 130)
     server.stderr.close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -153,20 +154,32 @@ class Grid:
         """Area of a pixel in each row, shape (height,), in m2 (1.0 without a CRS).
 
         Geodesic area on the ellipsoid of the pixel in the middle column. At most
-        2,000 rows are computed, those between are interpolated.
+        2,000 rows are computed, those between are interpolated. Read-only: the grid
+        keeps it.
         """
+        return self._row_areas
+
+    @cached_property
+    def _row_areas(self) -> NDArray[np.float64]:
         if self.crs is None:
-            return np.ones(self.height)
-        rows = np.unique(np.linspace(0, self.height - 1, 2000).round().astype(int))
-        to_degrees = pyproj.Transformer.from_crs(self.crs, 4326, always_xy=True)
+            areas = np.ones(self.height)
+        else:
+            rows = np.linspace(0, self.height - 1, 2000).round().astype(int)
+            areas = self._pixel_areas(self.crs, np.unique(rows))
+        areas.flags.writeable = False
+        return areas
+
+    def _pixel_areas(
+        self, crs: pyproj.CRS, rows: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """See `row_areas`; the rows that are computed are given."""
+        to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
         mid = self.width / 2 - 0.5
-        col = mid + np.array([0.0, 1.0, 1.0, 0.0])
-        areas = []
-        for row in rows:
-            x, y = at(self.transform, col, row + np.array([0.0, 0.0, 1.0, 1.0]))
-            area, _ = _GEOD.polygon_area_perimeter(*to_degrees.transform(x, y))
-            areas.append(abs(area))
-        return np.interp(np.arange(self.height), rows, areas)
+        col = np.tile(mid + np.array([0.0, 1.0, 1.0, 0.0]), (len(rows), 1))
+        row = rows[:, None] + np.array([0.0, 0.0, 1.0, 1.0])
+        corners = zip(*to_degrees.transform(*at(self.transform, col, row)), strict=True)
+        found = [abs(_GEOD.polygon_area_perimeter(*each)[0]) for each in corners]
+        return np.interp(np.arange(self.height), rows, found)
 
 
 def same_crs(a: pyproj.CRS | None, b: pyproj.CRS | None) -> bool:

@@ -11,6 +11,7 @@ from affine import Affine
 from geosim.errors import OptionError
 from geosim.raster.date import OpenDate, open_on
 from geosim.raster.grid import Grid, Window
+from geosim.raster.held import holding
 from geosim.raster.mask import Mask, open_mask
 from geosim.raster.mask_files import MaskFiles
 from geosim.raster.overlap import common_grid
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from geosim.raster.held import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +55,13 @@ class Scene:
         after: OpenDate,
         stack: ExitStack,
         masks: MaskFiles | None = None,
+        *,
+        hold: bool = False,
     ) -> None:
         self.grid = grid
         self._before, self._after, self._stack = before, after, stack
+        self._hold = hold
+        self._read_before, self._read_after = map(self._reading, (before, after))
         self.masks = masks or MaskFiles()
         self._masks = [
             self._open_mask(path, grid)
@@ -65,6 +72,10 @@ class Scene:
         if path is None:
             return None
         return open_mask(path, self.masks.kind, grid, self._stack)
+
+    def _reading(self, date: OpenDate) -> Reading:
+        """How a date's pixels are read."""
+        return holding(date, self.grid) if self._hold else date.read
 
     @property
     def before(self) -> Source:
@@ -97,8 +108,8 @@ class Scene:
             RasterReadError: a file is damaged or went away.
         """
         window = window.clipped(self.grid.width, self.grid.height)
-        before, valid_before = self._before.read(window)
-        after, valid_after = self._after.read(window)
+        before, valid_before = self._read_before(window, None)
+        after, valid_after = self._read_after(window, None)
         valid = valid_before & valid_after
         self._apply_masks(valid, window)
         return Pair(before=before, after=after, valid=valid, window=window)
@@ -115,11 +126,11 @@ class Scene:
         """
         outer = outer.clipped(self.grid.width, self.grid.height)
         inside = window.slices_in(outer)
-        before, valid = self._before.read(outer)
+        before, valid = self._read_before(outer, None)
         self._apply_masks(valid, outer)
         if not valid[inside].any():
             return None
-        after, valid_after = self._after.read(outer)
+        after, valid_after = self._read_after(outer, None)
         valid &= valid_after
         if not valid[inside].any():
             return None
@@ -144,8 +155,11 @@ class Scene:
         """
         window = window.clipped(self.grid.width, self.grid.height)
         before, after = (
-            date.read(window, tuple(date.source.roles[role] for role in self.roles))[0]
-            for date in (self._before, self._after)
+            read(window, tuple(source.roles[role] for role in self.roles))[0]
+            for read, source in (
+                (self._read_before, self.before),
+                (self._read_after, self.after),
+            )
         )
         return before, after
 
@@ -166,11 +180,12 @@ class Scene:
         note = f", moved by ({-d_row:+.2f}, {-d_col:+.2f}) px (rows, columns)"
         self._after = open_on(self._after.dataset, self._after.source, grid, note)
         self._after.enter(self._stack)
+        self._read_after = self._reading(self._after)
         self._masks[1] = self._open_mask(self.masks.after, grid)
 
 
 @contextmanager
-def open_scene(
+def open_scene(  # noqa: PLR0913 - one call, all of it by name
     before: str,
     after: str,
     *,
@@ -179,6 +194,7 @@ def open_scene(
     resolution: float | None = None,
     bounds: tuple[float, float, float, float] | None = None,
     masks: MaskFiles | None = None,
+    hold: bool = False,
 ) -> Iterator[Scene]:
     """Open two rasters on one grid.
 
@@ -191,6 +207,8 @@ def open_scene(
         resolution: another pixel size in the grid CRS's units.
         bounds: (left, bottom, right, top) in the grid CRS's units.
         masks: what is not to be compared, by date.
+        hold: keep the pixels of a small raster in memory, for what reads it again and
+            again (`geosim.raster.held`).
 
     Raises:
         RasterReadError: a file is missing or cannot be read.
@@ -219,7 +237,7 @@ def open_scene(
         ]
         for date in dates:
             date.enter(stack)
-        yield Scene(grid, dates[0], dates[1], stack, masks)
+        yield Scene(grid, dates[0], dates[1], stack, masks, hold=hold)
 
 
 def _check_bands(before: Source, after: Source, bands: str | None) -> None:

@@ -1,0 +1,83 @@
+"""Pixels held in memory: the same as read from the files."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from geosim.raster import held
+from geosim.raster.grid import Window
+from geosim.raster.scene import open_scene
+
+SAMPLES = Path(__file__).parents[1] / "sample_data"
+PAIR = str(SAMPLES / "1990.tif"), str(SAMPLES / "2020.tif")
+
+WINDOWS = [
+    Window(0, 0, 256, 256),
+    Window(1000, 900, 900, 900),
+    Window(371, 517, 24, 24),
+    Window(0, 0, 1200, 1200),
+]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_windows_of_a_held_pair_are_those_of_the_files(*, moved: bool) -> None:
+    with open_scene(*PAIR) as read, open_scene(*PAIR, hold=True) as kept:
+        if moved:
+            for scene in (read, kept):
+                scene.read(WINDOWS[0])
+                scene.correct_shift(0.4, -1.3)
+        for window in WINDOWS:
+            one, two = read.read(window), kept.read(window)
+            assert np.array_equal(one.valid, two.valid)
+            assert np.array_equal(one.before[:, one.valid], two.before[:, one.valid])
+            assert np.array_equal(one.after[:, one.valid], two.after[:, one.valid])
+            for a, b in zip(
+                read.read_roles(window), kept.read_roles(window), strict=True
+            ):
+                assert np.array_equal(a, b)
+
+
+def test_what_is_done_to_a_window_does_not_reach_the_next_one() -> None:
+    with open_scene(*PAIR, hold=True) as scene:
+        first = scene.read(WINDOWS[0])
+        wanted = first.before.copy()
+        first.before[:], first.valid[:] = -1.0, False
+        assert np.array_equal(scene.read(WINDOWS[0]).before, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("room", [held.MOST_BYTES, 100])
+def test_any_type_and_order_of_bands(
+    dtype: str, room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "MOST_BYTES", room)
+    values = np.random.default_rng(3).integers(0, 200, (4, 70, 90)).astype(dtype)
+    values[:, :9] = 7
+    path = str(tmp_path / "bands.tif")
+    profile = {"driver": "GTiff", "count": 4, "dtype": dtype, "nodata": 7}
+    profile |= {"photometric": "MINISBLACK", "ALPHA": "NO"}
+    with rasterio.open(
+        path, "w", width=90, height=70, crs="EPSG:32633", **profile
+    ) as dataset:
+        dataset.write(values)
+        dataset.descriptions = ("nir", "red", "green", "blue")
+    with open_scene(path, path, bands="3,1,2", hold=True) as scene:
+        for left, right in pairwise((0, 20, 90)):
+            window = Window(left, 5, right - left, 40)
+            pair = scene.read(window)
+            expected = values[:, 5:45, left:right]
+            assert np.array_equal(pair.before, expected[[2, 0, 1]].astype(np.float32))
+            assert not pair.valid[:4].any()
+            assert pair.valid[4:].all()
+            roles = dict(zip(scene.roles, scene.read_roles(window)[0], strict=True))
+            assert np.array_equal(roles["nir"], expected[0])
+
+
+def test_a_large_raster_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "MOST_PIXELS", 1000)
+    with open_scene(*PAIR) as read, open_scene(*PAIR, hold=True) as kept:
+        one, two = read.read(WINDOWS[1]), kept.read(WINDOWS[1])
+        assert np.array_equal(one.after[:, one.valid], two.after[:, two.valid])
