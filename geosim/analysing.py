@@ -19,7 +19,6 @@ from geosim.raster.writer import Layout, WorkRaster
 from geosim.sampling import take_sample
 from geosim.scanning import scan
 from geosim.scoring import METHODS
-from geosim.seasons import fit_seasons
 from geosim.spreading import ScanSetup, spreading, whole_name, with_whole_names
 
 if TYPE_CHECKING:
@@ -80,12 +79,15 @@ def analyse(
     fitted = _fit(scene, options, tile_size, work, clock, closing)
     scanned = _first_pass(fitted, work, clock, closing, cluster)
     grid, rasters = scene.grid, fitted.rasters
+    from geosim.classifying import fit_classifier_tones
+    from geosim.deciding import decide
+    from geosim.delivery import Found  # `preparing` loads all of them meanwhile
+    from geosim.seasons import fit_seasons
+
     tones = fit_classifier_tones(scene, fitted.sample, options)
     classifier = _classifier(fitted, tones, work, closing)
     seasons = fit_seasons(scene, fitted.scorer, options, tones)
     total = grid.width * grid.height
-    from geosim.deciding import decide  # `preparing` loads both meanwhile
-    from geosim.delivery import Found
 
     with clock.stage("deciding", 2) as tick:
         decision = decide(
@@ -121,7 +123,7 @@ def _classifier(
     closing: ExitStack,
 ) -> Callable[[int], Classifier] | None:
     """What tells the classes of objects, given their number; None where none can."""
-    from geosim.classifying import Classifier, fit_classifier_tones  # as `deciding`
+    from geosim.classifying import Classifier  # as `deciding`
 
     scene, options = fitted.scene, fitted.options
     if tones is None:

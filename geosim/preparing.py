@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from geosim.raster.grid import Grid
     from geosim.scorer import Scorer
 
-_LATER = ("geosim.deciding", "geosim.delivery", "geosim.notes", "geosim.reporting")
+_LATER = (
+    "geosim.deciding",
+    "geosim.seasons",
+    "geosim.delivery",
+    "geosim.notes",
+    "geosim.reporting",
+)
 """Modules that are slow to import and needed only once all is scored."""
 
 
