@@ -11,8 +11,9 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import geosim
@@ -32,9 +33,24 @@ _LOOK_S = 0.25
 CONNECT_S = 10.0
 """How long to wait for a scheduler's answer."""
 
-_AS_ALONE = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
-"""Memory is handed back as in a process of its own. Dask has every array's pages given
-back at once, and each array that follows pays for new ones."""
+_AS_ALONE = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.cycle": "10s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.disk": False,
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.scheduler.work-stealing": False,
+}
+"""Settings of Dask's under which workers of this machine work as a process of its own.
+
+Memory is not handed back at once: each array that follows would pay for new pages.
+What Dask measures of itself, a hundred times a second, for a dashboard that there is
+not, takes a twentieth of a core in every worker and in this process; with as many
+workers as cores that is taken from the work. Tasks are handed out one by one and leave
+nothing to move about."""
 
 _MEMORY_SHARE = 0.8
 """Part of the machine's memory that workers of this machine may take together."""
@@ -87,13 +103,18 @@ def _local_client(workers: int, threads: int) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
-    with _script_not_run_again(), dask.config.set(_AS_ALONE):
+    with (
+        _script_not_run_again(),
+        dask.config.set(_AS_ALONE),
+        TemporaryDirectory(prefix="geosim-dask-") as scratch,
+    ):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=threads,
             memory_limit=None,  # geosim keeps to --memory by itself
             silence_logs=logging.CRITICAL,
             # a lost worker's task comes back at once: retries are counted in one place
+            local_directory=scratch,
             scheduler_kwargs={
                 "allowed_failures": 0,
                 "dashboard": False,
@@ -104,11 +125,10 @@ def _local_client(workers: int, threads: int) -> Iterator[Any]:
         try:
             client.register_plugin(_local_manners())
             yield client
-        except BaseException:
-            _kill_workers(cluster)
-            raise
         finally:
             client.close()
+            # results are here or nobody waits for them: what is left is taking leave
+            _kill_workers(cluster)
             cluster.close()
 
 
@@ -117,7 +137,8 @@ def _kill_workers(cluster: Any) -> None:  # noqa: ANN401 - distributed's LocalCl
     for nanny in cluster.workers.values():
         nanny.auto_restart = False
         if nanny.pid:
-            os.kill(nanny.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself meanwhile
+                os.kill(nanny.pid, signal.SIGKILL)
 
 
 def _local_manners() -> Any:  # noqa: ANN401 - a class of distributed
