@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import geosim
 from geosim.errors import ClusterError, MissingDependencyError
+from geosim.memory import ELSEWHERE, LEAST, default_memory, machine_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,8 +114,8 @@ def _local_client(workers: int, threads: int) -> Iterator[Any]:
             threads_per_worker=threads,
             memory_limit=None,  # geosim keeps to --memory by itself
             silence_logs=logging.CRITICAL,
-            # a lost worker's task comes back at once: retries are counted in one place
             local_directory=scratch,
+            # a lost worker's task comes back at once: retries are counted in one place
             scheduler_kwargs={
                 "allowed_failures": 0,
                 "dashboard": False,
@@ -126,9 +127,9 @@ def _local_client(workers: int, threads: int) -> Iterator[Any]:
             client.register_plugin(_local_manners())
             yield client
         finally:
-            client.close()
             # results are here or nobody waits for them: what is left is taking leave
             _kill_workers(cluster)
+            client.close()
             cluster.close()
 
 
@@ -166,21 +167,41 @@ def local_workers(
     """Processes on this machine and threads of each.
 
     One per core as far as memory goes, unless the options say otherwise; together they
-    have no more threads than there are cores.
+    have no more threads than there are cores. Where no memory is asked for, it goes as
+    far as the least that a process takes.
 
     Args:
         cluster: may name the number of processes.
         options: memory and threads of each.
         most: more would have nothing to do.
     """
-    need("psutil")
-    import psutil
-
     cores = replace(options, threads=None).thread_count
-    room = psutil.virtual_memory().total * _MEMORY_SHARE / (options.memory * 1e6)
+    torch = options.device in ("torch", "cuda")
+    each = options.megabytes if options.memory or torch else LEAST
+    room = machine_memory() * _MEMORY_SHARE / (each * 1e6)
     workers = min(cores // (options.threads or 1), int(room), most)
     workers = cluster.workers or max(1, workers)
     return workers, options.threads or max(1, cores // workers)
+
+
+def with_worker_memory(
+    options: ChangeOptions, cluster: ClusterOptions, most: int
+) -> ChangeOptions:
+    """The options with the memory of a worker, where they say none.
+
+    Workers of this machine share what one process would take.
+
+    Args:
+        options: of the run.
+        cluster: where it computes.
+        most: see `local_workers`.
+    """
+    if options.memory is not None:
+        return options
+    if not cluster.local:
+        return replace(options, worker_memory=ELSEWHERE)
+    workers, _ = local_workers(cluster, options, most)
+    return replace(options, worker_memory=default_memory(workers))
 
 
 @contextmanager
