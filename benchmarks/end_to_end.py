@@ -1,7 +1,7 @@
 """`geosim change` as a whole against others on the same rasters, as ratios.
 
     python -m benchmarks.end_to_end [--side 2000] [--rounds 3]
-        [--against network,torch_loop,torchgeo,otb] [--threads 2] [--memory 4000]
+        [--against network,torch_loop,torchgeo,otb] [--threads 2] [--memory MB]
 
 Draws a pair in a temporary folder and runs, by turns, each in a fresh process with its
 start included:
@@ -34,6 +34,7 @@ from typing import Any
 
 from benchmarks.network_speed import large_convolution, operations
 from geosim.bench import draw_pair
+from geosim.memory import default_memory
 
 OTB = "otbcli_MultivariateAlterationDetector"
 COUNTED = ("seconds", "cpu")
@@ -148,7 +149,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--against", default=",".join(NAMES))
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--memory", type=int, default=4000, help="of geosim, MB")
+    half = default_memory()
+    parser.add_argument("--memory", type=int, default=half, help="of geosim, MB")
     parser.add_argument("--resolution", type=float, default=10.0, help="metres per px")
     asked = parser.parse_args()
     names = ["geosim"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import geosim
 from geosim.blocking import block_sides
 from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
-from geosim.identity import run_key
-from geosim.journal import Journal, check_key
+from geosim.identity import planned_sides, run_key
+from geosim.journal import Journal, check_key, held_key
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
 from geosim.raster.grid import blocks
 from geosim.raster.writer import Layout, WorkRaster
@@ -148,7 +148,7 @@ def _fit(
         sample = take_sample(scene, options)
         scorer = METHODS[options.method](sample, options, grid.ground_resolution())
         tick(1)
-    sides = block_sides(grid, scorer, options)
+    sides = planned_blocks(work) or block_sides(grid, scorer, options)
     sizes = {"tile": tile_size, "block columns": sides[0], "block rows": sides[1]}
     check_key(work, run_key(scene, sample, scorer, options, sizes))
     rasters = _work_rasters(work.path, grid, scorer, options)
@@ -163,6 +163,15 @@ def _fit(
         tile_size=tile_size,
         rasters=rasters,
     )
+
+
+def planned_blocks(work: WorkFolder) -> tuple[int, int] | None:
+    """Width and height of the blocks of the run that this one goes on with.
+
+    None where there is none; where the options ask for other blocks, `check_key` will
+    refuse them.
+    """
+    return planned_sides(held_key(work))
 
 
 def _first_pass(

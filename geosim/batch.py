@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
-from geosim.cluster import local_workers, need, open_cluster
+from geosim.cluster import local_workers, need, open_cluster, with_worker_memory
 from geosim.errors import (
     GeosimError,
     OtherRunError,
@@ -245,6 +245,10 @@ def _ended(
     if not jobs:
         return
     workers, threads = local_workers(cluster, options, len(jobs))
+    jobs = [
+        replace(job, options=with_worker_memory(job.options, cluster, len(jobs)))
+        for job in jobs
+    ]
     try:
         with open_cluster(cluster, workers=workers, threads=threads) as client:
             yield from run_tasks(

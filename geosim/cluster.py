@@ -11,12 +11,14 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import geosim
 from geosim.errors import ClusterError, MissingDependencyError
+from geosim.memory import ELSEWHERE, LEAST, default_memory, machine_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +34,24 @@ _LOOK_S = 0.25
 CONNECT_S = 10.0
 """How long to wait for a scheduler's answer."""
 
-_AS_ALONE = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
-"""Memory is handed back as in a process of its own. Dask has every array's pages given
-back at once, and each array that follows pays for new ones."""
+_AS_ALONE = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.cycle": "10s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.disk": False,
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.scheduler.work-stealing": False,
+}
+"""Settings of Dask's under which workers of this machine work as a process of its own.
+
+Memory is not handed back at once: each array that follows would pay for new pages.
+What Dask measures of itself, a hundred times a second, for a dashboard that there is
+not, takes a twentieth of a core in every worker and in this process; with as many
+workers as cores that is taken from the work. Tasks are handed out one by one and leave
+nothing to move about."""
 
 _MEMORY_SHARE = 0.8
 """Part of the machine's memory that workers of this machine may take together."""
@@ -87,12 +104,17 @@ def _local_client(workers: int, threads: int) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
-    with _script_not_run_again(), dask.config.set(_AS_ALONE):
+    with (
+        _script_not_run_again(),
+        dask.config.set(_AS_ALONE),
+        TemporaryDirectory(prefix="geosim-dask-") as scratch,
+    ):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=threads,
             memory_limit=None,  # geosim keeps to --memory by itself
             silence_logs=logging.CRITICAL,
+            local_directory=scratch,
             # a lost worker's task comes back at once: retries are counted in one place
             scheduler_kwargs={
                 "allowed_failures": 0,
@@ -104,10 +126,9 @@ def _local_client(workers: int, threads: int) -> Iterator[Any]:
         try:
             client.register_plugin(_local_manners())
             yield client
-        except BaseException:
-            _kill_workers(cluster)
-            raise
         finally:
+            # results are here or nobody waits for them: what is left is taking leave
+            _kill_workers(cluster)
             client.close()
             cluster.close()
 
@@ -117,7 +138,8 @@ def _kill_workers(cluster: Any) -> None:  # noqa: ANN401 - distributed's LocalCl
     for nanny in cluster.workers.values():
         nanny.auto_restart = False
         if nanny.pid:
-            os.kill(nanny.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself meanwhile
+                os.kill(nanny.pid, signal.SIGKILL)
 
 
 def _local_manners() -> Any:  # noqa: ANN401 - a class of distributed
@@ -145,21 +167,41 @@ def local_workers(
     """Processes on this machine and threads of each.
 
     One per core as far as memory goes, unless the options say otherwise; together they
-    have no more threads than there are cores.
+    have no more threads than there are cores. Where no memory is asked for, it goes as
+    far as the least that a process takes.
 
     Args:
         cluster: may name the number of processes.
         options: memory and threads of each.
         most: more would have nothing to do.
     """
-    need("psutil")
-    import psutil
-
     cores = replace(options, threads=None).thread_count
-    room = psutil.virtual_memory().total * _MEMORY_SHARE / (options.memory * 1e6)
+    torch = options.device in ("torch", "cuda")
+    each = options.megabytes if options.memory or torch else LEAST
+    room = machine_memory() * _MEMORY_SHARE / (each * 1e6)
     workers = min(cores // (options.threads or 1), int(room), most)
     workers = cluster.workers or max(1, workers)
     return workers, options.threads or max(1, cores // workers)
+
+
+def with_worker_memory(
+    options: ChangeOptions, cluster: ClusterOptions, most: int
+) -> ChangeOptions:
+    """The options with the memory of a worker, where they say none.
+
+    Workers of this machine share what one process would take.
+
+    Args:
+        options: of the run.
+        cluster: where it computes.
+        most: see `local_workers`.
+    """
+    if options.memory is not None:
+        return options
+    if not cluster.local:
+        return replace(options, worker_memory=ELSEWHERE)
+    workers, _ = local_workers(cluster, options, most)
+    return replace(options, worker_memory=default_memory(workers))
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def decisions(result: ChangeResult) -> list[str]:
         f"{source.placement}"
         for role, source in (("before", record.before), ("after", record.after))
     ]
-    lines.append(f"engine: {record.engine}")
+    lines += [f"engine: {record.engine}", f"memory: {record.memory}"]
     lines += [f"{stage}: {seconds:.1f} s" for stage, seconds in record.timings.items()]
     return lines
 

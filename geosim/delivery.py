@@ -238,6 +238,7 @@ def run_record(
         ),
         polygons=len(of_theme(changes, found.options.theme)),
         options=found.options.to_dict() | {"tile_size": found.tile_size},
+        memory=found.options.memory_text,
         weights=_weights(found.scorer),
         shift=rec.ShiftRecord(
             rows=shift.d_row, cols=shift.d_col, corrected=found.sample.corrected

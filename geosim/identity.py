@@ -11,7 +11,7 @@ import numpy as np
 import geosim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from geosim.options import ChangeOptions
     from geosim.raster.scene import Scene
@@ -61,6 +61,22 @@ def run_key(
         "sizes": layout,
         "the pixels of the sample": _digest(sample),
     }
+
+
+def planned_sides(held: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Width and height of the blocks of an interrupted run.
+
+    A run that goes on takes the same, also where it finds more or less memory or works
+    with other threads.
+
+    Args:
+        held: what `run_key` gave for that run; empty where there was none.
+    """
+    sizes = held.get("sizes", {})
+    try:
+        return int(sizes["block columns"]), int(sizes["block rows"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _files(names: Iterable[str]) -> dict[str, list[int]]:

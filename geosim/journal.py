@@ -197,6 +197,15 @@ def check_leftover(work: WorkFolder, *, resume: bool, overwrite: bool) -> None:
         work.clear()
 
 
+def held_key(work: WorkFolder) -> dict[str, Any]:
+    """Which run was interrupted, see `check_key`; empty where none was."""
+    try:
+        held = json.loads((work.path / _KEY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
 def check_key(work: WorkFolder, key: Mapping[str, Any]) -> None:
     """Write down which run this is, or compare it with the one that was interrupted.
 
@@ -219,10 +228,7 @@ def check_key(work: WorkFolder, key: Mapping[str, Any]) -> None:
                 os.fsync(file.fileno())
             partial.replace(path)
         return
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        held = {}
+    held = held_key(work)
     other = list(_differences(held, json.loads(text)))
     if other:
         raise OtherRunError(

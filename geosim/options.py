@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from geosim.change.threshold import Rule
 from geosim.errors import OptionError
+from geosim.memory import ELSEWHERE, default_memory
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskFiles, MaskKind
 from geosim.raster.radiometry import Normalization
@@ -155,8 +156,12 @@ class ChangeOptions:
     geosim comes with, half precision on a GPU, else float32."""
     threads: int | None = None
     """Threads; None: all cores."""
-    memory: int = 4000
-    """Memory to work with, in MB; it decides the size of a block."""
+    memory: int | None = None
+    """Memory to work with, in MB; it decides the size of a block. None: half of the
+    machine's, at least 1000 and at most 16000; with torch (`device`) 4000."""
+    worker_memory: int | None = None
+    """MB where `memory` is None and several processes work; set for them by
+    `detect_changes` and by `detect_change` with a cluster."""
     block_size: int | None = None
     """Side of a block in pixels, a multiple of 16; None: as `memory` allows."""
     creation_options: tuple[tuple[str, str], ...] = ()
@@ -247,6 +252,7 @@ class ChangeOptions:
             ("tile-size", self.tile_size, MIN_TILE, "pixels"),
             ("threads", self.threads, 1, "threads"),
             ("memory", self.memory, 500, "MB"),
+            ("memory", self.worker_memory, 500, "MB"),
             ("block-size", self.block_size, 16, "pixels"),
         )
         for name, value, least, unit in limits:
@@ -279,13 +285,34 @@ class ChangeOptions:
         affinity = getattr(os, "sched_getaffinity", None)  # not on every system
         return len(affinity(0)) if affinity else os.cpu_count() or 1
 
+    @property
+    def megabytes(self) -> int:
+        """Memory to work with, in MB: `memory`, or what a run takes without it."""
+        if self.memory or self._with_torch:
+            return self.memory or ELSEWHERE
+        return self.worker_memory or default_memory()
+
+    @property
+    def _with_torch(self) -> bool:
+        return self.device in ("torch", "cuda")
+
+    @property
+    def memory_text(self) -> str:
+        """The same for a reader, with where it comes from."""
+        if self.memory is not None or self._with_torch:
+            return f"{self.megabytes:,} MB"
+        if self.worker_memory is not None:
+            return f"{self.worker_memory:,} MB for each worker"
+        return f"half of the machine's memory: {self.megabytes:,} MB"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they go into `run.json` and the rasters' tags.
 
-        `resume` is left out: it decides nothing of the result.
+        `resume` is left out: it decides nothing of the result. So is `worker_memory`,
+        which is the machine's and not asked for.
         """
         values = asdict(self)
-        del values["resume"]
+        del values["resume"], values["worker_memory"]
         values["min_area"] = str(self.min_area)
         values["creation_options"] = dict(self.creation_options)
         return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import rasterio
 
-from geosim.analysing import analyse, file_tags
+from geosim.analysing import analyse, file_tags, planned_blocks
+from geosim.cluster import with_worker_memory
 from geosim.errors import NoDataError, OptionError
 from geosim.gathering import sums_bytes
 from geosim.journal import check_leftover
@@ -72,6 +74,8 @@ def detect_change(
             KeyboardInterrupt.
     """
     options = options or ChangeOptions()
+    if cluster is not None:
+        options = with_worker_memory(options, cluster, sys.maxsize)
     before, after = str(before), str(after)
     folder = Path(out) if out is not None else default_folder(before, after)
     check_folder(folder, FILES, overwrite=options.overwrite)
@@ -84,7 +88,8 @@ def detect_change(
         check_leftover(work, resume=options.resume, overwrite=options.overwrite)
         pixels = scene.grid.width * scene.grid.height
         check_space(work, pixels * _BYTES_ON_DISK + sums_bytes(scene.grid, tile_size))
-        stack.enter_context(preparing(scene.grid, options, here=cluster is None))
+        planned, here = planned_blocks(work), cluster is None
+        stack.enter_context(preparing(scene.grid, options, here=here, planned=planned))
         with ExitStack() as closing:
             found, rasters = analyse(
                 scene, options, tile_size, work, clock, closing, cluster

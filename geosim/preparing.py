@@ -35,7 +35,13 @@ _LATER = (
 
 
 @contextmanager
-def preparing(grid: Grid, options: ChangeOptions, *, here: bool) -> Iterator[None]:
+def preparing(
+    grid: Grid,
+    options: ChangeOptions,
+    *,
+    here: bool,
+    planned: tuple[int, int] | None = None,
+) -> Iterator[None]:
     """Compile and import while the run goes on; what is made is kept until it ends.
 
     What fails here fails again where it is needed, and is told there.
@@ -44,19 +50,22 @@ def preparing(grid: Grid, options: ChangeOptions, *, here: bool) -> Iterator[Non
         grid: of the scene.
         options: of the run.
         here: whether blocks are scored in this process.
+        planned: width and height of the blocks, where they are known already.
     """
     with keeping(), ThreadPoolExecutor(max_workers=1) as pool:
         if here and options.method == "siamese":
-            pool.submit(_compile, grid, options)
+            pool.submit(_compile, grid, options, planned)
         pool.submit(_load)
         yield
 
 
-def _compile(grid: Grid, options: ChangeOptions) -> None:
+def _compile(
+    grid: Grid, options: ChangeOptions, planned: tuple[int, int] | None
+) -> None:
     """Make the network ready for the blocks of a scene."""
 
     def shape(scorer: Scorer) -> tuple[int, int]:
-        sides = block_sides(grid, scorer, options)
+        sides = planned or block_sides(grid, scorer, options)
         outer = outer_window(grid.window, grid, sides, scorer)
         return outer.height, outer.width
 

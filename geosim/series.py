@@ -245,7 +245,7 @@ def _decide(
         reach=reach,
         together=plan.together and calibration is not None,
     )
-    side = block_side(plan.options.memory, dates * bands)
+    side = block_side(plan.options.megabytes, dates * bands)
     covered = decide_all(decider, rasters, side, tick)
     slugs = slugs_of_codes(plan.options.theme)
     clean(plan.grid, rasters["codes"], dates, plan.options.min_area, slugs, tick)

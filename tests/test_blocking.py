@@ -42,14 +42,17 @@ def test_few_pixels_of_margin_by_hand():
     # 3,200 MB are 8.0 million pixels: a block of 2,000 x 2,672 has 6.4, one of 2,672 x
     # 2,672 has 8.4; halves of the width and fifths of the height are 7.7 million each,
     # which makes ten blocks of 77 million pixels together, as many as twelve of 6.4
-    sides = block_sides(grid(8000, 8000), scorer(), ChangeOptions(memory=3800))
+    options = ChangeOptions(memory=3800, threads=1)
+    sides = block_sides(grid(8000, 8000), scorer(), options)
     blocks = [math.ceil(8000 / side) for side in sides]
     assert math.prod(blocks) * outer(sides) < 77.3e6
 
 
 def test_more_memory_never_makes_smaller_blocks():
     sizes = [
-        outer(block_sides(grid(8000, 8000), scorer(), ChangeOptions(memory=mb)))
+        outer(
+            block_sides(grid(8000, 8000), scorer(), ChangeOptions(memory=mb, threads=2))
+        )
         for mb in (700, 1000, 2000, 4000, 8000)
     ]
     assert sizes == sorted(sizes)
@@ -65,7 +68,19 @@ def test_a_side_that_is_given():
 def test_memory_that_brings_no_speed_is_not_taken():
     options = ChangeOptions(memory=64_000)
     assert max(block_sides(grid(9000, 9000), scorer(network=False), options)) <= 1024
-    assert max(block_sides(grid(9000, 9000), scorer(), options)) <= 4096
+    assert max(block_sides(grid(30_000, 30_000), scorer(), options)) <= 8192
+
+
+def test_threads_do_not_wait_for_a_single_block():
+    # 12 GB hold 4,000 x 4,000 px at once; with 16 threads the network takes little
+    # longer than what one thread does beside it
+    size, memory = grid(4000, 4000), 12_000
+    counts = []
+    for threads in (1, 16):
+        options = ChangeOptions(memory=memory, threads=threads)
+        wide, high = block_sides(size, scorer(), options)
+        counts.append(math.ceil(4000 / wide) * math.ceil(4000 / high))
+    assert counts[0] <= 2 < counts[1]
 
 
 def test_too_little_memory():

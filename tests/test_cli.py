@@ -97,7 +97,8 @@ def test_other_commands_take_the_options_of_change():
         name: {parameter.name for parameter in command.params}
         for name, command in commands.items()
     }
-    shared = {field.name for field in fields(ChangeOptions)} - {"creation_options"}
+    inner = {"creation_options", "worker_memory"}
+    shared = {field.name for field in fields(ChangeOptions)} - inner
     assert shared | {"co"} <= names["change"] & names["batch"]
     assert names["batch"] - names["change"] == {"pairs", "retries"}
     assert {"method", "device", "memory"} <= names["bench"] & names["change"]
@@ -121,6 +122,8 @@ def test_defaults_of_the_command_are_those_of_the_options():
             assert not given["co"]
         elif field.name == "formats":
             assert (given["formats"], wanted) == (None, ("gpkg",))
+        elif field.name == "worker_memory":
+            assert wanted is None  # set by the library alone
         elif field.name == "threads":
             assert (given["threads"], wanted) == ("all", None)
         elif field.name == "min_area":
@@ -140,7 +143,8 @@ def test_help_tells_the_defaults(root):
     )
     text = " ".join(done.stdout.split())
     defaults = ChangeOptions()
-    shown = (defaults.method, DEFAULT_TILE, defaults.min_area, defaults.memory)
+    memory = f"half of the machine's memory: {defaults.megabytes:,} MB"
+    shown = (defaults.method, DEFAULT_TILE, defaults.min_area, memory)
     for value in (*shown, defaults.weights, "change_BEFORE_AFTER"):
         assert re.search(rf"\[default: \(?{re.escape(str(value))}\)?\]", text), value
     assert " ." not in text.replace(" ..", "")

@@ -3,6 +3,7 @@
 All through the real command line in a process of its own.
 """
 
+import dataclasses
 import json
 import os
 import random
@@ -255,6 +256,29 @@ def test_nothing_to_resume_simply_runs(pair, tmp_path):
     assert result.record.polygons
     with pytest.raises(ResultExistsError, match="holds a result already"):
         detect_change(*pair, tmp_path / "out", options)
+
+
+def test_the_blocks_stay_those_of_the_interrupted_run(sample_pair, tmp_path):
+    """Also where less memory is found, or more, or threads are other ones."""
+    few = ChangeOptions(method="cva", worker_memory=500, threads=1)
+    whole = detect_change(*sample_pair, tmp_path / "whole", few)
+
+    def stop(stage, done, total):
+        if stage == "scoring" and 0 < done < total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        detect_change(*sample_pair, tmp_path / "out", few, progress=stop)
+    key = tmp_path / ".out.partial" / "key.json"
+    planned = json.loads(key.read_text())["sizes"]
+    more = ChangeOptions(method="cva", worker_memory=16_000, threads=2)
+    result = detect_change(
+        *sample_pair, tmp_path / "out", dataclasses.replace(more, resume=True)
+    )
+    assert max(planned["block columns"], planned["block rows"]) < 1000
+    for name in ("difference.tif", "change.tif"):
+        files = [np.array(_pixels(one.folder / name)) for one in (result, whole)]
+        assert np.array_equal(*files), name
 
 
 def test_two_runs_into_one_folder(pair, tmp_path):

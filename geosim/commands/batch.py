@@ -10,6 +10,7 @@ import typer
 from geosim.commands.options import with_change_options
 from geosim.commands.shared import AsJson, Debug, Quiet
 from geosim.console import batch_summary, hush_libraries, outcome_line, shown_progress
+from geosim.memory import ELSEWHERE, default_memory
 from geosim.options import ChangeOptions, ClusterOptions
 from geosim.refusing import refusing
 
@@ -27,7 +28,14 @@ PerWorkerThreads = Annotated[
         metavar="N|all",
     ),
 ]
-PerWorkerMemory = Annotated[int, typer.Option(help="MB for each worker.")]
+PerWorkerMemory = Annotated[
+    int | None,
+    typer.Option(
+        help="MB for each worker.",
+        show_default=f"half of the machine's memory shared out: {default_memory():,} "
+        f"MB; with --scheduler {ELSEWHERE:,}",
+    ),
+]
 Replace = Annotated[
     bool, typer.Option("--overwrite", help="Replace all earlier results.")
 ]

@@ -9,6 +9,7 @@ import typer
 
 from geosim.commands.shared import Overwrite, Threads
 from geosim.errors import OptionError
+from geosim.memory import default_memory
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskKind
@@ -103,7 +104,13 @@ _Device = Annotated[Device, typer.Option(help="cuda and torch need the extra 'to
 _Precision = Annotated[
     Precision, typer.Option(help="Of the network; auto: int8 where it can.")
 ]
-_Memory = Annotated[int, typer.Option(help="MB to work with.")]
+_Memory = Annotated[
+    int | None,
+    typer.Option(
+        help="MB to work with; without it 1000 to 16000.",
+        show_default=f"half of the machine's memory: {default_memory():,} MB",
+    ),
+]
 _BlockSize = Annotated[
     int | None,
     typer.Option(help="Side of a block in pixels.", show_default="as memory allows"),

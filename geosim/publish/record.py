@@ -169,6 +169,9 @@ class RunRecord:
     """Objects in the layer `changes`."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The options in force, defaults included."""
+    memory: str = ""
+    """Memory that the run worked with, such as `half of the machine's memory: 11,900
+    MB`."""
     weights: WeightsRecord | None = None
     """The network's weights; None for a method without a network."""
     shift: ShiftRecord | None = None

@@ -235,10 +235,13 @@ def provenance(record: RunRecord) -> str:
     if grid["crs"]:
         del grid["wkt"]
     method: dict[str, Any] = {"method": known["method"], "engine": known["engine"]}
+    settings = method | (known["options"] or {})
+    if known["memory"]:  # older records do not tell
+        settings["memory"] = known["memory"]
     tables = [
         table(("", "before", "after"), inputs, "Inputs"),
         facts(grid, "Grid"),
-        facts(method | (known["options"] or {}), "Settings"),
+        facts(settings, "Settings"),
         facts(known["threshold"], "Threshold"),
         facts(known["shift"] or {}, "Shift between the dates, in pixels"),
         facts(known["weights"] or {}, "Weights"),

@@ -196,9 +196,10 @@ MACHINE = (
         "Memory to work with, MB",
         "integer",
         "--memory",
-        default=4000,
         least=500,
+        optional=True,
         advanced=True,
+        help="Empty: half of the machine's, at least 1000 and at most 16000.",
     ),
     Parameter(
         "BLOCK_SIZE",
