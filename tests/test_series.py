@@ -5,14 +5,17 @@ import re
 import shutil
 
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 from affine import Affine
+from PIL import Image
 from rio_cogeo.cogeo import cog_validate
 from typer.testing import CliRunner
 
 from benchmarks.series import measure
-from geosim import ChangeOptions, SeriesOptions, detect_series
+from geosim import ChangeOptions, SeriesOptions, detect_series, draw_sample
+from geosim.assessing.options import SampleOptions
 from geosim.cli import app
 from geosim.errors import OptionError, ResultExistsError
 from geosim.timeline.result import SERIES_FILES
@@ -151,6 +154,30 @@ def test_a_gap_is_bridged_and_dated_to_the_longer_interval(few, tmp_path):
     assert bridged.record["intervals"][-1]["bridged_px"] == 50 * 160 or any(
         one["bridged_px"] == 50 * 160 for one in bridged.record["intervals"]
     )
+
+
+def test_chips_of_a_series_show_each_date_once(few, tmp_path):
+    def blank(values):
+        values[:, :, 60:110] = 0
+        return values
+
+    respoil(few / "2000.tif", change=blank)
+    found = detect_series(few, tmp_path / "out", FAST)
+    assert any(one["bridged_px"] for one in found.record["intervals"])
+    drawn = draw_sample(found.folder, None, SampleOptions(n=12))
+    frame = pyogrio.read_dataframe(drawn.path, layer="samples")
+    assert (set(frame["before"]), set(frame["after"])) == ({"1990"}, {"2005"})
+    inside = frame[(frame["col"] > 65) & (frame["col"] < 105)]
+    assert len(inside)
+    for name in inside["chip"]:
+        with Image.open(drawn.path.parent / name) as picture:
+            assert picture.size[0] == 4 * 246 - 6
+            # a row of the close view above the cross-hair: 2000 alone is without data
+            levels = np.asarray(picture.convert("L"), int)
+        panels = [levels[40:60, 246 * n + 100 : 246 * n + 140] for n in range(4)]
+        assert [bool((one == 200).all()) for one in panels] == [
+            False, False, True, False,
+        ]  # fmt: skip
 
 
 def test_dates_on_other_grids(few, tmp_path):

@@ -18,10 +18,14 @@ from geosim.raster.staging import writing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from geosim.assessing.chips import RGB, View
     from geosim.assessing.sample_files import Positions
     from geosim.progress import Clock
     from geosim.publish.record import InputRecord, RunRecord
     from geosim.raster.scene import Scene
+
+_Panel = tuple[str, list[tuple[int, int]]]
+"""A date and where it is shown: number of the pair, 0 or 1 within it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +61,33 @@ def write_chips(
         pixels = str(folders[0] / "difference.tif")
         with ExitStack() as stack:
             scenes = [stack.enter_context(_opened(one, pixels)) for one in pairs]
-            dates = (*(one.dates[0] for one in pairs), pairs[-1].dates[1])
+            panels = _panels(pairs)
             target.mkdir()
-            files = _draw_all(scenes, dates, target, positions, clock)
+            files = _draw_all(scenes, panels, target, positions, clock)
     except GeosimError as error:
         shutil.rmtree(target, ignore_errors=True)
         return {}, (f"there are no chips: {error}",)
     chips = [f"{name}/{file}" for file in files]
-    return {"chip": chips, "before": dates[0], "after": dates[-1]}, ()
+    return {"chip": chips, "before": panels[0][0], "after": panels[-1][0]}, ()
+
+
+def _panels(pairs: list[_Pair]) -> list[_Panel]:
+    """Each date once, in their order, with the pairs that show it.
+
+    A series has a date in several pairs, in more where gaps were bridged.
+    """
+    if len(pairs) == 1:  # two pictures may be called alike
+        return [(date, [(0, role)]) for role, date in enumerate(pairs[0].dates)]
+    found: dict[str, list[tuple[int, int]]] = {}
+    for number, pair in enumerate(pairs):
+        for role, date in enumerate(pair.dates):
+            found.setdefault(date, []).append((number, role))
+    return sorted(found.items())
 
 
 def _draw_all(
     scenes: list[Scene],
-    dates: tuple[str, ...],
+    panels: list[_Panel],
     target: Path,
     positions: Positions,
     clock: Clock,
@@ -85,11 +103,16 @@ def _draw_all(
                 views_of(scene, row, col, stretch)
                 for scene, stretch in zip(scenes, stretches, strict=True)
             ]
-            shown = [*(first for first, _ in views), views[-1][1]]
+            shown = [_fullest([views[n][role] for n, role in of]) for _, of in panels]
             with writing(target / file):
-                chip(shown, dates).save(target / file)
+                chip(shown, [date for date, _ in panels]).save(target / file)
             tick(1)
     return files
+
+
+def _fullest(views: list[View]) -> RGB:
+    """The view that shows most: a pair shows only what both its dates have."""
+    return max(views, key=lambda view: view.pixels).picture
 
 
 @contextmanager
