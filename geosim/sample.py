@@ -133,7 +133,7 @@ def draw_sample(
             columns: dict[str, Any] = {}
             if options.chips:
                 columns, why = write_chips(
-                    folder, staged[1], positions, chips.name, clock
+                    folder, staged[1], found.grid, positions, chips.name, clock
                 )
                 notes, drawn = notes + why, not why
             write_sample(

@@ -269,6 +269,35 @@ def test_chips_show_the_place_on_both_dates(sample_result, tmp_path):
     assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.98
 
 
+def test_chips_of_a_result_within_bounds(tmp_path):
+    before, after = drawn_pair()
+    pair = [
+        write(tmp_path / name, values)
+        for name, values in (("a.tif", before), ("b.tif", after))
+    ]
+    left, top = 500_000 + 50, 5_400_000 - 40  # 50 columns and 40 rows from the corner
+    options = ChangeOptions(
+        method="cva", threads=1, bounds=(left, top - 140, left + 150, top)
+    )
+    result = detect_change(*pair, tmp_path / "res", options)
+    drawn = draw_sample(result.folder, None, SampleOptions(n=12))
+    frame = pyogrio.read_dataframe(drawn.path, layer="samples")
+    places = zip(frame["chip"], frame["row"] + 40, frame["col"] + 50, strict=True)
+    compared = 0
+    for name, row, col in places:
+        real = before[:, row - 24 : row + 24, col - 24 : col + 24].astype(float).mean(0)
+        if real.shape != (48, 48) or not (64 < row < 156 and 74 < col < 176):
+            continue
+        with Image.open(drawn.path.parent / name) as picture:
+            close = np.asarray(picture.convert("RGB"), float)[20:260, :240].mean(axis=2)
+        shown = close.reshape(48, 5, 48, 5).mean(axis=(1, 3))
+        ring = np.ones((48, 48), bool)
+        ring[14:34, 14:34] = False
+        assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.98
+        compared += 1
+    assert compared
+
+
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_pictures_without_coordinates(tmp_path):
     before, after = drawn_pair()

@@ -199,6 +199,36 @@ def test_dates_on_other_grids(few, tmp_path):
         assert file.shape == (155, 157)
 
 
+def test_chips_of_dates_on_other_grids(few, tmp_path):
+    with rasterio.open(few / "1995.tif") as file:
+        moved = file.transform @ Affine.translation(30, 40)
+
+    def cut(values):
+        return values[:, 40:, 30:]
+
+    respoil(few / "1995.tif", change=cut, transform=moved, width=130, height=120)
+    found = detect_series(few, tmp_path / "out", FAST)
+    drawn = draw_sample(found.folder, None, SampleOptions(n=30))
+    frame = pyogrio.read_dataframe(drawn.path, layer="samples")
+    inside = frame[frame["row"].between(66, 134) & frame["col"].between(56, 134)]
+    assert len(inside)
+    ring = np.ones((48, 48), bool)
+    ring[14:34, 14:34] = False
+    for number, date in enumerate((1990, 1995, 2005)):
+        with rasterio.open(few / f"{date}.tif") as file:
+            values = file.read([1, 2, 3]).astype(float).mean(axis=0)
+        above, left = (40, 30) if date == 1995 else (0, 0)
+        for _, one in inside.iterrows():
+            row, col = one["row"] - above, one["col"] - left
+            real = values[row - 24 : row + 24, col - 24 : col + 24]
+            with Image.open(drawn.path.parent / one["chip"]) as picture:
+                close = np.asarray(picture.convert("RGB"), float).mean(axis=2)
+            first = 246 * (3 if date == 2005 else number)
+            shown = close[20:260, first : first + 240]
+            shown = shown.reshape(48, 5, 48, 5).mean(axis=(1, 3))
+            assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.95
+
+
 def test_answer_does_not_depend_on_blocks(few, tmp_path, monkeypatch):
     one = detect_series(few, tmp_path / "one", FAST)
     monkeypatch.setattr("geosim.series.block_side", lambda *_: 48)

@@ -89,8 +89,8 @@ def views_of(
 
     Args:
         scene: both dates.
-        row: of the pixel on the grid.
-        col: of the pixel on the grid.
+        row: of the pixel on the scene's grid; may lie outside.
+        col: as `row`.
         stretches: of both dates.
     """
     window = Window(col - WIDE // 2, row - WIDE // 2, WIDE, WIDE)

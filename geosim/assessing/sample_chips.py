@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from geosim.assessing.chips import chip, fit_stretches, views_of
 from geosim.errors import GeosimError, OutputError
 from geosim.publish.reading import record_of
+from geosim.raster.grid import pixel_offset
 from geosim.raster.scene import open_scene
 from geosim.raster.staging import writing
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from geosim.assessing.sample_files import Positions
     from geosim.progress import Clock
     from geosim.publish.record import InputRecord, RunRecord
+    from geosim.raster.grid import Grid
     from geosim.raster.scene import Scene
 
 _Panel = tuple[str, list[tuple[int, int]]]
@@ -40,13 +42,19 @@ class _Pair:
 
 
 def write_chips(
-    folder: Path, target: Path, positions: Positions, name: str, clock: Clock
+    folder: Path,
+    target: Path,
+    grid: Grid,
+    positions: Positions,
+    name: str,
+    clock: Clock,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Draw a chip for each sample.
 
     Args:
         folder: of the result.
         target: folder to make for the chips.
+        grid: of the result's map.
         positions: the drawn pixels.
         name: what the folder will be called.
         clock: times the stage.
@@ -63,7 +71,7 @@ def write_chips(
             scenes = [stack.enter_context(_opened(one, pixels)) for one in pairs]
             panels = _panels(pairs)
             target.mkdir()
-            files = _draw_all(scenes, panels, target, positions, clock)
+            files = _draw_all(scenes, panels, target, grid, positions, clock)
     except GeosimError as error:
         shutil.rmtree(target, ignore_errors=True)
         return {}, (f"there are no chips: {error}",)
@@ -89,25 +97,44 @@ def _draw_all(
     scenes: list[Scene],
     panels: list[_Panel],
     target: Path,
+    grid: Grid,
     positions: Positions,
     clock: Clock,
 ) -> list[str]:
     """Draw and write the chips; the names of their files."""
     stretches = [fit_stretches(scene) for scene in scenes]
+    origins = [_origin(scene, grid) for scene in scenes]
     count = len(positions.row)
     files = [f"{number:04}.png" for number in range(1, count + 1)]
     places = zip(files, positions.row.tolist(), positions.col.tolist(), strict=True)
     with clock.stage("chips", count) as tick:
         for file, row, col in places:
             views = [
-                views_of(scene, row, col, stretch)
-                for scene, stretch in zip(scenes, stretches, strict=True)
+                views_of(scene, row + down, col + right, stretch)
+                for scene, stretch, (right, down) in zip(
+                    scenes, stretches, origins, strict=True
+                )
             ]
             shown = [_fullest([views[n][role] for n, role in of]) for _, of in panels]
             with writing(target / file):
                 chip(shown, [date for date, _ in panels]).save(target / file)
             tick(1)
     return files
+
+
+def _origin(scene: Scene, grid: Grid) -> tuple[int, int]:
+    """(col, row) of the map's first pixel on the grid that both dates share.
+
+    Raises:
+        OutputError: the inputs are no longer those of the result.
+    """
+    offset = pixel_offset(scene.grid, grid)
+    if offset is None:
+        raise OutputError(
+            f"'{scene.before.path}' and '{scene.after.path}' no longer meet on the "
+            "pixels of the map; make the result anew"
+        )
+    return offset
 
 
 def _fullest(views: list[View]) -> RGB:
