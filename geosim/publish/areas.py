@@ -179,10 +179,8 @@ def _power(value: float) -> int:
 def _bin(power: int, *, last: bool, pixels: bool) -> str:
     """`1 to 10 ha`; the smallest sizes are one row."""
     unit = f"{NO_BREAK_SPACE}{'px' if pixels else 'ha'}"
-    low, high = 10.0**power, 10.0 ** (power + 1)
-    if last:
-        return f"below {high:,g}{unit}"
-    return f"{low:,g} to {high:,g}{unit}"
+    low, high = (f"{10.0**one:,.{max(0, -one)}f}" for one in (power, power + 1))
+    return f"below {high}{unit}" if last else f"{low} to {high}{unit}"
 
 
 def _total(places: Sequence[ChangedPlace]) -> str:
