@@ -153,6 +153,18 @@ def test_files(evaluated):
     assert sum(one["pixels"] for one in steps) == SHAPE[0] * SHAPE[1]
 
 
+def test_sets_whose_names_look_alike_have_curves_of_their_own(tmp_path):
+    data = tmp_path / "data"
+    for name in ("a/b", "a_b", "a b", "a_b_2"):
+        three_folders(data / name)
+    found = evaluate_methods(data, tmp_path / "out", QUICK, change=FAST)
+    names = [one["curves"] for one in found.to_dict()["sets"]]
+    assert len(set(names)) == 4
+    assert "curves_a_b.png" in names
+    there = {path.name for path in found.folder.glob("curves_*.png")}
+    assert there == set(names)
+
+
 def test_a_second_run_wants_overwrite(evaluated, tmp_path):
     found, _ = evaluated
     data = found.folder.parent / "data"
