@@ -280,7 +280,27 @@ def test_initial_areas_and_theme(few, tmp_path):
     assert row.percent_per_year == pytest.approx(100 * row.area_ha / 200 / 5, rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_without_a_crs_areas_are_pixels(few, tmp_path):
+    for year in (1990, 1995):
+        respoil(few / f"{year}.tif", crs=None, transform=Affine.identity())
+    pair = [few / "1990.tif", few / "1995.tif"]
+    record = detect_series(pair, tmp_path / "out", FAST).record
+    assert "covers_m2" not in record
+    for one in record["covers_px"].values():
+        assert 0.9 * 160 * 160 < sum(one.values()) <= 160 * 160
+    known = SeriesOptions(initial=(("forest", 200.0),))
+    with pytest.raises(OptionError, match="--initial wants hectares, and so"):
+        detect_series(pair, tmp_path / "other", FAST, series=known)
+    assert not (tmp_path / "other").exists()
+
+
 def test_options_that_cannot_be_used():
+    with pytest.raises(OptionError, match="--initial wants one of forest, "):
+        SeriesOptions(initial=(("forst", 1.0),))
+    with pytest.raises(OptionError, match="hectares above 0"):
+        SeriesOptions(initial=(("forest", float("inf")),))
     with pytest.raises(OptionError, match="--decide wants one of"):
         SeriesOptions(decide="never")
     with pytest.raises(OptionError, match="hectares above 0"):

@@ -65,7 +65,8 @@ class SeriesFound:
     initial: Mapping[str, float]
     """m2 of land covers on the first date, as the user knows them."""
     covered: Sequence[Mapping[str, float]] = ()
-    """m2 of land covers on each date, as classified; none where not known."""
+    """m2 (pixels without a CRS) of land covers on each date, as classified; none where
+    not known."""
 
 
 def years_of(dates: Sequence[str]) -> list[int]:
