@@ -41,6 +41,7 @@ from geosim.timeline.pairs import (
     open_maps,
     run_pairs,
 )
+from geosim.timeline.places import Maps, find_places
 from geosim.timeline.plan import Plan, make_plan
 from geosim.timeline.recording import Made, series_record
 from geosim.timeline.result import (
@@ -54,7 +55,7 @@ from geosim.timeline.stack import (
     count_intervals,
     open_stack,
 )
-from geosim.timeline.summing import Maps, clean, find_places, write_years
+from geosim.timeline.summing import clean, write_years
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

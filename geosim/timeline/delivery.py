@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
     from geosim.publish.styles import RGBA
     from geosim.raster.grid import Grid
-    from geosim.timeline.summing import Place, Sums
+    from geosim.timeline.places import Place
+    from geosim.timeline.summing import Sums
 
 _HECTARE = 10_000.0
 _LARGEST = 20
