@@ -1,6 +1,7 @@
 """Polygons of a series: against scipy's labels, and how often the rasters are read."""
 
 from collections import Counter
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -93,11 +94,10 @@ def test_places_are_what_hangs_together_of_a_class_and_two_dates(drawn):
     found = find_places(maps, KEYS)
     assert [one.pixels for one in found] == sorted(p.pixels for p in found)[::-1]
     assert all(one.outline.area == one.pixels for one in found)
-    rows = [
-        (one.key, one.pixels, one.probability_mean, one.probability_max)
-        + (one.returning, one.code, one.sure)
-        for one in found
-    ]
+    figures = attrgetter(
+        "pixels", "probability_mean", "probability_max", "returning", "code", "sure"
+    )
+    rows = [(one.key, *figures(one)) for one in found]
     wanted = list(by_hand(*drawn))
     assert len(rows) == len(wanted) > 50
 
