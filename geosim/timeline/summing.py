@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import shapely
-from rasterio.features import rasterize
 
 from geosim.change.objects import ObjectFinder, Objects
-from geosim.change.vectorize import Outlines
+from geosim.change.vectorize import Outlines, pixels_of
 from geosim.raster.grid import Grid, Window, strips
 from geosim.themes.parts import split
 from geosim.timeline.deciding import RETURNS
@@ -18,6 +16,7 @@ from geosim.timeline.deciding import RETURNS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import shapely
     from numpy.typing import NDArray
 
     from geosim.options import MinArea
@@ -124,9 +123,8 @@ def _settle(
     window = Window(left, top, right - left, bottom - top)
     if window.width * window.height > _LARGEST:
         return
-    local = shapely.transform(outline, lambda xy: xy - np.array([left, top]))
-    mask = rasterize([local], (window.height, window.width)).astype(np.bool_)
     kinds = codes.read(window, band)
+    mask = pixels_of(outline, kinds > 0, left, top)
     classes = of_code[kinds & KIND]
     weights = np.ones(int(of_code.max()) + 1)
     parts, of_part = split(classes, mask, least, _SIDE, weights)
