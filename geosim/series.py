@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rasterio
 
-from geosim.errors import ResultExistsError
+from geosim.errors import NoDataError, ResultExistsError
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
@@ -189,7 +189,11 @@ def _compare(
     work: WorkFolder,
     clock: Clock,
 ) -> tuple[dict[Interval, ChangeResult], list[str]]:
-    """Compare each interval that is wanted."""
+    """Compare each interval that is wanted.
+
+    Raises:
+        NoDataError: not one of them could be compared.
+    """
     smallest = plan.options.min_area
     metres = plan.grid.ground_resolution()
     pixels = smallest.value
@@ -208,7 +212,7 @@ def _compare(
             )
             tick(1)
 
-        return run_pairs(
+        results, notes = run_pairs(
             plan.scenes,
             intervals,
             reference=plan.reference,
@@ -217,6 +221,13 @@ def _compare(
             earlier=plan.folder / PAIRS,
             done=done,
         )
+    if not results:
+        work.keep = False
+        raise NoDataError(
+            f"a series wants two dates that share pixels with data; found none; "
+            f"{notes[0]}"
+        )
+    return results, notes
 
 
 def _decide(

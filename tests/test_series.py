@@ -17,7 +17,7 @@ from benchmarks.series import measure
 from geosim import ChangeOptions, SeriesOptions, detect_series, draw_sample
 from geosim.assessing.options import SampleOptions
 from geosim.cli import app
-from geosim.errors import OptionError, ResultExistsError
+from geosim.errors import NoDataError, OptionError, ResultExistsError
 from geosim.timeline.result import SERIES_FILES
 
 YEARS = (1990, 1995, 2000, 2005, 2010, 2015, 2020)
@@ -178,6 +178,14 @@ def test_chips_of_a_series_show_each_date_once(few, tmp_path):
         assert [bool((one == 200).all()) for one in panels] == [
             False, False, True, False,
         ]  # fmt: skip
+
+
+def test_dates_that_share_no_pixel_are_no_series(few, tmp_path):
+    for year in (1990, 1995, 2000):
+        respoil(few / f"{year}.tif", change=np.zeros_like)
+    with pytest.raises(NoDataError, match="found none; 1990 and 1995 were not"):
+        detect_series(few, tmp_path / "out", FAST)
+    assert not list(tmp_path.glob("*out*"))
 
 
 def test_dates_on_other_grids(few, tmp_path):
