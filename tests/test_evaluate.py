@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 
 from geosim import ChangeOptions, EvaluateOptions, evaluate_methods
 from geosim.assessing.labelled_sets import find_labelled, read_truth
+from geosim.assessing.own_maps import own_answer
 from geosim.cli import app
 from geosim.errors import LabelError, OptionError
 from geosim.raster.scene import open_scene
@@ -240,6 +241,18 @@ def test_label_on_another_grid(tmp_path):
     assert labelled[:, :120].all()
     assert not labelled[:, 120:].any()
     assert np.array_equal(changed[:, :120], label().astype(bool)[:, :120])
+
+
+def test_the_same_numbers_in_another_crs_are_another_place(tmp_path):
+    folder = scene(tmp_path / "one", None)
+    write(folder / "truth.tif", label()[None], crs="EPSG:32632")
+    with open_scene(str(folder / "t1.tif"), str(folder / "t2.tif")) as opened:
+        grid = opened.grid
+    with pytest.raises(LabelError, match=r"truth.tif' does not lie where the images"):
+        read_truth(folder / "truth.tif", grid)
+    (folder / "truth.tif").rename(folder / "one.tif")
+    with pytest.raises(LabelError, match=r"one.tif' does not lie where the images"):
+        own_answer(folder, "one", grid, 0.5)
 
 
 # --- what is refused
