@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -79,7 +79,7 @@ def answered_samples(
     return Answers(stratum=strata[given], reference=reference), notes
 
 
-def _ids(values: Iterable[object], column: str, path: Path) -> list[int]:
+def _ids(values: Iterable[Any], column: str, path: Path) -> list[int]:
     """The samples' numbers, each a whole one and there once."""
     texts = ["" if pd.isna(one) else str(one).strip() for one in values]
     numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
@@ -192,7 +192,7 @@ def _other_answers(path: Path, ids: list[int]) -> list[str]:
     return [found.get(one, "") for one in ids]
 
 
-def _texts(values: Iterable[object]) -> list[str]:
+def _texts(values: Iterable[Any]) -> list[str]:
     """Answers as text; "" for none."""
     return ["" if pd.isna(one) else str(one).strip() for one in values]
 
