@@ -14,6 +14,7 @@ from geosim.errors import NoDataError, ResultExistsError
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
+from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
     WorkFolder,
@@ -287,7 +288,9 @@ def _deliver(
         tick(2)
         kept = THEMES[plan.options.theme].classes
         keys = sorted(key for key in sums.changed if key[2] in kept)
-        own = {cover: ha * 10_000.0 for cover, ha in plan.series.initial}
+        own = {
+            cover: ha * SQUARE_METRES_PER_HECTARE for cover, ha in plan.series.initial
+        }
         found = delivery.SeriesFound(
             grid=grid,
             dates=plan.dates,

@@ -16,7 +16,6 @@ from geosim.assessing.options import (
     BUFFER,
     CHANGE_CLASSES,
     CHANGED,
-    NO_CHANGE,
     StrataOf,
 )
 from geosim.assessing.placing import grid_of
@@ -24,6 +23,7 @@ from geosim.assessment.drawing import NO_STRATUM, row_counts
 from geosim.errors import NoDataError, OptionError, OutputError
 from geosim.raster.grid import Window, strips
 from geosim.raster.source import one_line_errors, open_raster
+from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,14 +10,19 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from geosim.publish.wording import NO_BREAK_SPACE, NOTHING, area, percent
+from geosim.publish.wording import (
+    NO_BREAK_SPACE,
+    NOTHING,
+    SQUARE_METRES_PER_HECTARE,
+    area,
+    percent,
+)
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-SQUARE_METRES_PER_HECTARE = 10_000
 _BINS = 5
 """Rows of the table by size at most."""
 
