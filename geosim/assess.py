@@ -15,11 +15,12 @@ import numpy as np
 
 from geosim.assessing.answers import answered_samples
 from geosim.assessing.files import FILES, as_dict, write_into
-from geosim.assessing.options import NO_CHANGE, AssessOptions
+from geosim.assessing.options import AssessOptions
 from geosim.assessing.sample_files import label_of, read_design
 from geosim.assessment.estimating import LEAST_ANSWERS, estimate, tally
 from geosim.errors import SampleError
 from geosim.raster.staging import check_folder, publish_folder, work_folder
+from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

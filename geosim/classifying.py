@@ -19,7 +19,7 @@ from geosim.themes.roles import is_sensor, per_date
 from geosim.themes.tones import Tones, fit_display, fit_tones, with_darkest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -117,7 +117,7 @@ class Classifier:
         grid = self.scene.grid
         outer = part.grown(_MARGIN).clipped(grid.width, grid.height)
         covers = [
-            self._cover(values, tones)
+            land_cover(values, self.scene.roles, tones, self.metres)
             for values, tones in zip(
                 self.scene.read_roles(outer), self.tones, strict=True
             )
@@ -127,21 +127,8 @@ class Classifier:
             inside = cover[:, *part.slices_in(outer)]
             best.append(inside.argmax(axis=0))
             sure.append(inside.max(axis=0))
-        trust = 1.0 if self.spectral else colour.TRUST
+        trust = 1.0 if is_spectral(self.scene.roles) else colour.TRUST
         return best[0] * _COUNT + best[1], sure[0] * sure[1] * np.float32(trust)
-
-    def _cover(self, values: NDArray[np.float32], tones: Tones) -> NDArray[np.float32]:
-        """Memberships of one date's pixels."""
-        bands = dict(zip(self.scene.roles, tones.apply(values), strict=True))
-        if self.spectral:
-            rough = texture(bands["red"] + bands["green"])
-            return spectral_cover(bands, rough, tones.water)
-        return colour.colour_cover(bands, self.metres)
-
-    @property
-    def spectral(self) -> bool:
-        """True where the bands allow indices, False where colour has to do."""
-        return set(self.scene.roles) >= NEEDED
 
     def _count(
         self,
@@ -158,6 +145,32 @@ class Classifier:
         found = np.bincount(key, levels, len(present) * _COUNT**2)
         self.sums[present - 1] += found.reshape(-1, _COUNT**2) / CONFIDENCE_LEVELS
         self.pixels[present - 1] += there[present]
+
+
+def is_spectral(roles: Sequence[str]) -> bool:
+    """True where the bands allow indices, False where colour has to do."""
+    return set(roles) >= NEEDED
+
+
+def land_cover(
+    values: NDArray[np.float32],
+    roles: Sequence[str],
+    tones: Tones,
+    metres: float | None,
+) -> NDArray[np.float32]:
+    """Memberships (7, height, width) of one date's pixels, 0..1.
+
+    Args:
+        values: (roles, height, width) file values.
+        roles: of the bands.
+        tones: how the date's numbers become reflectances.
+        metres: size of a pixel on the ground; None: not known.
+    """
+    bands = dict(zip(roles, tones.apply(values), strict=True))
+    if not is_spectral(roles):
+        return colour.colour_cover(bands, metres)
+    rough = texture(bands["red"] + bands["green"])
+    return spectral_cover(bands, rough, tones.water)
 
 
 def fit_classifier_tones(

@@ -22,6 +22,7 @@ from geosim.publish.formats import write_formats
 from geosim.publish.geopackage import write_geopackage
 from geosim.publish.stac import AssetRecord, change_item, read_asset
 from geosim.publish.styles import LAYER_STYLES, RASTER_STYLES
+from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout, WorkRaster
 from geosim.result import EXTRA_FILES, FILES, RECORD
@@ -66,7 +67,7 @@ def change_polygons(found: Found) -> gpd.GeoDataFrame:
     columns = {
         "id": np.arange(1, count + 1),
         "area_m2": areas,
-        "area_ha": areas / rec.SQUARE_METRES_PER_HECTARE,
+        "area_ha": areas / SQUARE_METRES_PER_HECTARE,
         "area_px": decision.objects.pixels,
         "perimeter_m": perimeters,
         "probability_mean": decision.objects.probability_mean / 254,

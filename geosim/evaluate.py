@@ -19,7 +19,7 @@ from geosim.assessing.labelled_sets import (
 from geosim.assessing.method_answers import answer_of, score_levels
 from geosim.assessing.options import EvaluateOptions
 from geosim.assessing.own_maps import own_answer
-from geosim.assessing.strata import grid_of
+from geosim.assessing.placing import grid_of
 from geosim.assessment.measuring import Row, Scene, gather, measure
 from geosim.change.scores import SCORE_LEVELS, UNIT_LEVELS
 from geosim.errors import GeosimError

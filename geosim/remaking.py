@@ -91,13 +91,11 @@ def remake_report(
         else _read_assessment(Path(assessment)),
     )
     _replace(folder / REPORT, _rendered(result, content, assessment))
-    names = [REPORT]
+    # the result is whole before Chromium, which may fail, and without the old PDF
+    (folder / EXTRA_FILES["pdf"]).unlink(missing_ok=True)
+    _register(result, REPORT)
     if pdf:
-        print_pdf(folder / REPORT, folder / EXTRA_FILES["pdf"])
-        names.append(EXTRA_FILES["pdf"])
-    else:  # one of the report that was
-        (folder / EXTRA_FILES["pdf"]).unlink(missing_ok=True)
-    _register(result, names)
+        print_report(result)
     return result
 
 
@@ -109,7 +107,7 @@ def print_report(result: ChangeResult) -> None:
     """
     pdf = EXTRA_FILES["pdf"]
     print_pdf(result.folder / REPORT, result.folder / pdf)
-    _register(result, [pdf])
+    _register(result, pdf)
 
 
 class _Page(HTMLParser):
@@ -201,12 +199,17 @@ def _read_assessment(path: Path) -> dict[str, Any]:
     """
     file = path / "assessment.json" if path.is_dir() else path
     try:
-        values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OptionError(
             f"--assessment wants the folder that geosim assess wrote; cannot read "
             f"'{file}'"
         ) from error
+    if not isinstance(values, dict):
+        raise OptionError(
+            f"--assessment wants the folder that geosim assess wrote; '{file}' holds "
+            "another JSON"
+        )
     return values
 
 
@@ -259,14 +262,13 @@ def _replace(path: Path, text: str) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _register(result: ChangeResult, names: list[str]) -> None:
-    """Bring size and checksum of files in `run.json` up to date."""
+def _register(result: ChangeResult, name: str) -> None:
+    """Bring size and checksum of a file in `run.json` up to date."""
     path = result.folder / RECORD
     item = json.loads(path.read_text(encoding="utf-8"))
-    for name in EXTRA_FILES.values():
-        if not (result.folder / name).exists():
-            item["assets"].pop(name, None)
-    for name in names:
-        asset = read_asset(result.folder / name)
-        item["assets"][name] = asset_entry(asset, result.record.grid)
+    for other in EXTRA_FILES.values():
+        if not (result.folder / other).exists():
+            item["assets"].pop(other, None)
+    asset = read_asset(result.folder / name)
+    item["assets"][name] = asset_entry(asset, result.record.grid)
     _replace(path, json.dumps(item, indent=2) + "\n")

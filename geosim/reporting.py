@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyproj
 import shapely
 from affine import Affine
 from rasterio.features import rasterize
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 
     from geosim.delivery import Found
     from geosim.publish.record import RunRecord
-    from geosim.raster.grid import Grid
 
 _LARGEST = 12
 """Changes shown with pictures."""
@@ -226,7 +224,7 @@ def largest_changes(found: Found, polygons: gpd.GeoDataFrame) -> list[ChangeRow]
     for (_, polygon), outline in zip(chosen.iterrows(), outlines, strict=True):
         left, top, right, bottom = (int(value) for value in outline.bounds)
         col, row = outline.representative_point().coords[0]
-        lon, lat = _lonlat(grid, col, row)
+        lon, lat = grid.lonlat(col, row)
         rows.append(
             ChangeRow(
                 id=int(polygon["id"]),
@@ -241,16 +239,6 @@ def largest_changes(found: Found, polygons: gpd.GeoDataFrame) -> list[ChangeRow]
             )
         )
     return rows
-
-
-def _lonlat(grid: Grid, col: float, row: float) -> tuple[float | None, float | None]:
-    """Longitude and latitude of a place on the grid; None without a CRS."""
-    if grid.crs is None:
-        return None, None
-    x, y = grid.transform @ (col, row)
-    to_degrees = pyproj.Transformer.from_crs(grid.crs, 4326, always_xy=True)
-    lon, lat = to_degrees.transform(x, y)
-    return float(lon), float(lat)
 
 
 def chips(

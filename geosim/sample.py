@@ -22,7 +22,6 @@ from geosim.assessing.options import (
     CHANGE_CLASSES,
     EXPECTED_CHANGE,
     EXPECTED_SAME,
-    NO_CHANGE,
     SampleOptions,
 )
 from geosim.assessing.sample_chips import write_chips
@@ -40,6 +39,7 @@ from geosim.progress import Clock, Progress
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import check_parent, writing
 from geosim.raster.writer import GDAL_CACHE_MB
+from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ def draw_sample(
             columns: dict[str, Any] = {}
             if options.chips:
                 columns, why = write_chips(
-                    folder, staged[1], positions, chips.name, clock
+                    folder, staged[1], found.grid, positions, chips.name, clock
                 )
                 notes, drawn = notes + why, not why
             write_sample(

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rasterio
 
-from geosim.errors import ResultExistsError
+from geosim.errors import NoDataError, ResultExistsError
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
+from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
     WorkFolder,
@@ -41,6 +42,7 @@ from geosim.timeline.pairs import (
     open_maps,
     run_pairs,
 )
+from geosim.timeline.places import Maps, find_places
 from geosim.timeline.plan import Plan, make_plan
 from geosim.timeline.recording import Made, series_record
 from geosim.timeline.result import (
@@ -54,7 +56,7 @@ from geosim.timeline.stack import (
     count_intervals,
     open_stack,
 )
-from geosim.timeline.summing import Maps, clean, find_places, write_years
+from geosim.timeline.summing import clean, write_years
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -188,7 +190,11 @@ def _compare(
     work: WorkFolder,
     clock: Clock,
 ) -> tuple[dict[Interval, ChangeResult], list[str]]:
-    """Compare each interval that is wanted."""
+    """Compare each interval that is wanted.
+
+    Raises:
+        NoDataError: not one of them could be compared.
+    """
     smallest = plan.options.min_area
     metres = plan.grid.ground_resolution()
     pixels = smallest.value
@@ -207,7 +213,7 @@ def _compare(
             )
             tick(1)
 
-        return run_pairs(
+        results, notes = run_pairs(
             plan.scenes,
             intervals,
             reference=plan.reference,
@@ -216,6 +222,13 @@ def _compare(
             earlier=plan.folder / PAIRS,
             done=done,
         )
+    if not results:
+        work.keep = False
+        raise NoDataError(
+            f"a series wants two dates that share pixels with data; found none; "
+            f"{notes[0]}"
+        )
+    return results, notes
 
 
 def _decide(
@@ -275,7 +288,9 @@ def _deliver(
         tick(2)
         kept = THEMES[plan.options.theme].classes
         keys = sorted(key for key in sums.changed if key[2] in kept)
-        own = {cover: ha * 10_000.0 for cover, ha in plan.series.initial}
+        own = {
+            cover: ha * SQUARE_METRES_PER_HECTARE for cover, ha in plan.series.initial
+        }
         found = delivery.SeriesFound(
             grid=grid,
             dates=plan.dates,

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from rasterio.features import rasterize
-from scipy.ndimage import label
 
-from geosim.change.vectorize import Outlines
+from geosim.change.vectorize import Outlines, pixels_of
 from geosim.classifying import (
     CONFIDENCE_LEVELS,
     UNCHANGED_WEIGHT,
@@ -81,7 +79,7 @@ def split_mixed(
     for place, outline in enumerate(outlines):
         pixels = int(objects.pixels[place])
         if mixed[place]:
-            found = _parts(outline, pixels, classifier, levels, least, side)
+            found = _parts(outline, classifier, levels, least, side)
             parts += found
             if found:
                 continue
@@ -122,7 +120,6 @@ def _mixed(classifier: Classifier, least: float) -> NDArray[np.bool_]:
 
 def _parts(
     outline: shapely.Polygon,
-    pixels: int,
     classifier: Classifier,
     levels: WorkRaster,
     least: float,
@@ -134,7 +131,7 @@ def _parts(
     if window.width * window.height > _LARGEST:
         return []
     codes = classifier.pairs.read(window, 1)
-    mask = _inside(outline, window, codes > 0, pixels)
+    mask = pixels_of(outline, codes > 0, left, top)
     pair = np.maximum(codes.astype(np.intp) - 1, 0)
     weights = np.ones(len(CLASSES))
     if side > window_side(None):
@@ -145,30 +142,6 @@ def _parts(
     if len(of_part) < 2:  # noqa: PLR2004
         return []
     return list(_table(window, numbers, pair, classifier, levels))
-
-
-def _inside(
-    outline: shapely.Polygon, window: Window, objects: NDArray[np.bool_], pixels: int
-) -> NDArray[np.bool_]:
-    """Where in a window the object of an outline is.
-
-    Args:
-        outline: in (col, row).
-        window: around it.
-        objects: (height, width), True in any object: mostly in this one alone, which is
-            quicker to see than to draw the outline.
-        pixels: of the object.
-    """
-    labels, count = label(objects)
-    fitting = np.flatnonzero(np.bincount(labels.ravel())[1:] == pixels)
-    if count == 1 or len(fitting) == 1:
-        here: NDArray[np.bool_] = labels == (fitting[0] + 1 if count > 1 else 1)
-        return here
-    origin = np.array([window.col_off, window.row_off])
-    local = shapely.transform(outline, lambda xy: xy - origin)
-    drawn: NDArray[np.bool_]
-    drawn = rasterize([local], (window.height, window.width)).astype(np.bool_)
-    return drawn
 
 
 def _table(

@@ -30,6 +30,27 @@ def test_without_classes_there_is_a_table_by_size_alone():
     ]
 
 
+def test_sizes_are_written_out():
+    sizes = [2e-6, 3e-5, 4e-4, 5e3, 6e6, 7e9]  # hectares
+    for size, name in zip(
+        sizes,
+        [
+            "below 0.00001 ha",
+            "below 0.0001 ha",
+            "below 0.001 ha",
+            "below 10,000 ha",
+            "below 10,000,000 ha",
+            "below 10,000,000,000 ha",
+        ],
+        strict=True,
+    ):
+        (table,) = area_tables([place(1e4 * size)], None)
+        assert plain(table)[0][0] == name
+    pixels = [ChangedPlace(area_px=number) for number in (3_000_000, 20_000)]
+    (table,) = area_tables(pixels, None)
+    assert plain(table)[0][0] == "1,000,000 to 10,000,000 px"
+
+
 def test_sizes_are_five_at_most_and_the_smallest_together():
     places = [place(10.0**power * 2) for power in range(8)]
     *_, table = area_tables(places, None)

@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 
 from geosim import ChangeOptions, EvaluateOptions, evaluate_methods
 from geosim.assessing.labelled_sets import find_labelled, read_truth
+from geosim.assessing.own_maps import own_answer
 from geosim.cli import app
 from geosim.errors import LabelError, OptionError
 from geosim.raster.scene import open_scene
@@ -153,6 +154,18 @@ def test_files(evaluated):
     assert sum(one["pixels"] for one in steps) == SHAPE[0] * SHAPE[1]
 
 
+def test_sets_whose_names_look_alike_have_curves_of_their_own(tmp_path):
+    data = tmp_path / "data"
+    for name in ("a/b", "a_b", "a b", "a_b_2"):
+        three_folders(data / name)
+    found = evaluate_methods(data, tmp_path / "out", QUICK, change=FAST)
+    names = [one["curves"] for one in found.to_dict()["sets"]]
+    assert len(set(names)) == 4
+    assert "curves_a_b.png" in names
+    there = {path.name for path in found.folder.glob("curves_*.png")}
+    assert there == set(names)
+
+
 def test_a_second_run_wants_overwrite(evaluated, tmp_path):
     found, _ = evaluated
     data = found.folder.parent / "data"
@@ -228,6 +241,18 @@ def test_label_on_another_grid(tmp_path):
     assert labelled[:, :120].all()
     assert not labelled[:, 120:].any()
     assert np.array_equal(changed[:, :120], label().astype(bool)[:, :120])
+
+
+def test_the_same_numbers_in_another_crs_are_another_place(tmp_path):
+    folder = scene(tmp_path / "one", None)
+    write(folder / "truth.tif", label()[None], crs="EPSG:32632")
+    with open_scene(str(folder / "t1.tif"), str(folder / "t2.tif")) as opened:
+        grid = opened.grid
+    with pytest.raises(LabelError, match=r"truth.tif' does not lie where the images"):
+        read_truth(folder / "truth.tif", grid)
+    (folder / "truth.tif").rename(folder / "one.tif")
+    with pytest.raises(LabelError, match=r"one.tif' does not lie where the images"):
+        own_answer(folder, "one", grid, 0.5)
 
 
 # --- what is refused

@@ -215,6 +215,19 @@ def test_a_layer_of_another_file(tmp_path, result):
     assert len(gpd.read_file(target, layer="second")) == len(result.changes)
 
 
+@pytest.mark.parametrize("suffix", [".geojson", ".fgb", ".shp", ".gml"])
+def test_a_file_of_one_layer_is_not_replaced_unasked(tmp_path, result, suffix):
+    changes = result.changes[["id", "geometry"]]  # names that a shapefile can have
+    target = str(tmp_path / f"my fields{suffix}")
+    export_changes(changes, target, "fields")
+    before = listing(tmp_path)
+    with pytest.raises(ResultExistsError, match="holds one layer and exists already"):
+        export_changes(changes[:1], target, "changes")
+    assert listing(tmp_path) == before
+    export_changes(changes[:1], target, overwrite=True)
+    assert len(gpd.read_file(target)) == 1
+
+
 @pytest.mark.parametrize(
     ("target", "said"),
     [

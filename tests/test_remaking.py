@@ -91,7 +91,10 @@ def test_a_logo_that_cannot_be_used(folder, tmp_path, content, said):
     assert listing(folder) == before
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"unit": "m2"}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "{}", '{"unit": "m2"}', "[]", "7", "null", '{"unit": 1, "classes": [3]}'],
+)
 def test_an_assessment_that_is_none(folder, tmp_path, text):
     (tmp_path / "other.json").write_text(text)
     before = listing(folder)
@@ -161,6 +164,17 @@ def test_a_browser_that_fails(folder, tmp_path, monkeypatch, body, said):
         print_pdf(folder / "report.html", folder / "report.pdf")
     assert not (folder / "report.pdf").exists()
     open_result(folder)
+
+
+def test_a_report_made_anew_whose_pdf_fails_is_whole(folder, tmp_path, monkeypatch):
+    browser = stand_in(tmp_path / "browser", WRITES)
+    monkeypatch.setenv("GEOSIM_CHROMIUM", str(browser))
+    remake_report(folder, pdf=True)
+    stand_in(tmp_path / "browser", "exit 7")
+    with pytest.raises(OutputError, match="could not print the report"):
+        remake_report(folder, title="Another title", pdf=True)
+    assert "Another title" in report_of(folder)
+    assert "pdf" not in open_result(folder).paths  # the old one would not fit
 
 
 def test_without_a_browser_it_is_told_before_the_work(root, tmp_path, monkeypatch):

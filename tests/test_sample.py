@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from scipy.ndimage import distance_transform_cdt
 from typer.testing import CliRunner
 
 from geosim import ChangeOptions, assess_sample, detect_change, draw_sample
+from geosim.assessing.answers import _other_answers
 from geosim.assessing.options import AssessOptions, SampleOptions
 from geosim.assessing.strata import StrataMap
 from geosim.cli import app
@@ -269,6 +271,35 @@ def test_chips_show_the_place_on_both_dates(sample_result, tmp_path):
     assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.98
 
 
+def test_chips_of_a_result_within_bounds(tmp_path):
+    before, after = drawn_pair()
+    pair = [
+        write(tmp_path / name, values)
+        for name, values in (("a.tif", before), ("b.tif", after))
+    ]
+    left, top = 500_000 + 50, 5_400_000 - 40  # 50 columns and 40 rows from the corner
+    options = ChangeOptions(
+        method="cva", threads=1, bounds=(left, top - 140, left + 150, top)
+    )
+    result = detect_change(*pair, tmp_path / "res", options)
+    drawn = draw_sample(result.folder, None, SampleOptions(n=12))
+    frame = pyogrio.read_dataframe(drawn.path, layer="samples")
+    places = zip(frame["chip"], frame["row"] + 40, frame["col"] + 50, strict=True)
+    compared = 0
+    for name, row, col in places:
+        real = before[:, row - 24 : row + 24, col - 24 : col + 24].astype(float).mean(0)
+        if real.shape != (48, 48) or not (64 < row < 156 and 74 < col < 176):
+            continue
+        with Image.open(drawn.path.parent / name) as picture:
+            close = np.asarray(picture.convert("RGB"), float)[20:260, :240].mean(axis=2)
+        shown = close.reshape(48, 5, 48, 5).mean(axis=(1, 3))
+        ring = np.ones((48, 48), bool)
+        ring[14:34, 14:34] = False
+        assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.98
+        compared += 1
+    assert compared
+
+
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_pictures_without_coordinates(tmp_path):
     before, after = drawn_pair()
@@ -389,7 +420,38 @@ def test_answers_of_another_file(sample, tmp_path):
     assert found.to_dict()["overall_accuracy"]["value"] == pytest.approx(1.0)
 
 
+def test_many_answers_of_another_file_are_read_at_once(tmp_path):
+    lines = [f"{number},forest" for number in range(1, 60_001)]
+    path = tmp_path / "answers.csv"
+    path.write_text("\n".join(["id,label", *lines]), encoding="utf-8")
+    begun = time.process_time()
+    found = _other_answers(path, [60_000, 60_001, 1])
+    assert found == ["forest", "", "forest"]
+    assert time.process_time() - begun < 10  # each against each took minutes
+
+
 # --- what is refused, and how
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (",changed", "'answers.csv' has none in the column 'ID'"),
+        ("x7,changed\n,changed", "'answers.csv' has '', 'x7' in the column 'ID'"),
+        ("1.5,changed", "'answers.csv' has '1.5' in"),
+        ("1,changed\n1.0,no_change", "1 more than once"),
+        ("1,3", "found '3'"),
+    ],
+    ids=["empty", "letters", "broken", "doubled", "numbers"],
+)
+def test_answers_of_another_file_that_cannot_be(sample, tmp_path, rows, says):
+    path = tmp_path / "answers.csv"
+    path.write_text(f"ID,Label\n{rows}\n", encoding="utf-8")
+    command = ["assess", str(sample.path), "--answers", str(path)]
+    run = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "as")])
+    assert run.exit_code == 1
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert says in run.stderr
 
 
 @pytest.mark.parametrize(
@@ -400,9 +462,20 @@ def test_answers_of_another_file(sample, tmp_path):
         ("UPDATE samples SET reference = 'forst' WHERE id = 3", "found 'forst'"),
         ("DELETE FROM samples WHERE id IN (5, 6)", "2 of 40 samples were deleted"),
         ("UPDATE samples SET id = 2 WHERE id = 3", "2 more than once"),
+        ("UPDATE samples SET id = NULL WHERE id = 3", "has none in the column 'id'"),
+        ("UPDATE samples SET row = NULL WHERE id = 3", "3 was moved off it"),
         ("UPDATE samples SET stratum = 'x' WHERE id = 1", "found x"),
     ],
-    ids=["unanswered", "empty", "unknown", "deleted", "doubled", "stratum"],
+    ids=[
+        "unanswered",
+        "empty",
+        "unknown",
+        "deleted",
+        "doubled",
+        "no id",
+        "no row",
+        "stratum",
+    ],
 )
 def test_answers_that_are_not_in_order(sample, tmp_path, statement, says):
     edited(sample.path, statement)

@@ -67,7 +67,8 @@ def test_stac_item_collection(tmp_path):
     tiff = "image/tiff; application=geotiff"
     items = [
         item(1, "2005-06-07T10:00:00Z",
-             B={"href": "./b.tif", "type": tiff, "roles": ["data"]},
+             A={"href": "./a.tif", "type": None, "roles": None},
+             B={"href": "./b.tif", "type": None, "roles": ["data"]},
              thumbnail={"href": "t.png", "type": "image/png", "roles": ["thumbnail"]}),
         item(2, "1999-01-02T00:00:00Z", only={"href": "https://x/a.tif", "type": tiff}),
     ]  # fmt: skip
@@ -100,6 +101,27 @@ def test_refusals_say_what_to_do(scenes, dates, error, words):
         ("a.csv", "path,date\nx.tif,199\n", "row 2: wants a raster and a date"),
         ("a.json", "{}", "must be a STAC ItemCollection"),
         ("a.json", json.dumps({"features": [item(1, "2000")]}), "found none"),
+        ("a.json", json.dumps({"features": [{"assets": None}]}), "must be a STAC"),
+        (
+            "a.json",
+            json.dumps({"features": [item(1, None, data={"href": "a.tif"})]}),
+            "must be a STAC",
+        ),
+        (
+            "a.json",
+            json.dumps({"features": [item(1, 2000, data={"href": "a.tif"})]}),
+            "must be a STAC",
+        ),
+        (
+            "a.json",
+            json.dumps({"features": [item(1, "soon", data={"href": "a.tif"})]}),
+            "wants a date like",
+        ),
+        (
+            "a.json",
+            json.dumps({"features": [item(1, "2000", data={"href": None})]}),
+            "must be a STAC",
+        ),
     ],
 )
 def test_lists_that_are_not_in_order(tmp_path, name, text, words):

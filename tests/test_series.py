@@ -5,16 +5,19 @@ import re
 import shutil
 
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 from affine import Affine
+from PIL import Image
 from rio_cogeo.cogeo import cog_validate
 from typer.testing import CliRunner
 
 from benchmarks.series import measure
-from geosim import ChangeOptions, SeriesOptions, detect_series
+from geosim import ChangeOptions, SeriesOptions, detect_series, draw_sample
+from geosim.assessing.options import SampleOptions
 from geosim.cli import app
-from geosim.errors import OptionError, ResultExistsError
+from geosim.errors import NoDataError, OptionError, ResultExistsError
 from geosim.timeline.result import SERIES_FILES
 
 YEARS = (1990, 1995, 2000, 2005, 2010, 2015, 2020)
@@ -153,6 +156,38 @@ def test_a_gap_is_bridged_and_dated_to_the_longer_interval(few, tmp_path):
     )
 
 
+def test_chips_of_a_series_show_each_date_once(few, tmp_path):
+    def blank(values):
+        values[:, :, 60:110] = 0
+        return values
+
+    respoil(few / "2000.tif", change=blank)
+    found = detect_series(few, tmp_path / "out", FAST)
+    assert any(one["bridged_px"] for one in found.record["intervals"])
+    drawn = draw_sample(found.folder, None, SampleOptions(n=12))
+    frame = pyogrio.read_dataframe(drawn.path, layer="samples")
+    assert (set(frame["before"]), set(frame["after"])) == ({"1990"}, {"2005"})
+    inside = frame[(frame["col"] > 65) & (frame["col"] < 105)]
+    assert len(inside)
+    for name in inside["chip"]:
+        with Image.open(drawn.path.parent / name) as picture:
+            assert picture.size[0] == 4 * 246 - 6
+            # a row of the close view above the cross-hair: 2000 alone is without data
+            levels = np.asarray(picture.convert("L"), int)
+        panels = [levels[40:60, 246 * n + 100 : 246 * n + 140] for n in range(4)]
+        assert [bool((one == 200).all()) for one in panels] == [
+            False, False, True, False,
+        ]  # fmt: skip
+
+
+def test_dates_that_share_no_pixel_are_no_series(few, tmp_path):
+    for year in (1990, 1995, 2000):
+        respoil(few / f"{year}.tif", change=np.zeros_like)
+    with pytest.raises(NoDataError, match="found none; 1990 and 1995 were not"):
+        detect_series(few, tmp_path / "out", FAST)
+    assert not list(tmp_path.glob("*out*"))
+
+
 def test_dates_on_other_grids(few, tmp_path):
     whole = detect_series(few, tmp_path / "whole", FAST)
     with rasterio.open(few / "1995.tif") as file:
@@ -170,6 +205,36 @@ def test_dates_on_other_grids(few, tmp_path):
     small = detect_series(few, tmp_path / "small", FAST, series=common)
     with rasterio.open(small.paths["count"]) as file:
         assert file.shape == (155, 157)
+
+
+def test_chips_of_dates_on_other_grids(few, tmp_path):
+    with rasterio.open(few / "1995.tif") as file:
+        moved = file.transform @ Affine.translation(30, 40)
+
+    def cut(values):
+        return values[:, 40:, 30:]
+
+    respoil(few / "1995.tif", change=cut, transform=moved, width=130, height=120)
+    found = detect_series(few, tmp_path / "out", FAST)
+    drawn = draw_sample(found.folder, None, SampleOptions(n=30))
+    frame = pyogrio.read_dataframe(drawn.path, layer="samples")
+    inside = frame[frame["row"].between(66, 134) & frame["col"].between(56, 134)]
+    assert len(inside)
+    ring = np.ones((48, 48), bool)
+    ring[14:34, 14:34] = False
+    for number, date in enumerate((1990, 1995, 2005)):
+        with rasterio.open(few / f"{date}.tif") as file:
+            values = file.read([1, 2, 3]).astype(float).mean(axis=0)
+        above, left = (40, 30) if date == 1995 else (0, 0)
+        for _, one in inside.iterrows():
+            row, col = one["row"] - above, one["col"] - left
+            real = values[row - 24 : row + 24, col - 24 : col + 24]
+            with Image.open(drawn.path.parent / one["chip"]) as picture:
+                close = np.asarray(picture.convert("RGB"), float).mean(axis=2)
+            first = 246 * (3 if date == 2005 else number)
+            shown = close[20:260, first : first + 240]
+            shown = shown.reshape(48, 5, 48, 5).mean(axis=(1, 3))
+            assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.95
 
 
 def test_answer_does_not_depend_on_blocks(few, tmp_path, monkeypatch):
@@ -223,7 +288,27 @@ def test_initial_areas_and_theme(few, tmp_path):
     assert row.percent_per_year == pytest.approx(100 * row.area_ha / 200 / 5, rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_without_a_crs_areas_are_pixels(few, tmp_path):
+    for year in (1990, 1995):
+        respoil(few / f"{year}.tif", crs=None, transform=Affine.identity())
+    pair = [few / "1990.tif", few / "1995.tif"]
+    record = detect_series(pair, tmp_path / "out", FAST).record
+    assert "covers_m2" not in record
+    for one in record["covers_px"].values():
+        assert 0.9 * 160 * 160 < sum(one.values()) <= 160 * 160
+    known = SeriesOptions(initial=(("forest", 200.0),))
+    with pytest.raises(OptionError, match="--initial wants hectares, and so"):
+        detect_series(pair, tmp_path / "other", FAST, series=known)
+    assert not (tmp_path / "other").exists()
+
+
 def test_options_that_cannot_be_used():
+    with pytest.raises(OptionError, match="--initial wants one of forest, "):
+        SeriesOptions(initial=(("forst", 1.0),))
+    with pytest.raises(OptionError, match="hectares above 0"):
+        SeriesOptions(initial=(("forest", float("inf")),))
     with pytest.raises(OptionError, match="--decide wants one of"):
         SeriesOptions(decide="never")
     with pytest.raises(OptionError, match="hectares above 0"):

@@ -1,5 +1,7 @@
 """Outlines: valid, exact, the same for any cut; sizes on the ellipsoid."""
 
+import time
+
 import numpy as np
 import pyproj
 import pytest
@@ -8,10 +10,11 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from rasterio.features import rasterize
 from scipy import ndimage
 from shapely.geometry import Point
 
-from geosim.change.vectorize import Outlines, sizes, to_map
+from geosim.change.vectorize import Outlines, pixels_of, sizes, to_map
 
 UTM = pyproj.CRS.from_epsg(32633)
 GEOD = pyproj.Geod(ellps="WGS84")
@@ -55,6 +58,36 @@ def test_outlines_are_the_pixels(mask, rows):
             # only corners are left: no three points in one line
             steps = np.sign(np.diff(np.array(ring.coords), axis=0))
             assert (np.abs(np.diff(steps, axis=0)).sum(axis=1) == 2).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(masks)
+def test_pixels_of_an_outline_are_those_it_was_made_of(mask):
+    numbers, _ = ndimage.label(mask)
+    for number, polygon in enumerate(outline(numbers, 4), start=1):
+        left, top, right, bottom = (int(value) for value in polygon.bounds)
+        window = slice(top, bottom), slice(left, right)
+        found = pixels_of(polygon, mask[window], left, top)
+        assert (found == (numbers[window] == number)).all()
+
+
+def test_pixels_of_a_ragged_outline_are_found_at_once():
+    rng = np.random.default_rng(3)
+    mask = ndimage.label(rng.random((360, 360)) < 0.62)[0]
+    mask = mask == np.bincount(mask.ravel())[1:].argmax() + 1
+    (polygon,) = outline(mask.astype(np.int32), 360)
+    assert shapely.get_num_coordinates(polygon) > 30_000
+    left, top, right, bottom = (int(value) for value in polygon.bounds)
+    inside = mask[top:bottom, left:right]
+    begun = time.process_time()
+    found = pixels_of(polygon, inside, left, top)
+    quick = time.process_time() - begun
+    drawn = rasterize(
+        [shapely.transform(polygon, lambda xy: xy - [left, top])], inside.shape
+    )
+    slow = time.process_time() - begun - quick
+    assert (found == drawn).all()
+    assert quick < slow / 3
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyogrio
 from affine import Affine
 
@@ -57,12 +59,12 @@ def answered_samples(
         SampleError: samples were moved, lost, doubled or have no or an unknown answer.
     """
     frame = read_samples(path)
-    _check_ids(frame["id"], path)
+    ids = _ids(frame["id"], "id", path)
     strata = _strata(frame, design)
     _check_places(frame, design)
     texts = _texts(frame["reference"])
     if options.answers is not None:
-        texts = _other_answers(Path(options.answers), frame["id"].tolist())
+        texts = _other_answers(Path(options.answers), ids)
     known = {name.casefold(): name for name in design.answers}
     known |= {label_of(name).casefold(): name for name in design.answers}
     wrong = sorted({text for text in texts if text and text.casefold() not in known})
@@ -77,14 +79,26 @@ def answered_samples(
     return Answers(stratum=strata[given], reference=reference), notes
 
 
-def _check_ids(ids: Iterable[int], path: Path) -> None:
-    values = list(ids)
-    double = sorted({one for one in values if values.count(one) > 1})
+def _ids(values: Iterable[Any], column: str, path: Path) -> list[int]:
+    """The samples' numbers, each a whole one and there once."""
+    texts = ["" if pd.isna(one) else str(one).strip() for one in values]
+    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
+    wrong = ~(numbers % 1 == 0).to_numpy()
+    if wrong.any():
+        found = sorted({text for text, bad in zip(texts, wrong, strict=True) if bad})
+        said = _some(repr(text) for text in found) if any(found) else "none"
+        raise SampleError(
+            f"each sample wants the whole number that is its id; '{path.name}' has "
+            f"{said} in the column '{column}'; give the ids back or remove these rows"
+        )
+    ids = [int(one) for one in numbers]
+    double = sorted(one for one, times in Counter(ids).items() if times > 1)
     if double:
         raise SampleError(
             f"each sample wants an id of its own; '{path.name}' has {_some(double)} "
             "more than once; remove the copies"
         )
+    return ids
 
 
 def _strata(frame: gpd.GeoDataFrame, design: SampleDesign) -> NDArray[np.int64]:
@@ -111,14 +125,16 @@ def _check_places(frame: gpd.GeoDataFrame, design: SampleDesign) -> None:
     col, row = at(inverse, points.x.to_numpy(), points.y.to_numpy())
     off_row = np.abs(row - (frame["row"].to_numpy() + _HALF_PIXEL))
     off_col = np.abs(col - (frame["col"].to_numpy() + _HALF_PIXEL))
-    away = np.maximum(off_row, off_col) > _HALF_PIXEL
+    off = np.maximum(off_row, off_col)
+    away = ~(off <= _HALF_PIXEL)  # so that a row or column without a value is none too
     if away.any():
+        most = off[away & ~np.isnan(off)]
+        far = f", by up to {most.max():.0f} px" if most.size else ""
         raise SampleError(
             "samples must stay on the pixel that was drawn; "
             f"{_some(frame['id'][away])} "
-            f"{'was' if away.sum() == 1 else 'were'} moved off it, by up to "
-            f"{np.maximum(off_row, off_col).max():.0f} px; put them back to the middle "
-            "of their squares in the layer 'pixels'"
+            f"{'was' if away.sum() == 1 else 'were'} moved off it{far}; put them back "
+            "to the middle of their squares in the layer 'pixels'"
         )
 
 
@@ -171,15 +187,14 @@ def _other_answers(path: Path, ids: list[int]) -> list[str]:
             f"--answers wants a table with the columns id and reference or label; "
             f"'{path}' has {', '.join(map(str, table.columns))}"
         )
-    keys = [int(one) for one in table[columns["id"]]]
-    _check_ids(keys, path)
+    keys = _ids(table[columns["id"]], str(columns["id"]), path)
     found = dict(zip(keys, _texts(table[column]), strict=True))
-    return [found.get(int(one), "") for one in ids]
+    return [found.get(one, "") for one in ids]
 
 
-def _texts(values: Iterable[object]) -> list[str]:
+def _texts(values: Iterable[Any]) -> list[str]:
     """Answers as text; "" for none."""
-    return [str(one).strip() if isinstance(one, str) else "" for one in values]
+    return ["" if pd.isna(one) else str(one).strip() for one in values]
 
 
 def _some(values: Iterable[object]) -> str:

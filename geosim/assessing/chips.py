@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,16 @@ _STRETCH = (1.0, 99.0)
 
 Stretch = tuple[float, float]
 """File values that become black and white."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One date around a pixel."""
+
+    picture: RGB
+    """(240, 240, 3)."""
+    pixels: int
+    """How many of them show something."""
 
 
 def fit_stretches(scene: Scene) -> tuple[Stretch, Stretch]:
@@ -73,13 +84,13 @@ def chip(views: Sequence[RGB], captions: Sequence[str]) -> Image.Image:
 
 def views_of(
     scene: Scene, row: int, col: int, stretches: tuple[Stretch, Stretch]
-) -> list[RGB]:
-    """Both dates around a pixel, each (240, 240, 3); grey outside and without data.
+) -> list[View]:
+    """Both dates around a pixel; grey outside and where either has no data.
 
     Args:
         scene: both dates.
-        row: of the pixel on the grid.
-        col: of the pixel on the grid.
+        row: of the pixel on the scene's grid; may lie outside.
+        col: as `row`.
         stretches: of both dates.
     """
     window = Window(col - WIDE // 2, row - WIDE // 2, WIDE, WIDE)
@@ -92,7 +103,7 @@ def views_of(
         shown[~pair.valid] = _OUTSIDE
         view = np.full((WIDE, WIDE, 3), _OUTSIDE, np.uint8)
         view[pair.window.slices_in(window)] = shown
-        views.append(view)
+        views.append(View(picture=view, pixels=int(pair.valid.sum())))
     return views
 
 

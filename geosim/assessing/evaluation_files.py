@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import re
@@ -21,7 +22,7 @@ from geosim.publish.unit_curves import Curve, curves_png
 from geosim.raster.staging import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from geosim.assessment.measuring import Row
@@ -53,13 +54,14 @@ _HEADINGS = {
 
 def as_dict(found: Evaluation) -> dict[str, Any]:
     """An evaluation as plain values; `null` where a figure has no meaning."""
+    curves = _curves_names([one.name for one in found.sets])
     values = {
         "software": f"geosim {geosim.__version__}",
         "options": found.options.to_dict(),
         "sets": [
             {
                 "name": one.name,
-                "curves": _curves_name(one),
+                "curves": curves[one.name],
                 "pooled": {name: _row(row) for name, row in one.pooled.items()},
                 "reliability": {
                     name: _reliability(counts["probability"])
@@ -88,17 +90,26 @@ def _reliability(counts: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - an arra
     return [vars(row) for row in reliability_table(counts, PROBABILITY)]
 
 
-def _curves_name(one: SetEvaluation) -> str:
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", one.name)
-    return f"curves_{name}.png"
+def _curves_names(sets: Sequence[str]) -> dict[str, str]:
+    """File of each set's curves; names that look alike there get a number."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sets:
+        plain_name = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+        tries = (f"{plain_name}_{number}" for number in itertools.count(2))
+        free = itertools.chain([plain_name], tries)
+        chosen = next(one for one in free if one.casefold() not in taken)
+        taken.add(chosen.casefold())
+        found[name] = f"curves_{chosen}.png"
+    return found
 
 
 def write_into(found: Evaluation, folder: Path) -> None:
     """The files of `FILES` in a folder that nobody sees yet."""
     values = as_dict(found)
     pictures = {}
-    for one in found.sets:
-        path = folder / _curves_name(one)
+    for one, told in zip(found.sets, values["sets"], strict=True):
+        path = folder / told["curves"]
         pictures[one.name] = _curves(one)
         with writing(path):
             path.write_bytes(pictures[one.name])

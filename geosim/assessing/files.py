@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import geosim
-from geosim.assessing.options import NO_CHANGE
 from geosim.assessing.sample_files import label_of
 from geosim.assessment.estimating import NORMAL_95
 from geosim.publish.assessment_page import render_assessment
-from geosim.publish.record import SQUARE_METRES_PER_HECTARE, plain
+from geosim.publish.record import plain
+from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
 from geosim.raster.staging import writing
+from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:
     from pathlib import Path

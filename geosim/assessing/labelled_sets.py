@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyogrio
 from pyproj import CRS
-from rasterio.enums import Resampling
 from rasterio.features import rasterize
-from rasterio.vrt import WarpedVRT
 
+from geosim.assessing.placing import grid_of, lies_on, nearest_on
 from geosim.errors import LabelError
 from geosim.labels import FOLDERS, SUFFIXES, read_values
 from geosim.raster.grid import pixel_offset, same_crs
@@ -21,7 +20,6 @@ from geosim.raster.source import describe, one_line_errors, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -160,57 +158,22 @@ def read_truth(
         return _burnt(label, grid), np.ones((grid.height, grid.width), np.bool_)
     source = before or grid
     with open_raster(str(label)) as dataset:
-        own = _grid_of(dataset)
-        same_size = (own.width, own.height) == (source.width, source.height)
-        placed = own.crs is not None
-        if same_size and (not placed or pixel_offset(source, own) == (0, 0)):
+        own = grid_of(dataset)
+        if lies_on(own, source):
             with one_line_errors(str(label)):
                 values = dataset.read(1)
             col, row = pixel_offset(source, grid) or (0, 0)
             part = values[row : row + grid.height, col : col + grid.width]
             return _meaning(part, dataset.nodata, label)
-        if not placed or grid.crs is None:
+        if own.crs is None or grid.crs is None:
             raise LabelError(
                 f"the label '{label}' is {own.width} x {own.height} px, date 1 is "
                 f"{source.width} x {source.height} px; draw it on date 1's pixels or "
                 "give it a CRS"
             )
-        return _warped(dataset, grid, label)
-
-
-def _grid_of(dataset: Any) -> Grid:  # noqa: ANN401 - rasterio has no types
-    from geosim.assessing.strata import grid_of
-
-    return grid_of(dataset)
-
-
-def _warped(
-    dataset: Any,  # noqa: ANN401
-    grid: Grid,
-    label: Path,
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """The label on another grid, the nearest pixel of each."""
-    place = {
-        "crs": grid.crs.to_wkt() if grid.crs else None,
-        "transform": grid.transform,
-        "width": grid.width,
-        "height": grid.height,
-    }
-    with (
-        one_line_errors(str(label)),
-        WarpedVRT(
-            dataset,
-            resampling=Resampling.nearest,
-            add_alpha=dataset.nodata is None,
-            **place,
-        ) as reader,
-    ):
-        values = reader.read(1)
-        seen = reader.dataset_mask() > 0
-    if not seen.any():
-        raise LabelError(f"the label '{label}' does not lie where the images are")
-    changed, labelled = _meaning(values, dataset.nodata, label, seen)
-    return changed, labelled & seen
+        values, seen = nearest_on(dataset, grid, f"the label '{label}'")
+        changed, labelled = _meaning(values, dataset.nodata, label, seen)
+        return changed, labelled & seen
 
 
 def _meaning(

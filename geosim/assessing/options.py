@@ -8,13 +8,13 @@ from typing import Any, Literal, get_args
 from geosim.assessment.settings import LEAST, TOLERANCE, Allocation
 from geosim.errors import OptionError
 from geosim.options import Method
-from geosim.themes.classes import CLASSES
+from geosim.themes.classes import CHANGED_CLASS, CLASSES
 
 StrataOf = Literal["change", "class"]
 """What the strata of a sample are: change and no change, or the classes of change."""
 
-NO_CHANGE, CHANGED, BUFFER = "no_change", "changed", "buffer"
-"""Names of classes and strata; a buffer is mapped as no change."""
+CHANGED, BUFFER = CHANGED_CLASS, "buffer"
+"""Names of strata beside `NO_CHANGE`; a buffer is mapped as no change."""
 
 CHANGE_CLASSES = tuple(CLASSES)
 """Classes of change, in the order of every table; `changed`: of a class that the map

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from rasterio.enums import Resampling
-from rasterio.vrt import WarpedVRT
 
 from geosim.assessing.method_answers import answer_of
-from geosim.assessing.strata import grid_of
+from geosim.assessing.placing import grid_of, lies_on, nearest_on
 from geosim.assessment.measuring import Answer
 from geosim.change.scores import SCORE_LEVELS, SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
 from geosim.errors import LabelError
 from geosim.finished import open_result
 from geosim.labels import SUFFIXES
-from geosim.raster.grid import pixel_offset
 from geosim.raster.source import one_line_errors, open_raster
 
 if TYPE_CHECKING:
@@ -65,8 +62,7 @@ def _read(path: Path, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.bool_
     """Probabilities (height, width), 0 where not valid, and validity."""
     with open_raster(str(path)) as dataset, one_line_errors(str(path)):
         own = grid_of(dataset)
-        same_size = (own.width, own.height) == (grid.width, grid.height)
-        if same_size and (own.crs is None or pixel_offset(grid, own) == (0, 0)):
+        if lies_on(own, grid):
             stored, valid = dataset.read(1), dataset.read_masks(1) > 0
         elif own.crs is None or grid.crs is None:
             raise LabelError(
@@ -74,7 +70,7 @@ def _read(path: Path, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.bool_
                 f"{grid.width} x {grid.height} px; give it that size or a CRS"
             )
         else:
-            stored, valid = _on_grid(dataset, grid)
+            stored, valid = nearest_on(dataset, grid, f"'{path}'")
         scale, offset = dataset.scales[0], dataset.offsets[0]
         eight_bit = stored.dtype == np.uint8 and (scale, offset) == (1.0, 0.0)
     values = stored.astype(np.float64) * scale + offset
@@ -88,20 +84,3 @@ def _read(path: Path, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.bool_
             f"{held.min():g} to {held.max():g}"
         )
     return np.where(valid, np.clip(values, 0.0, 1.0), 0.0), valid
-
-
-def _on_grid(
-    dataset: Any,  # noqa: ANN401 - rasterio has no types
-    grid: Grid,
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    place = {
-        "crs": grid.crs.to_wkt() if grid.crs else None,
-        "transform": grid.transform,
-        "width": grid.width,
-        "height": grid.height,
-    }
-    bare = dataset.nodata is None
-    with WarpedVRT(
-        dataset, resampling=Resampling.nearest, add_alpha=bare, **place
-    ) as reader:
-        return reader.read(1), reader.dataset_mask() > 0

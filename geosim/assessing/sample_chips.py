@@ -12,16 +12,22 @@ from typing import TYPE_CHECKING, Any
 from geosim.assessing.chips import chip, fit_stretches, views_of
 from geosim.errors import GeosimError, OutputError
 from geosim.publish.reading import record_of
+from geosim.raster.grid import pixel_offset
 from geosim.raster.scene import open_scene
 from geosim.raster.staging import writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from geosim.assessing.chips import RGB, View
     from geosim.assessing.sample_files import Positions
     from geosim.progress import Clock
     from geosim.publish.record import InputRecord, RunRecord
+    from geosim.raster.grid import Grid
     from geosim.raster.scene import Scene
+
+_Panel = tuple[str, list[tuple[int, int]]]
+"""A date and where it is shown: number of the pair, 0 or 1 within it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +42,19 @@ class _Pair:
 
 
 def write_chips(
-    folder: Path, target: Path, positions: Positions, name: str, clock: Clock
+    folder: Path,
+    target: Path,
+    grid: Grid,
+    positions: Positions,
+    name: str,
+    clock: Clock,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Draw a chip for each sample.
 
     Args:
         folder: of the result.
         target: folder to make for the chips.
+        grid: of the result's map.
         positions: the drawn pixels.
         name: what the folder will be called.
         clock: times the stage.
@@ -57,39 +69,77 @@ def write_chips(
         pixels = str(folders[0] / "difference.tif")
         with ExitStack() as stack:
             scenes = [stack.enter_context(_opened(one, pixels)) for one in pairs]
-            dates = (*(one.dates[0] for one in pairs), pairs[-1].dates[1])
+            panels = _panels(pairs)
             target.mkdir()
-            files = _draw_all(scenes, dates, target, positions, clock)
+            files = _draw_all(scenes, panels, target, grid, positions, clock)
     except GeosimError as error:
         shutil.rmtree(target, ignore_errors=True)
         return {}, (f"there are no chips: {error}",)
     chips = [f"{name}/{file}" for file in files]
-    return {"chip": chips, "before": dates[0], "after": dates[-1]}, ()
+    return {"chip": chips, "before": panels[0][0], "after": panels[-1][0]}, ()
+
+
+def _panels(pairs: list[_Pair]) -> list[_Panel]:
+    """Each date once, in their order, with the pairs that show it.
+
+    A series has a date in several pairs, in more where gaps were bridged.
+    """
+    if len(pairs) == 1:  # two pictures may be called alike
+        return [(date, [(0, role)]) for role, date in enumerate(pairs[0].dates)]
+    found: dict[str, list[tuple[int, int]]] = {}
+    for number, pair in enumerate(pairs):
+        for role, date in enumerate(pair.dates):
+            found.setdefault(date, []).append((number, role))
+    return sorted(found.items())
 
 
 def _draw_all(
     scenes: list[Scene],
-    dates: tuple[str, ...],
+    panels: list[_Panel],
     target: Path,
+    grid: Grid,
     positions: Positions,
     clock: Clock,
 ) -> list[str]:
     """Draw and write the chips; the names of their files."""
     stretches = [fit_stretches(scene) for scene in scenes]
+    origins = [_origin(scene, grid) for scene in scenes]
     count = len(positions.row)
     files = [f"{number:04}.png" for number in range(1, count + 1)]
     places = zip(files, positions.row.tolist(), positions.col.tolist(), strict=True)
     with clock.stage("chips", count) as tick:
         for file, row, col in places:
             views = [
-                views_of(scene, row, col, stretch)
-                for scene, stretch in zip(scenes, stretches, strict=True)
+                views_of(scene, row + down, col + right, stretch)
+                for scene, stretch, (right, down) in zip(
+                    scenes, stretches, origins, strict=True
+                )
             ]
-            shown = [*(first for first, _ in views), views[-1][1]]
+            shown = [_fullest([views[n][role] for n, role in of]) for _, of in panels]
             with writing(target / file):
-                chip(shown, dates).save(target / file)
+                chip(shown, [date for date, _ in panels]).save(target / file)
             tick(1)
     return files
+
+
+def _origin(scene: Scene, grid: Grid) -> tuple[int, int]:
+    """(col, row) of the map's first pixel on the grid that both dates share.
+
+    Raises:
+        OutputError: the inputs are no longer those of the result.
+    """
+    offset = pixel_offset(scene.grid, grid)
+    if offset is None:
+        raise OutputError(
+            f"'{scene.before.path}' and '{scene.after.path}' no longer meet on the "
+            "pixels of the map; make the result anew"
+        )
+    return offset
+
+
+def _fullest(views: list[View]) -> RGB:
+    """The view that shows most: a pair shows only what both its dates have."""
+    return max(views, key=lambda view: view.pixels).picture
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyogrio
-import pyproj
 import shapely
 from rasterio.features import rasterize
 from rasterio.windows import Window as RasterioWindow
@@ -17,13 +16,14 @@ from geosim.assessing.options import (
     BUFFER,
     CHANGE_CLASSES,
     CHANGED,
-    NO_CHANGE,
     StrataOf,
 )
+from geosim.assessing.placing import grid_of
 from geosim.assessment.drawing import NO_STRATUM, row_counts
 from geosim.errors import NoDataError, OptionError, OutputError
-from geosim.raster.grid import Grid, Window, strips
+from geosim.raster.grid import Window, strips
 from geosim.raster.source import one_line_errors, open_raster
+from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,17 +151,6 @@ def map_of(folder: Path) -> Path:
     raise OutputError(
         f"'{folder}' holds no result: {' or '.join(RASTERS)} is wanted; give the "
         "folder that geosim change or geosim series wrote"
-    )
-
-
-def grid_of(dataset: Any) -> Grid:  # noqa: ANN401 - rasterio has no types
-    """Where the pixels of an open map lie."""
-    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
-    return Grid(
-        crs=crs,
-        transform=dataset.transform,
-        width=dataset.width,
-        height=dataset.height,
     )
 
 

@@ -69,8 +69,11 @@ class ObjectFinder:
             levels: (rows, width), probability levels.
             row_areas: (rows,), area of a pixel in each row.
         """
-        labels, count = _labelled(mask)
         self._offsets.append(self._next)
+        if not mask.any():
+            self._above = None
+            return
+        labels, count = _labelled(mask)
         here = np.where(labels > 0, labels.astype(np.int64) + self._next, 0)
         if self._above is not None:
             touching = (self._above > 0) & (here[0] > 0)

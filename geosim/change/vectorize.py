@@ -55,6 +55,32 @@ def _join(parts: list[shapely.Polygon]) -> shapely.Polygon:
     return shapely.normalize(shapely.simplify(shapely.normalize(whole), 0.0))
 
 
+def pixels_of(
+    outline: shapely.Polygon, objects: NDArray[np.bool_], col_off: int, row_off: int
+) -> NDArray[np.bool_]:
+    """Where in a window the object of an outline is.
+
+    Found by what hangs together, not by drawing the outline: that takes as many steps
+    as it has corners in each row, minutes for a large ragged one.
+
+    Args:
+        outline: in (col, row), as `Outlines.joined` gives it.
+        objects: (height, width), True in any object; holds the whole of this one.
+        col_off: the window's first column on the grid.
+        row_off: the window's first row on the grid.
+
+    Returns:
+        (height, width), True in this object.
+    """
+    from scipy.ndimage import label  # slow to import
+
+    labels, _ = label(objects)
+    within = outline.representative_point()
+    number = labels[int(within.y) - row_off, int(within.x) - col_off]
+    found: NDArray[np.bool_] = labels == number
+    return found
+
+
 def to_map(polygons: list[shapely.Polygon], transform: Affine) -> NDArray[np.object_]:
     """(col, row) polygons in map coordinates, exterior rings counter-clockwise."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from geosim.themes.classes import NO_CHANGE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _WIDTH, _LEFT, _RIGHT, _TOP = 720, 150, 130, 34
 _ROW, _BAR = 56, 16
-_NO_CHANGE = "no_change"
 
 
 def area_chart(
@@ -24,7 +25,7 @@ def area_chart(
         classes: those of `assessment.json`.
         said: an area in words.
     """
-    shown = [one for one in classes if one["class"] != _NO_CHANGE]
+    shown = [one for one in classes if one["class"] != NO_CHANGE]
     if not shown:
         return ""
     most = max(max(one["area"]["high"], one["mapped_area"]) for one in shown) or 1.0

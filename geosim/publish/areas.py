@@ -10,14 +10,19 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from geosim.publish.wording import NO_BREAK_SPACE, NOTHING, area, percent
+from geosim.publish.wording import (
+    NO_BREAK_SPACE,
+    NOTHING,
+    SQUARE_METRES_PER_HECTARE,
+    area,
+    percent,
+)
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-SQUARE_METRES_PER_HECTARE = 10_000
 _BINS = 5
 """Rows of the table by size at most."""
 
@@ -179,10 +184,8 @@ def _power(value: float) -> int:
 def _bin(power: int, *, last: bool, pixels: bool) -> str:
     """`1 to 10 ha`; the smallest sizes are one row."""
     unit = f"{NO_BREAK_SPACE}{'px' if pixels else 'ha'}"
-    low, high = 10.0**power, 10.0 ** (power + 1)
-    if last:
-        return f"below {high:,g}{unit}"
-    return f"{low:,g} to {high:,g}{unit}"
+    low, high = (f"{10.0**one:,.{max(0, -one)}f}" for one in (power, power + 1))
+    return f"below {high}{unit}" if last else f"{low} to {high}{unit}"
 
 
 def _total(places: Sequence[ChangedPlace]) -> str:

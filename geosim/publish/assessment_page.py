@@ -7,12 +7,12 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from geosim.publish.area_chart import area_chart
-from geosim.publish.wording import NOTHING, area, sentence, table
+from geosim.publish.wording import NOTHING, area, notes_list, table
+from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-_NO_CHANGE = "no_change"
 _MOST_CARDS = 3
 
 _PAGE = """<!DOCTYPE html>
@@ -91,7 +91,7 @@ def render_assessment(values: Mapping[str, Any]) -> str:
         style=css.read_text(encoding="utf-8"),
         where=escape(where),
         summary=_summary(values),
-        notes=_notes(values["notes"]),
+        notes=notes_list(values["notes"]),
         chart=area_chart(values["classes"], _amount(values)),
         areas=_areas(values),
         accuracies=_accuracies(values),
@@ -112,7 +112,7 @@ def _amount(values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a function
 def _summary(values: Mapping[str, Any]) -> str:
     """The figures that a reader looks for first."""
     said = _amount(values)
-    changes = [one for one in values["classes"] if one["class"] != _NO_CHANGE]
+    changes = [one for one in values["classes"] if one["class"] != NO_CHANGE]
     changes.sort(key=lambda one: -one["area"]["value"])
     shown = [(one["label"], one["area"]) for one in changes[:_MOST_CARDS]]
     if len(changes) > 1:
@@ -134,13 +134,6 @@ def _summary(values: Mapping[str, Any]) -> str:
         f"<dt>{escape(name)}</dt></div>"
         for name, value, more in cards
     )
-
-
-def _notes(notes: Sequence[str]) -> str:
-    if not notes:
-        return ""
-    items = "".join(f"<li>{escape(sentence(note))}</li>" for note in notes)
-    return f'  <ul class="notes" aria-label="Notes">{items}</ul>\n'
 
 
 def _percent(value: float | None) -> str:

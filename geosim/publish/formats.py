@@ -149,11 +149,11 @@ def check_ogr_target(dsn: str, layer: str, *, overwrite: bool) -> None:
 
     Raises:
         OutputError: no driver writes it, or its folder is not there.
-        ResultExistsError: it has such a layer already.
+        ResultExistsError: it has such a layer already, or can have one alone.
     """
     import pyogrio
 
-    ogr_driver(dsn)
+    driver = ogr_driver(dsn)
     path = Path(dsn)
     parent = path.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -162,6 +162,11 @@ def check_ogr_target(dsn: str, layer: str, *, overwrite: bool) -> None:
         )
     if not path.exists() or overwrite:
         return
+    if driver not in _OF_SEVERAL:
+        raise ResultExistsError(
+            f"'{dsn}' holds one layer and exists already; replace it with --overwrite "
+            "or choose another --ogr"
+        )
     try:
         layers = [name for name, _ in pyogrio.list_layers(path)]
     except (OSError, RuntimeError, ValueError) as error:
@@ -195,6 +200,9 @@ def ogr_driver(dsn: str) -> str:
             f".sqlite or .shp; found '{shown_dsn(dsn)}'"
         ) from error
 
+
+_OF_SEVERAL = frozenset({"GPKG", "SQLite", "OpenFileGDB", "FileGDB", "KML", "LIBKML"})
+"""Drivers whose files take a further layer; any other replaces the file as a whole."""
 
 _PREFERRED = {".gdb": "OpenFileGDB", ".kml": "LIBKML"}
 """Of several drivers for one suffix."""

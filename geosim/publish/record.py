@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-SQUARE_METRES_PER_HECTARE = 10_000
+from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
 
 
 @dataclass(frozen=True, kw_only=True)

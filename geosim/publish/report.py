@@ -41,6 +41,7 @@ from geosim.publish.wording import (
     area,
     file_name,
     lonlat,
+    notes_list,
     percent,
     sentence,
     table,
@@ -114,7 +115,7 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
         "where": escape(_where(record)),
         "files": escape(f"{record.before.path} → {record.after.path}"),
         "summary": _summary(record),
-        "notes": _notes(record),
+        "notes": notes_list(record.notes),
         "broad": _form(width / height),
         "aspect": f"{width:.6g} / {height:.6g}",
         "maps": _maps(record, content.images, pins),
@@ -221,13 +222,6 @@ def _summary(record: RunRecord) -> str:
         f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>"
         for name, value in cards
     )
-
-
-def _notes(record: RunRecord) -> str:
-    if not record.notes:
-        return ""
-    items = "".join(f"<li>{escape(sentence(note))}</li>" for note in record.notes)
-    return f'<ul class="notes" aria-label="Notes">{items}</ul>'
 
 
 def _pin(record: RunRecord, change: ChangeRow) -> Pin:

@@ -21,8 +21,8 @@ from geosim.publish.wording import (
     area,
     facts,
     lonlat,
+    notes_list,
     number,
-    sentence,
     table,
 )
 from geosim.themes.classes import CLASSES, COVERS
@@ -174,11 +174,7 @@ def _notes(record: Mapping[str, Any]) -> str:
         f"The scene of {one['date']} was left out: {one['reason']}"
         for one in record["left_out"]
     ]
-    notes = [*left, *record["notes"]]
-    if not notes:
-        return ""
-    items = "".join(f"<li>{escape(sentence(note))}</li>" for note in notes)
-    return f'<ul class="notes" aria-label="Notes">{items}</ul>'
+    return notes_list([*left, *record["notes"]])
 
 
 def _pictures(pictures: SeriesPictures, dates: Sequence[str]) -> str:

@@ -84,6 +84,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> s
     return "\n".join(lines)
 
 
+def notes_list(notes: Sequence[str]) -> str:
+    """Notes as a list of sentences; nothing for none."""
+    if not notes:
+        return ""
+    items = "".join(f"<li>{escape(sentence(note))}</li>" for note in notes)
+    return f'<ul class="notes" aria-label="Notes">{items}</ul>'
+
+
 def facts(values: Mapping[str, Any], caption: str) -> str:
     """A table of names and plain values; nothing for no values."""
     if not values:

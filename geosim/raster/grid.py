@@ -118,6 +118,14 @@ class Grid:
         row = np.concatenate([zeros, step, ones, step[::-1]]) * self.height
         return at(self.transform, col, row)
 
+    def lonlat(self, col: float, row: float) -> tuple[float | None, float | None]:
+        """Longitude and latitude (WGS 84) of a place; None without a CRS."""
+        if self.crs is None:
+            return None, None
+        to_degrees = pyproj.Transformer.from_crs(self.crs, 4326, always_xy=True)
+        lon, lat = to_degrees.transform(*(self.transform @ (col, row)))
+        return float(lon), float(lat)
+
     def cut(self, window: Window) -> Grid:
         """The grid of a window of this grid."""
         shifted = self.transform @ Affine.translation(window.col_off, window.row_off)

@@ -127,7 +127,7 @@ def _no_overlap_message(
     """One line that names both extents."""
 
     def extent(grid: Grid) -> str:
-        corners = "({:.6g}, {:.6g}, {:.6g}, {:.6g})".format(*grid.bounds)
+        corners = "({:.10g}, {:.10g}, {:.10g}, {:.10g})".format(*grid.bounds)
         authority = grid.crs.to_authority() if grid.crs else None
         return f"{corners} in {':'.join(authority) if authority else 'its own CRS'}"
 

@@ -33,7 +33,7 @@ class IntervalAreas:
     valid: float
     """Area that both dates show, m2 (pixels without a CRS)."""
     changed: Mapping[str, float]
-    """Area of each class, m2."""
+    """Area of each class, in the unit of `valid`."""
     returning: Mapping[str, float]
     """Of these, what is taken back later."""
 

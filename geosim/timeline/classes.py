@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from geosim.classifying import pair_classes
+from geosim.classifying import is_spectral, land_cover, pair_classes
 from geosim.themes import colour
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
-from geosim.themes.cover import NEEDED, spectral_cover, texture, with_banks
+from geosim.themes.cover import with_banks
 from geosim.themes.roles import is_sensor
 from geosim.themes.tones import Tones, fit_display, fit_tones
 
@@ -51,18 +51,9 @@ class Covering:
     metres: float | None
     """Size of a pixel on the ground."""
 
-    @property
-    def spectral(self) -> bool:
-        """True where the bands allow indices, False where colour has to do."""
-        return set(self.roles) >= NEEDED
-
     def covers(self, values: NDArray[np.float32], date: int) -> NDArray[np.float32]:
         """Memberships (7, height, width) of a date's role bands, file values."""
-        bands = dict(zip(self.roles, self.tones[date].apply(values), strict=True))
-        if not self.spectral:
-            return colour.colour_cover(bands, self.metres)
-        rough = texture(bands["red"] + bands["green"])
-        return spectral_cover(bands, rough, self.tones[date].water)
+        return land_cover(values, self.roles, self.tones[date], self.metres)
 
     def codes(
         self,
@@ -91,7 +82,7 @@ class Covering:
         best = ranked.argmax(axis=0)
         pair = np.where(member[:, best], pairs, -1.0).argmax(axis=0)
         sure = weight[best, np.arange(len(best))]
-        trust = 1.0 if self.spectral else colour.TRUST
+        trust = 1.0 if is_spectral(self.roles) else colour.TRUST
         levels = np.rint(np.clip(sure * trust, 0, 1) * SURE_LEVELS).astype(np.uint8)
         return (pair + 1).astype(np.uint8), levels
 
@@ -107,7 +98,7 @@ def fit_covering(
         options: whose `bands` may name a sensor and whose `theme` orders classes.
     """
     known, wanted = set(stack.roles), options.bands
-    spectral = known >= NEEDED
+    spectral = is_spectral(stack.roles)
     if not (spectral or known >= colour.NEEDED) or not all(s.size for s in samples):
         return None
     sensor = wanted.strip().lower() if wanted and is_sensor(wanted) else None

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyproj
 
 from geosim.change.vectorize import sizes, to_map
 from geosim.publish.geopackage import write_geopackage
@@ -24,7 +23,7 @@ from geosim.publish.series_report import (
     render_series_report,
 )
 from geosim.publish.styles import LAYER_STYLES, palette_style
-from geosim.publish.wording import NOTHING
+from geosim.publish.wording import NOTHING, SQUARE_METRES_PER_HECTARE
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout
 from geosim.themes.classes import CLASSES, THEMES
@@ -41,9 +40,9 @@ if TYPE_CHECKING:
 
     from geosim.publish.styles import RGBA
     from geosim.raster.grid import Grid
-    from geosim.timeline.summing import Place, Sums
+    from geosim.timeline.places import Place
+    from geosim.timeline.summing import Sums
 
-_HECTARE = 10_000.0
 _LARGEST = 20
 _HALF = 0.5
 _YEAR_STOPS = np.array(
@@ -65,7 +64,8 @@ class SeriesFound:
     initial: Mapping[str, float]
     """m2 of land covers on the first date, as the user knows them."""
     covered: Sequence[Mapping[str, float]] = ()
-    """m2 of land covers on each date, as classified; none where not known."""
+    """m2 (pixels without a CRS) of land covers on each date, as classified; none where
+    not known."""
 
 
 def years_of(dates: Sequence[str]) -> list[int]:
@@ -124,7 +124,7 @@ def change_table(found: SeriesFound) -> gpd.GeoDataFrame:
     columns = {
         "id": np.arange(1, len(places) + 1),
         "area_m2": areas,
-        "area_ha": areas / _HECTARE,
+        "area_ha": areas / SQUARE_METRES_PER_HECTARE,
         "area_px": [place.pixels for place in places],
         "perimeter_m": perimeters,
         "probability_mean": [place.probability_mean / 254 for place in places],
@@ -203,7 +203,9 @@ def bars_of(found: SeriesFound) -> Bars:
     for (_, last, slug), area in found.sums.changed.items():
         if slug in kept:
             row = values.setdefault(slug, [0.0] * len(labels))
-            row[last - 1] += area / (_HECTARE if found.grid.crs else 1.0)
+            row[last - 1] += area / (
+                SQUARE_METRES_PER_HECTARE if found.grid.crs else 1.0
+            )
     ordered = {slug: values[slug] for slug in CLASSES if slug in values}
     return Bars(
         labels=labels,
@@ -249,7 +251,7 @@ def largest(found: SeriesFound, polygons: gpd.GeoDataFrame) -> list[SeriesRow]:
         found.places[:_LARGEST], polygons.head(_LARGEST).iterrows(), strict=True
     ):
         left, top, right, bottom = place.outline.bounds
-        lon, lat = _centre(grid, place.outline.representative_point().coords[0])
+        lon, lat = grid.lonlat(*place.outline.representative_point().coords[0])
         rows.append(
             SeriesRow(
                 id=int(row["id"]),
@@ -270,15 +272,6 @@ def largest(found: SeriesFound, polygons: gpd.GeoDataFrame) -> list[SeriesRow]:
             )
         )
     return rows
-
-
-def _centre(grid: Grid, pixel: tuple[float, ...]) -> tuple[float | None, float | None]:
-    if grid.crs is None:
-        return None, None
-    x, y = grid.transform @ pixel[:2]
-    to_degrees = pyproj.Transformer.from_crs(grid.crs, 4326, always_xy=True)
-    lon, lat = to_degrees.transform(x, y)
-    return float(lon), float(lat)
 
 
 def write_report(

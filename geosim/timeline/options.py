@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from geosim.errors import OptionError
 from geosim.options import is_date
+from geosim.themes.classes import CLASSES
 
 Extent = Literal["reference", "common"]
 """What a series covers."""
@@ -53,8 +55,13 @@ class SeriesOptions:
                     "--dates wants dates like 2020, 2020-07 or 2020-07-14 joined by "
                     f"commas; found '{text}'"
                 )
+        covers = dict.fromkeys(one.cover for one in CLASSES.values() if one.cover)
         for cover, hectares in self.initial:
-            if not hectares > 0:
+            if cover not in covers:
+                raise OptionError(
+                    f"--initial wants one of {', '.join(covers)}; found '{cover}'"
+                )
+            if not 0 < hectares < math.inf:
                 raise OptionError(
                     f"--initial wants hectares above 0; found {cover}={hectares:g}"
                 )

@@ -77,9 +77,14 @@ def make_plan(
 
     Raises:
         NoDataError: fewer than two scenes can be read, or they have nothing in common.
-        OptionError: more than 250 scenes.
+        OptionError: more than 250 scenes, or hectares where there is no CRS.
     """
     grid, reference, kept, left_out = series_grid(listed, options, series.extent)
+    if series.initial and grid.crs is None:
+        raise OptionError(
+            "--initial wants hectares, and so scenes with a coordinate reference "
+            f"system; '{reference}' has none; leave --initial out"
+        )
     bands = options.bands or _all_bands(kept)
     options = replace(options, bands=bands)
     bad = check_readable(kept, grid, bands)

@@ -35,7 +35,8 @@ class Made:
     notes: list[str]
     calibration: Calibration | None
     covered: list[dict[str, float]]
-    """m2 of each land cover on each date, as classified; empty where not known."""
+    """m2 (pixels without a CRS) of each land cover on each date, as classified; empty
+    where not known."""
 
 
 def series_record(
@@ -103,7 +104,9 @@ def series_record(
             if grid.crs
             else None,
         },
-        "covers_m2": dict(zip(plan.dates, made.covered, strict=False)),
+        "covers_m2" if grid.crs else "covers_px": dict(
+            zip(plan.dates, made.covered, strict=False)
+        ),
         "polygons": polygons,
         "year": "of the later date of the interval in which the change came",
         "decision": {

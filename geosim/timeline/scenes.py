@@ -199,7 +199,9 @@ def _in_stac(path: Path) -> list[DatedScene]:
         content = json.loads(path.read_text(encoding="utf-8"))
         features = content["features"]
         return [_item(path, item) for item in features]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except SceneListError:
+        raise  # it is a ValueError too
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SceneListError(
             f"'{path}' must be a STAC ItemCollection with assets that are rasters; "
             f"{type(error).__name__}: {error}; or give a CSV file of scenes"
@@ -212,10 +214,10 @@ def _item(path: Path, item: Mapping[str, Any]) -> DatedScene:
     rasters = {
         key: asset
         for key, asset in assets.items()
-        if "tiff" in asset.get("type", "tiff").lower()
-        and "thumbnail" not in asset.get("roles", ())
+        if "tiff" in (asset.get("type") or "tiff").lower()
+        and "thumbnail" not in (asset.get("roles") or ())
     }
-    keys = [key for key, asset in rasters.items() if "data" in asset.get("roles", ())]
+    keys = [key for key, one in rasters.items() if "data" in (one.get("roles") or ())]
     keys = keys if len(keys) == 1 else [key for key in _DATA_KEYS if key in rasters]
     keys = keys or (list(rasters) if len(rasters) == 1 else [])
     if not keys:
@@ -226,6 +228,11 @@ def _item(path: Path, item: Mapping[str, Any]) -> DatedScene:
         )
     properties = item["properties"]
     moment = properties.get("datetime") or properties["start_datetime"]
+    if not is_date(moment[:_DAY]):
+        raise SceneListError(
+            f"'{path}': the Item '{item.get('id')}' wants a date like "
+            f"2020-07-14T10:00:00Z; found '{moment}'"
+        )
     return DatedScene(
         path=located(rasters[keys[0]]["href"], path.absolute().parent),
         date=moment[:_DAY],

@@ -1,29 +1,26 @@
-"""From codes per pixel to objects, areas, years and polygons; strip by strip."""
+"""From codes per pixel to objects, areas and years; strip by strip."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import shapely
-from rasterio.features import rasterize
 
 from geosim.change.objects import ObjectFinder, Objects
-from geosim.change.vectorize import Outlines
+from geosim.change.vectorize import Outlines, pixels_of
 from geosim.raster.grid import Grid, Window, strips
 from geosim.themes.parts import split
-from geosim.timeline.classes import SURE_LEVELS
 from geosim.timeline.deciding import RETURNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import shapely
     from numpy.typing import NDArray
 
     from geosim.options import MinArea
     from geosim.raster.writer import WorkRaster
-    from geosim.timeline.pairs import PairMaps
 
 STRIP_ROWS = 256
 KIND = 0x7F
@@ -53,25 +50,6 @@ class Sums:
     """By the dates and the code of the covers before and after."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """A polygon of a series."""
-
-    key: Key
-    outline: shapely.Polygon
-    """In (col, row)."""
-    pixels: int
-    probability_mean: float
-    """Levels 0..254."""
-    probability_max: int
-    returning: float
-    """Share of its pixels whose change is taken back later."""
-    code: int
-    """The pair of covers that prevails."""
-    sure: float
-    """Mean confidence in the class, 0..1."""
-
-
 def clean(
     grid: Grid,
     codes: WorkRaster,
@@ -97,52 +75,62 @@ def clean(
     least = smallest.value
     if smallest.unit == "m2":
         least = smallest.value / float(row_areas.mean())
+    names = sorted(set(slugs))
+    place = np.array([names.index(slug) for slug in slugs], np.uint8)
     for band in range(1, dates):
         finder = ObjectFinder()
         for window in strips(grid, STRIP_ROWS):
             mask = codes.read(window, band) > 0
             finder.add(mask, mask.view(np.uint8), row_areas[_rows(window)])
         objects, outlines = _finish(finder, smallest), Outlines()
-        held = np.zeros((len(objects.pixels), KIND + 1), np.int64)
+        classes = len(names)
+        lowest = np.full(len(objects.pixels), classes, np.uint8)
+        highest = np.zeros(len(objects.pixels), np.uint8)
         for strip, window in enumerate(strips(grid, STRIP_ROWS)):
             kinds = codes.read(window, band)
             numbers = objects.numbers(strip, kinds > 0)
             outlines.add(numbers, window.row_off)
             inside = numbers > 0
-            np.add.at(held, (numbers[inside] - 1, kinds[inside] & KIND), 1)
+            number, kind = numbers[inside] - 1, place[kinds[inside] & KIND]
+            np.minimum.at(lowest, number, kind)
+            np.maximum.at(highest, number, kind)
             codes.write(kinds * inside, window, band)
-        for place, outline in enumerate(outlines.joined(len(held))):
-            if _mixed(held[place], slugs):
-                _settle(codes, band, outline, slugs, least)
+        for mixed, outline in zip(
+            lowest != highest, outlines.joined(len(lowest)), strict=True
+        ):
+            if mixed:
+                _settle(codes, band, outline, place, least)
         tick(grid.width * grid.height)
-
-
-def _mixed(held: NDArray[np.int64], slugs: Sequence[str]) -> bool:
-    """Whether an object holds several classes, given its pixels by code."""
-    return len({slugs[int(code)] for code in np.flatnonzero(held)}) > 1
 
 
 def _settle(
     codes: WorkRaster,
     band: int,
     outline: shapely.Polygon,
-    slugs: Sequence[str],
+    of_code: NDArray[np.uint8],
     least: float,
 ) -> None:
-    """Give the small parts of an object the class beside them."""
+    """Give the small parts of an object the class beside them.
+
+    Args:
+        codes: changed in place.
+        band: of the date.
+        outline: of the object in (col, row).
+        of_code: number of the class of each code.
+        least: smallest part in pixels.
+    """
     left, top, right, bottom = (int(value) for value in outline.bounds)
     window = Window(left, top, right - left, bottom - top)
     if window.width * window.height > _LARGEST:
         return
-    local = shapely.transform(outline, lambda xy: xy - np.array([left, top]))
-    mask = rasterize([local], (window.height, window.width)).astype(np.bool_)
     kinds = codes.read(window, band)
-    names = sorted(set(slugs))
-    place = np.array([names.index(slug) for slug in slugs])
-    parts, of_part = split(place[kinds & KIND], mask, least, _SIDE, np.ones(len(names)))
+    mask = pixels_of(outline, kinds > 0, left, top)
+    classes = of_code[kinds & KIND]
+    weights = np.ones(int(of_code.max()) + 1)
+    parts, of_part = split(classes, mask, least, _SIDE, weights)
     for number, name in enumerate(of_part, start=1):
         part = parts == number
-        other = part & (place[kinds & KIND] != name)
+        other = part & (classes != name)
         fitting = kinds[part & ~other] & KIND
         if other.any() and fitting.size:
             prevailing = np.bincount(fitting).argmax().astype(np.uint8)
@@ -242,72 +230,3 @@ def _more(sums: dict[_Key, float], key: _Key, area: float) -> None:
 
 def _area(mask: NDArray[np.bool_], areas: NDArray[np.float64]) -> float:
     return float((mask.sum(axis=1) * areas).sum())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Maps:
-    """What polygons are made of."""
-
-    grid: Grid
-    rasters: Mapping[str, WorkRaster]
-    """"codes", "sure" and "since"."""
-    pairs: Mapping[tuple[int, int], PairMaps]
-    slugs: Sequence[str]
-    """Class of each code."""
-
-    def mask(self, window: Window, key: Key) -> tuple[NDArray[np.bool_], NDArray[Any]]:
-        """Where a strip has a key, and its codes."""
-        before, date, slug = key
-        kinds = self.rasters["codes"].read(window, date)
-        of_class = np.zeros(KIND + 1, np.bool_)
-        of_class[: len(self.slugs)] = [name == slug for name in self.slugs]
-        mask = of_class[kinds & KIND]
-        mask &= self.rasters["since"].read(window, date) == before + 1
-        return mask, kinds
-
-
-def find_places(maps: Maps, keys: Sequence[Key]) -> list[Place]:
-    """The polygons of a series, the largest first."""
-    places = []
-    for key in keys:
-        places += _places_of(maps, key)
-    places.sort(key=lambda place: -place.pixels)
-    return places
-
-
-def _places_of(maps: Maps, key: Key) -> list[Place]:
-    """Polygons of one class and one pair of dates."""
-    grid, finder = maps.grid, ObjectFinder()
-    row_areas = grid.row_areas()
-    for window in strips(grid, STRIP_ROWS):
-        mask, _ = maps.mask(window, key)
-        levels = np.zeros(mask.shape, np.uint8)
-        if mask.any():
-            levels = maps.pairs[key[:2]].probability(window)
-        finder.add(mask, levels, row_areas[_rows(window)])
-    objects, outlines = finder.finish(min_pixels=1, min_area=0.0), Outlines()
-    count = len(objects.pixels)
-    codes, sure = np.zeros((count, KIND + 1)), np.zeros(count)
-    back = np.zeros(count)
-    for strip, window in enumerate(strips(grid, STRIP_ROWS)):
-        mask, kinds = maps.mask(window, key)
-        numbers = objects.numbers(strip, mask)
-        outlines.add(numbers, window.row_off)
-        number, kind = numbers[mask] - 1, kinds[mask]
-        np.add.at(codes, (number, kind & KIND), 1)
-        back += np.bincount(number, kind >= RETURNS, count)
-        levels = maps.rasters["sure"].read(window, key[1])[mask]
-        sure += np.bincount(number, levels / SURE_LEVELS, count)
-    return [
-        Place(
-            key=key,
-            outline=outline,
-            pixels=int(objects.pixels[place]),
-            probability_mean=float(objects.probability_mean[place]),
-            probability_max=int(objects.probability_max[place]),
-            returning=float(back[place] / objects.pixels[place]),
-            code=int(codes[place].argmax()),
-            sure=float(sure[place] / objects.pixels[place]),
-        )
-        for place, outline in enumerate(outlines.joined(count))
-    ]

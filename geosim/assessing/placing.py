@@ -1,0 +1,72 @@
+"""Where labels and maps of others lie, and how they come onto a pair's pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyproj
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+
+from geosim.errors import LabelError
+from geosim.raster.grid import Grid, pixel_offset, same_crs
+from geosim.raster.source import one_line_errors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def grid_of(dataset: Any) -> Grid:  # noqa: ANN401 - rasterio has no types
+    """Where the pixels of an open raster lie."""
+    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
+    return Grid(
+        crs=crs,
+        transform=dataset.transform,
+        width=dataset.width,
+        height=dataset.height,
+    )
+
+
+def lies_on(own: Grid, grid: Grid) -> bool:
+    """True for the very pixels of a grid; without a CRS for as many."""
+    if (own.width, own.height) != (grid.width, grid.height):
+        return False
+    there = same_crs(own.crs, grid.crs) and pixel_offset(grid, own) == (0, 0)
+    return own.crs is None or there
+
+
+def nearest_on(
+    dataset: Any,  # noqa: ANN401 - rasterio has no types
+    grid: Grid,
+    what: str,
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The first band of an open raster on another grid, the nearest pixel of each.
+
+    Args:
+        dataset: has a CRS.
+        grid: has one too.
+        what: names the raster in a message.
+
+    Returns:
+        Values and where there are any, each (height, width).
+
+    Raises:
+        LabelError: there are none.
+    """
+    with (
+        one_line_errors(dataset.name),
+        WarpedVRT(
+            dataset,
+            resampling=Resampling.nearest,
+            add_alpha=dataset.nodata is None,
+            crs=grid.crs.to_wkt() if grid.crs else None,
+            transform=grid.transform,
+            width=grid.width,
+            height=grid.height,
+        ) as reader,
+    ):
+        values, seen = reader.read(1), reader.dataset_mask() > 0
+    if not seen.any():
+        raise LabelError(f"{what} does not lie where the images are")
+    return values, seen
