@@ -7,6 +7,7 @@ once more, in cells, and only sums per object stay in memory.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.options import ChangeOptions
+    from geosim.raster.grid import Grid
     from geosim.raster.scene import Scene
     from geosim.raster.source import Source
     from geosim.raster.writer import WorkRaster
     from geosim.sampling import Sample
 
 _CELL = 192
-"""Columns of a cell: what is read at a time, of a strip's rows."""
+"""Columns of a cell, of a strip's rows: what is told at a time."""
+
+_SPAN = 4096
+"""Columns that are read and written at a time: of a raster that is stored by rows a
+narrow window costs as much as its whole rows."""
 
 _MARGIN = 10
 """Pixels around a cell that smoothing and texture reach."""
@@ -103,28 +109,55 @@ class Classifier:
             window: the strip.
             numbers: (rows, width) object numbers from 1, 0 elsewhere.
         """
-        for part in _cells(window, numbers):
+        cells = _cells(window, numbers)
+        for _, group in groupby(cells, lambda one: one.col_off // _SPAN):
+            self._add_span(window, numbers, list(group))
+
+    def _add_span(
+        self, window: Window, numbers: NDArray[np.int32], cells: list[Window]
+    ) -> None:
+        """Take in neighbouring cells, which are read and written together."""
+        first, last = cells[0], cells[-1]
+        span = Window(
+            first.col_off,
+            window.row_off,
+            last.col_off + last.width - first.col_off,
+            window.height,
+        )
+        grid = self.scene.grid
+        dates = self.scene.read_roles(_around(span, grid))
+        told = np.zeros((2, span.height, span.width), np.uint8)
+        for part in cells:
             inside = numbers[part.slices_in(window)]
-            pair, confidence = self._pairs_of(part)
+            outer = _around(part, grid)
+            place = outer.slices_in(_around(span, grid))
+            cut = dates[0][:, *place], dates[1][:, *place]
+            pair, confidence = self._pairs_of(cut, part.slices_in(outer))
             changed = inside > 0
             levels = np.rint(confidence * CONFIDENCE_LEVELS)
-            self.pairs.write((pair + 1) * changed, part, 1)
-            self.pairs.write(levels * changed, part, 2)
+            told[:, *part.slices_in(span)] = (pair + 1) * changed, levels * changed
             self._count(inside[changed], pair[changed], levels[changed])
+        for band, values in enumerate(told, 1):
+            self.pairs.write(values, span, band)
 
-    def _pairs_of(self, part: Window) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Number of the pair of covers of each pixel of a cell, and how sure it is."""
-        grid = self.scene.grid
-        outer = part.grown(_MARGIN).clipped(grid.width, grid.height)
+    def _pairs_of(
+        self,
+        dates: tuple[NDArray[np.float32], NDArray[np.float32]],
+        inner: tuple[slice, slice],
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Number of the pair of covers of each pixel of a cell, and how sure it is.
+
+        Args:
+            dates: (roles, ...) of both, the cell with its margin.
+            inner: where the cell lies in them.
+        """
         covers = [
             land_cover(values, self.scene.roles, tones, self.metres)
-            for values, tones in zip(
-                self.scene.read_roles(outer), self.tones, strict=True
-            )
+            for values, tones in zip(dates, self.tones, strict=True)
         ]
         best, sure = [], []
         for cover in with_banks(covers[0], covers[1]):
-            inside = cover[:, *part.slices_in(outer)]
+            inside = cover[:, *inner]
             best.append(inside.argmax(axis=0))
             sure.append(inside.max(axis=0))
         trust = 1.0 if is_spectral(self.scene.roles) else colour.TRUST
@@ -145,6 +178,11 @@ class Classifier:
         found = np.bincount(key, levels, len(present) * _COUNT**2)
         self.sums[present - 1] += found.reshape(-1, _COUNT**2) / CONFIDENCE_LEVELS
         self.pixels[present - 1] += there[present]
+
+
+def _around(part: Window, grid: Grid) -> Window:
+    """A window with the margin that its covers need, within the grid."""
+    return part.grown(_MARGIN).clipped(grid.width, grid.height)
 
 
 def is_spectral(roles: Sequence[str]) -> bool:

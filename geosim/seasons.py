@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from geosim.scorer import Scorer
     from geosim.themes.tones import Tones
 
-_CELL = 512
+_CELL = 2048
 """Columns that are read at a time, of a strip's rows."""
 
 

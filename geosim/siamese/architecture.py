@@ -63,7 +63,7 @@ GUIDE_EPSILON = 0.01
 """Regularisation of the guided filter (He, Sun & Tang 2013): edges of the images are
 kept where their variance in a window, of brightness in 0..1, is larger than this."""
 
-AUTO_THRESHOLDS = (0.19, 0.23)
+AUTO_THRESHOLDS = (0.20, 0.23)
 """Probability from which `auto` calls a pixel changed, usual and coarse pixels.
 
 A map that weighs misses and false alarms alike draws its line at half of the F1 it can
