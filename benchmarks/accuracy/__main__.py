@@ -27,6 +27,7 @@ from geosim.errors import GeosimError
 from geosim.raster.source import plain_images_welcome
 from geosim.siamese.engine import Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
+from geosim.themes.classes import SeasonRule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=get_args(Precision),
         default="auto",
         help="of the network in geosim change; the torch reference is float32",
+    )
+    parser.add_argument(
+        "--season",
+        choices=get_args(SeasonRule),
+        default="auto",
+        help="what becomes of season in geosim change",
     )
     parser.add_argument(
         "--threads", type=int, help="of the network; default: all cores"
@@ -141,6 +148,7 @@ def _scene(
             imagenet=options.imagenet,
             threads=options.threads,
             precision=options.precision,
+            season=options.season,
         )
         answers: dict[str, Answer] = {}
         for names, group in GROUPS.items():

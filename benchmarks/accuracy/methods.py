@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from geosim.siamese.engine import Precision
     from geosim.siamese.network import SiameseVGG16
+    from geosim.themes.classes import SeasonRule
 
 OTB = "otbcli_MultivariateAlterationDetector"
 """Command of the Orfeo ToolBox; Debian has it in the package otb-bin."""
@@ -86,6 +87,8 @@ class Case:
     """Threads of the network; None: all cores."""
     precision: Precision = "auto"
     """Of the network in `geosim change`."""
+    season: SeasonRule = "auto"
+    """What becomes of season in `geosim change`."""
 
     def options(
         self, method: Literal["siamese", "ssim", "cva", "irmad"] = "siamese"
@@ -98,6 +101,7 @@ class Case:
             weights=self.weights,
             threads=self.threads,
             precision=self.precision,
+            season=self.season,
         )
 
 

@@ -41,9 +41,9 @@ and look grey in grey to a network."""
 _LEAST_WIDTH = 32.0
 """Levels that become 0..1 at least: a date that shows hardly anything stays calm."""
 
-_STAYED = 0.8
+_STAYED = 0.6
 """Share of the sample, the most alike of the two dates, that the matching is settled
-on: a fifth may have changed without leading it."""
+on: two fifths may have changed without leading it."""
 
 _ALIKE = 0.1
 """Difference, in spreads of date 1, up to which a pixel counts as alike anyway."""

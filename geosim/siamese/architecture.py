@@ -63,7 +63,7 @@ GUIDE_EPSILON = 0.01
 """Regularisation of the guided filter (He, Sun & Tang 2013): edges of the images are
 kept where their variance in a window, of brightness in 0..1, is larger than this."""
 
-AUTO_THRESHOLDS = (0.20, 0.23)
+AUTO_THRESHOLDS = (0.20, 0.26)
 """Probability from which `auto` calls a pixel changed, usual and coarse pixels.
 
 A map that weighs misses and false alarms alike draws its line at half of the F1 it can
@@ -71,7 +71,8 @@ reach, not at 0.5 (Lipton et al. 2014). On held-out open pairs with pasted chang
 best F1 lies at 0.16 and, of coarse pixels, at 0.23 (`scripts/train_weights.py` prints
 it). Those changes are larger and rarer than real ones: for usual pixels the line is
 where labelled pairs of other places (docs/accuracy.md) come nearest to their best F1,
-and at most 2 % are flagged on pairs of dates without change."""
+and at most 2 % are flagged on pairs of dates without change; for coarse ones it is
+where forest that stayed is no longer flagged (Peru, docs/accuracy.md)."""
 
 HEAD_QUANTILES = (0.10, 0.25, 0.50)
 """Quantiles of the scene's smoothed score that place the head's threshold."""
