@@ -33,9 +33,9 @@ _Resume = Annotated[
 
 @with_change_options(
     only=[
-        "method", "bands", "theme", "season", "tile_size", "threshold", "min_area", "normalize",
-        "coregister", "mask_kind", "grid", "resolution", "bounds", "weights",
-        "device", "precision", "threads", "memory", "block_size", "co",
+        "method", "bands", "theme", "season", "tile_size", "threshold", "min_area",
+        "normalize", "coregister", "mask_kind", "grid", "resolution", "bounds",
+        "weights", "device", "precision", "threads", "memory", "block_size", "co",
         "overwrite", "resume",
     ],
     grid=_Grid,
