@@ -126,9 +126,10 @@ def _local_client(workers: int, threads: int) -> Iterator[Any]:
         try:
             client.register_plugin(_local_manners())
             yield client
-        finally:
-            # results are here or nobody waits for them: what is left is taking leave
+        except BaseException:
             _kill_workers(cluster)
+            raise
+        finally:
             client.close()
             cluster.close()
 
