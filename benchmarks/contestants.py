@@ -113,11 +113,9 @@ def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any
         seconds of each (medians of three after one for warming up), pixels of the pair.
     """
     from geosim import ChangeOptions
-    from geosim.blocking import block_sides
-    from geosim.raster.grid import blocks
+    from geosim.blocking import plan_blocks
     from geosim.raster.scene import open_scene
     from geosim.sampling import take_sample
-    from geosim.scanning import outer_window
     from geosim.scoring import METHODS
     from geosim.siamese.engine import open_engine
     from geosim.siamese.weights import load_weights
@@ -126,12 +124,11 @@ def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any
     with open_scene(before, after) as scene:
         sample = take_sample(scene, options)
         scorer = METHODS["siamese"](sample, options, scene.grid.ground_resolution())
-        sides = block_sides(scene.grid, scorer, options)
-        window = next(blocks(scene.grid, *sides))
-        count = sum(1 for _ in blocks(scene.grid, *sides))
+        blocks = plan_blocks(scene.grid, scorer, options)
+        window = next(blocks.windows())
+        count = blocks.count
         read = scene.read(window)
-        outer = outer_window(window, scene.grid, sides, scorer)
-        wide, high = outer.width, outer.height
+        high, wide = blocks.outer_shape
         pixels = scene.grid.width * scene.grid.height
         dates = sample.radiometry.apply(read.before, read.after, read.valid)
     reach = ((0, 0), (0, high - window.height), (0, wide - window.width))

@@ -9,12 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import geosim
-from geosim.blocking import block_sides
+from geosim.blocking import cut_grid, plan_blocks
 from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
 from geosim.identity import planned_sides, run_key
 from geosim.journal import Journal, check_key, held_key
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
-from geosim.raster.grid import blocks
 from geosim.raster.writer import Layout, WorkRaster
 from geosim.sampling import take_sample
 from geosim.scanning import scan
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from geosim.blocking import Blocks
     from geosim.classifying import Classifier
     from geosim.delivery import Found
     from geosim.options import ChangeOptions, ClusterOptions
@@ -47,8 +47,7 @@ class _Fitted:
     options: ChangeOptions
     sample: Sample
     scorer: Scorer
-    sides: tuple[int, int]
-    """Width and height of a block."""
+    blocks: Blocks
     tile_size: int
     rasters: dict[str, WorkRaster]
 
@@ -148,8 +147,14 @@ def _fit(
         sample = take_sample(scene, options)
         scorer = METHODS[options.method](sample, options, grid.ground_resolution())
         tick(1)
-    sides = planned_blocks(work) or block_sides(grid, scorer, options)
-    sizes = {"tile": tile_size, "block columns": sides[0], "block rows": sides[1]}
+    planned = planned_blocks(work)
+    blocks = (
+        cut_grid(grid, scorer, planned)
+        if planned
+        else plan_blocks(grid, scorer, options)
+    )
+    width, height = blocks.sides
+    sizes = {"tile": tile_size, "block columns": width, "block rows": height}
     check_key(work, run_key(scene, sample, scorer, options, sizes))
     rasters = _work_rasters(work.path, grid, scorer, options)
     for raster in rasters.values():
@@ -159,7 +164,7 @@ def _fit(
         options=options,
         sample=sample,
         scorer=scorer,
-        sides=sides,
+        blocks=blocks,
         tile_size=tile_size,
         rasters=rasters,
     )
@@ -184,7 +189,7 @@ def _first_pass(
     """Score every block, here or on a cluster."""
     grid, tile_size = fitted.scene.grid, fitted.tile_size
     to = fitted.rasters["scores"], fitted.rasters["difference"]
-    count = sum(1 for _ in blocks(grid, *fitted.sides))
+    count = fitted.blocks.count
     journal = Journal(work, to, count)
     closing.callback(journal.close)
     spread = None
@@ -198,7 +203,7 @@ def _first_pass(
             fitted.scene,
             radiometry=fitted.sample.radiometry,
             scorer=fitted.scorer,
-            sides=fitted.sides,
+            blocks=fitted.blocks,
             tile_size=tile_size,
             scores=to[0],
             layers=to[1],
@@ -217,7 +222,7 @@ def _setup(fitted: _Fitted) -> ScanSetup:
         after=whole_name(scene.after.path),
         options=own,
         sample=fitted.sample,
-        sides=fitted.sides,
+        blocks=fitted.blocks,
         tile_size=fitted.tile_size,
         scores=rasters["scores"].layout,
         layers=rasters["difference"].layout,

@@ -11,9 +11,8 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from geosim.blocking import block_sides
+from geosim.blocking import cut_grid, plan_blocks
 from geosim.errors import GeosimError
-from geosim.scanning import outer_window
 from geosim.scoring_network import prepare_network
 from geosim.siamese.keeping import keeping
 
@@ -65,9 +64,9 @@ def _compile(
     """Make the network ready for the blocks of a scene."""
 
     def shape(scorer: Scorer) -> tuple[int, int]:
-        sides = planned or block_sides(grid, scorer, options)
-        outer = outer_window(grid.window, grid, sides, scorer)
-        return outer.height, outer.width
+        if planned:
+            return cut_grid(grid, scorer, planned).outer_shape
+        return plan_blocks(grid, scorer, options).outer_shape
 
     with suppress(GeosimError):
         prepare_network(options, grid.ground_resolution(), shape)

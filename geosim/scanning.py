@@ -15,17 +15,17 @@ import numpy as np
 
 from geosim.gathering import Gatherer
 from geosim.overlapping import ahead
-from geosim.raster.grid import Window, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
+    from geosim.blocking import Blocks
     from geosim.change.cells import CellSums
     from geosim.gathering import BlockSums
     from geosim.journal import Journal
-    from geosim.raster.grid import Grid
+    from geosim.raster.grid import Window
     from geosim.raster.radiometry import Radiometry
     from geosim.raster.scene import Pair, Scene
     from geosim.raster.writer import WorkRaster
@@ -71,37 +71,12 @@ class Scan:
     pixel as 0..255."""
 
 
-def outer_window(
-    window: Window, grid: Grid, sides: tuple[int, int], scorer: Scorer
-) -> Window:
-    """A block with its margin, all of one shape; see `Block.outer`.
-
-    Args:
-        window: the block, perhaps cut by the raster's edge.
-        grid: the scene's grid.
-        sides: width and height of a whole block.
-        scorer: the method.
-    """
-    # one shape for all: the engine keeps its buffers and plans for each it sees
-    whole = Window(window.col_off, window.row_off, *sides)
-    col, row = (
-        scorer.margin if total > side else scorer.edge_margin
-        for total, side in zip((grid.width, grid.height), sides, strict=True)
-    )
-    return Window(
-        whole.col_off - col,
-        whole.row_off - row,
-        whole.width + 2 * col,
-        whole.height + 2 * row,
-    )
-
-
 def scan(  # noqa: PLR0913 - one call, all of it by name
     scene: Scene,
     *,
     radiometry: Radiometry,
     scorer: Scorer,
-    sides: tuple[int, int],
+    blocks: Blocks,
     tile_size: int,
     scores: WorkRaster,
     layers: WorkRaster,
@@ -115,7 +90,7 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
         scene: the open pair.
         radiometry: its fitted normalisation.
         scorer: the method.
-        sides: width and height of a block in pixels, multiples of 16.
+        blocks: how the scene is cut.
         tile_size: side of a scoring tile.
         scores: takes the 16-bit scores, one band.
         layers: takes the method's bands and `ssim`; its first band is left alone.
@@ -125,7 +100,7 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
             sums in the order of the windows. None: all is done here.
     """
     gather = Gatherer.of(scene.grid, tile_size, scorer, scores, layers)
-    windows = blocks(scene.grid, *sides)
+    windows = blocks.windows()
     # `windows` comes second: zip takes from it only what the journal holds
     for sums, window in zip(journal.entries(), windows, strict=False):
         gather.add(window, sums)
@@ -133,7 +108,7 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
     done: Iterator[tuple[Window, BlockSums]]
     with ExitStack() as stack:
         if spread is None:
-            read, compare = block_steps(scene, radiometry, scorer, sides)
+            read, compare = block_steps(scene, radiometry, scorer, blocks)
             found = stack.enter_context(closing(ahead(read, windows)))
             compared = stack.enter_context(closing(ahead(compare, found)))
             done = ((scored[0], write_block(gather, scored)) for scored in compared)
@@ -153,7 +128,7 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
 
 
 def block_steps(
-    scene: Scene, radiometry: Radiometry, scorer: Scorer, sides: tuple[int, int]
+    scene: Scene, radiometry: Radiometry, scorer: Scorer, blocks: Blocks
 ) -> tuple[
     Callable[[Window], tuple[Window, Block | None]],
     Callable[[tuple[Window, Block | None]], Scored],
@@ -166,11 +141,11 @@ def block_steps(
         scene: the open pair.
         radiometry: its fitted normalisation.
         scorer: the method.
-        sides: width and height of a block in pixels.
+        blocks: how the scene is cut.
     """
 
     def read(window: Window) -> tuple[Window, Block | None]:
-        outer = outer_window(window, scene.grid, sides, scorer)
+        outer = blocks.outer(window)
         pair = scene.read_around(window, outer)
         return window, block_of(pair, radiometry, window, outer) if pair else None
 

@@ -37,7 +37,7 @@ class Scorer(Protocol):
 
     @property
     def edge_margin(self) -> int:
-        """The same beyond the raster's edge, where nothing is valid; not more."""
+        """Mirrored pixels beyond the raster's edge, where nothing is valid."""
 
     @property
     def scale(self) -> ScoreScale:

@@ -15,11 +15,11 @@ from geosim.errors import OptionError
 from geosim.scorer import BlockScores
 from geosim.siamese.architecture import (
     AUTO_THRESHOLDS,
+    EDGE_MARGIN,
     GUIDE_EPSILON,
     HEAD_QUANTILES,
     TERMS,
     block_margin,
-    edge_margin,
     guide_radius,
     smoothing_sigma,
     term_row,
@@ -80,6 +80,7 @@ class _Siamese:
     """(4,) of the scene, in the order of `TERMS`."""
     band_names: tuple[str, ...] = ("low", "mid", "high")
     base_megabytes: int = _BASE_NETWORK
+    edge_margin: int = EDGE_MARGIN
     untaught: bool = True
 
     @property
@@ -97,10 +98,6 @@ class _Siamese:
     @property
     def margin(self) -> int:
         return block_margin(self.metres)
-
-    @property
-    def edge_margin(self) -> int:
-        return edge_margin()
 
     @property
     def description(self) -> str:
@@ -141,15 +138,12 @@ class _Decoded:
     band_names: tuple[str, ...] = ("low", "mid", "high")
     bytes_per_pixel: int = _BYTES_DECODER
     base_megabytes: int = _BASE_NETWORK
+    edge_margin: int = EDGE_MARGIN
     untaught: bool = False
 
     @property
     def margin(self) -> int:
         return max(block_margin(self.metres), DECODER_MARGIN)
-
-    @property
-    def edge_margin(self) -> int:
-        return DECODER_MARGIN
 
     @property
     def description(self) -> str:

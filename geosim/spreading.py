@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.blocking import Blocks
     from geosim.gathering import BlockSums
     from geosim.options import ChangeOptions, ClusterOptions
     from geosim.raster.grid import Window
@@ -49,8 +50,7 @@ class ScanSetup:
     options: ChangeOptions
     sample: Sample
     """What was fitted to the scene: workers fit nothing."""
-    sides: tuple[int, int]
-    """Width and height of a block."""
+    blocks: Blocks
     tile_size: int
     scores: Layout
     layers: Layout
@@ -198,7 +198,7 @@ def _open(setup: ScanSetup, threads: int, closing: ExitStack) -> _Opened:
         scene.correct_shift(sample.shift.d_row, sample.shift.d_col)
     metres = scene.grid.ground_resolution()
     scorer = METHODS[options.method](sample, options, metres)
-    read, compare = block_steps(scene, sample.radiometry, scorer, setup.sides)
+    read, compare = block_steps(scene, sample.radiometry, scorer, setup.blocks)
     scores, layers = HeldPixels(layout=setup.scores), HeldPixels(layout=setup.layers)
     return _Opened(
         score=lambda window: compare(read(window)),

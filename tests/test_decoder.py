@@ -7,7 +7,7 @@ from safetensors.numpy import save_file
 
 from geosim import ChangeOptions, MinArea, detect_change
 from geosim.errors import WeightsError
-from geosim.siamese.architecture import STRIDE
+from geosim.siamese.architecture import EDGE_MARGIN, STRIDE
 from geosim.siamese.blending import blended
 from geosim.siamese.decoder import (
     DECODER_MARGIN,
@@ -165,8 +165,8 @@ def test_change_map_is_that_of_odds_and_score(file, tmp_path):
     assert result.record.weights.name == "labelled"
     levels = read(result.paths["difference"], 1).astype(int)
     model = create_siamese_model(weights=file)
-    pad = ((0, 0), (DECODER_MARGIN,) * 2, (DECODER_MARGIN,) * 2)
-    inner = (slice(DECODER_MARGIN, -DECODER_MARGIN),) * 2
+    pad = ((0, 0), (EDGE_MARGIN,) * 2, (EDGE_MARGIN,) * 2)
+    inner = (slice(EDGE_MARGIN, -EDGE_MARGIN),) * 2
     dates = [
         np.pad((read(path) / 255).astype(np.float32), pad, mode="symmetric")
         for path in pair

@@ -14,7 +14,6 @@ from geosim.raster.grid import (
     Grid,
     Window,
     blocks,
-    even_size,
     pixel_offset,
     same_crs,
     sample_windows,
@@ -358,17 +357,6 @@ def test_one_side_without_crs_is_refused(swap):
     with pytest.raises(GridMismatchError, match="a_srs") as caught:
         common_grid(*pair)
     assert ("after has none" in str(caught.value)) is not swap
-
-
-@given(
-    total=st.integers(1, 5000), parts=st.integers(1, 60), align=st.sampled_from([1, 16])
-)
-def test_even_sizes_cut_into_as_few_parts(total, parts, align):
-    largest = parts * align
-    size = even_size(total, largest, align)
-    assert size % align == 0
-    assert size <= largest
-    assert -(-total // size) == -(-total // largest)
 
 
 def test_plain_images():

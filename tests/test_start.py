@@ -11,8 +11,6 @@ from rasters import NORTH_UP, drawn_pair, texture, write_pair
 from geosim import ChangeOptions
 from geosim.batch import _Job, compare
 from geosim.pairs import ImagePair
-from geosim.raster.grid import Grid, Window
-from geosim.scanning import outer_window
 from geosim.siamese import keeping
 from geosim.worker import Here, Shared
 
@@ -52,29 +50,6 @@ def test_a_run_imports_nothing_in_vain_and_tells_nobody(root, tmp_path):
     assert {"openvino", "geopandas"} <= modules
     assert modules.isdisjoint(NEVER | {"openvino.tools.ovc", "scipy.stats"})
     assert forks == 0
-
-
-class Method:
-    """Margins of a method."""
-
-    margin, edge_margin = 128, 96
-
-
-@pytest.mark.parametrize(
-    ("size", "window", "outer"),
-    [
-        # one block: nothing but the network's reach beyond the edges
-        ((500, 300), (0, 0, 500, 300), (-96, -96, 704, 512)),
-        # two beside each other: the whole margin to both sides
-        ((1000, 300), (512, 0, 488, 300), (384, -96, 768, 512)),
-        ((1000, 900), (512, 320, 488, 320), (384, 192, 768, 576)),
-    ],
-)
-def test_margins(size, window, outer):
-    sides = (512, 320)
-    grid = Grid(crs=None, transform=NORTH_UP, width=size[0], height=size[1])
-    found = outer_window(Window(*window), grid, sides, Method())
-    assert found == Window(*outer)
 
 
 # --- a worker

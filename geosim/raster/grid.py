@@ -215,26 +215,14 @@ def pixel_offset(reference: Grid, other: Grid) -> tuple[int, int] | None:
     return col0, row0
 
 
-def blocks(grid: Grid, width: int, height: int | None = None) -> Iterator[Window]:
-    """Cut a grid into windows of `width` x `height` pixels, row by row.
+def blocks(grid: Grid, size: int) -> Iterator[Window]:
+    """Cut a grid into windows of `size` x `size` pixels, row by row.
 
     The last ones of a row or column are smaller; together they cover each pixel once.
-    Without `height` they are square.
     """
-    height = height or width
-    for row in range(0, grid.height, height):
-        for col in range(0, grid.width, width):
-            yield Window(col, row, width, height).clipped(grid.width, grid.height)
-
-
-def even_size(total: int, largest: int, align: int) -> int:
-    """The size, a multiple of `align`, that cuts `total` into equal parts.
-
-    As few parts as `largest`, itself a multiple of `align`, allows; the last part is
-    smaller by less than `align` times their number.
-    """
-    parts = math.ceil(total / largest)
-    return math.ceil(total / parts / align) * align
+    for row in range(0, grid.height, size):
+        for col in range(0, grid.width, size):
+            yield Window(col, row, size, size).clipped(grid.width, grid.height)
 
 
 def strips(grid: Grid, rows: int) -> Iterator[Window]:

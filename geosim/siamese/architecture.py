@@ -249,6 +249,12 @@ distances at the input's size), `spread` (the distance of the spread features) a
 `embedding` (the cells of relu5_3)."""
 
 
+EDGE_MARGIN = STRIDE
+"""Mirrored pixels beyond the raster's edge, behind which the network fills up with
+zeros. More of them do no better: against the same place with its real surroundings the
+score of the outer 32 px errs by 0.016 without any, and by 0.009 with 16, 32 and 96."""
+
+
 def block_margin(metres: float | None) -> int:
     """Margin of a block in pixels.
 
@@ -264,12 +270,3 @@ def block_margin(metres: float | None) -> int:
     gaussian = int(SMOOTHING_TRUNCATE * smoothing_sigma(metres) + 0.5)
     score = REACHES["spread"] + gaussian + 2 * guide_radius(metres)
     return -(-max(score, REACHES["embedding"]) // STRIDE) * STRIDE
-
-
-def edge_margin() -> int:
-    """Margin of a block in pixels beyond the raster's edge.
-
-    The smoothings take nothing from there, only the network does: its reach, up to a
-    multiple of STRIDE.
-    """
-    return -(-max(REACHES["spread"], REACHES["embedding"]) // STRIDE) * STRIDE
