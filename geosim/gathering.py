@@ -104,10 +104,11 @@ class Gatherer:
         )
 
     def write(self, block: Block, found: BlockScores) -> BlockSums:
-        """Write the pixels of a block and find what it adds."""
+        """Smooth and write the pixels of a block and find what it adds."""
         window, inner = block.window, block.inner
         valid = block.valid[inner]
-        levels = self.scorer.scale.levels(found.score[inner], valid)
+        score = self.scorer.smoothed(found, block.before, block.after, block.valid)
+        levels = self.scorer.scale.levels(score[inner], valid)
         self.scores.write(levels, window, 1)
         similarity = _ssim_inside(block)
         layers = {name: part[inner] for name, part in found.bands.items()}

@@ -1,8 +1,9 @@
 """First pass: read, normalise, score and write every block.
 
 Reading, the network and what follows it overlap: while a block is in the network, the
-next one is read and the last one is written. The pass leaves the score of every pixel,
-sums per tile, the scene's histogram of scores and a small picture of both dates.
+next one is read and the last one is smoothed and written. The pass leaves the score of
+every pixel, sums per tile, the scene's histogram of scores and a small picture of both
+dates.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ def block_steps(
         window, block = item
         if block is None:
             return window, None, None
-        return window, block, scorer.score(block.before, block.after, block.valid)
+        return window, block, scorer.compare(block.before, block.after)
 
     return read, compare
 
@@ -184,25 +185,32 @@ def block_of(
     pair: Pair, radiometry: Radiometry, window: Window, outer: Window
 ) -> Block:
     """Normalise what was read of a block, see `read_block`."""
-    before, after = radiometry.apply(pair.before, pair.after, pair.valid)
-    held = pair.window
-    pad = (
-        (held.row_off - outer.row_off, outer.row_end - held.row_end),
-        (held.col_off - outer.col_off, outer.col_end - held.col_end),
-    )
+    bands, shape = len(pair.before), (outer.height, outer.width)
+    dates = tuple(np.empty((bands, *shape), np.float32) for _ in range(2))
+    valid = np.zeros(shape, np.bool_)
+    held = pair.window.slices_in(outer)
+    before, after = (date[:, *held] for date in dates)
+    radiometry.apply_to((before, after), pair.before, pair.after, pair.valid)
+    valid[held] = pair.valid
+    for date in dates:
+        _mirror(date, held)
     return Block(
-        window=window,
-        outer=outer,
-        before=_mirrored(before, pad),
-        after=_mirrored(after, pad),
-        valid=np.pad(pair.valid, pad, constant_values=False),
+        window=window, outer=outer, before=dates[0], after=dates[1], valid=valid
     )
 
 
-def _mirrored(
-    date: NDArray[np.float32], pad: tuple[tuple[int, int], tuple[int, int]]
-) -> NDArray[np.float32]:
-    """A date with rows and columns around it; itself where there are none to add."""
-    if not np.any(pad):
-        return date
-    return np.pad(date, ((0, 0), *pad), mode="symmetric")
+def _mirror(date: NDArray[np.float32], held: tuple[slice, slice]) -> None:
+    """Fill rows and columns around what is held of a date; corners by both."""
+    rows, cols = held
+    for beyond, place in _mirrored(rows, date.shape[1]):
+        date[:, beyond, cols] = date[:, place, cols]
+    for beyond, place in _mirrored(cols, date.shape[2]):
+        date[:, :, beyond] = date[:, :, place]
+
+
+def _mirrored(held: slice, length: int) -> Iterator[tuple[slice, NDArray[np.intp]]]:
+    """What lies before and behind a part of an axis, and what is mirrored there."""
+    count = held.stop - held.start
+    for beyond in (slice(0, held.start), slice(held.stop, length)):
+        steps = (np.arange(beyond.start, beyond.stop) - held.start) % (2 * count)
+        yield beyond, held.start + np.minimum(steps, 2 * count - 1 - steps)

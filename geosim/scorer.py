@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockScores:
-    """A method's answer for one block, margin included."""
+    """A method's answer for one block, margin included, before it is smoothed."""
 
     score: NDArray[np.float32]
-    """(height, width), 0 upwards."""
+    """(height, width), 0 upwards; of the network without its colour term."""
     bands: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Further layers in 0..1 for `difference.tif`, by band name."""
     features: NDArray[np.float32] | None = None
     """(2, 512, height / 16, width / 16) for the embeddings; None without a network."""
+    odds: NDArray[np.float32] | None = None
+    """(height, width): log odds of a decoder trained on labels; None without one."""
 
 
 class Scorer(Protocol):
@@ -71,13 +73,28 @@ class Scorer(Protocol):
     def threshold(self) -> Threshold | None:
         """Where "auto" decides; None: as for all methods."""
 
-    def score(
+    def compare(
+        self, before: NDArray[np.float32], after: NDArray[np.float32]
+    ) -> BlockScores:
+        """Compare a block: (bands, height, width) in 0..1, sides multiples of 16."""
+
+    def smoothed(
         self,
+        found: BlockScores,
         before: NDArray[np.float32],
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
-    ) -> BlockScores:
-        """Score a block: (bands, height, width) in 0..1, sides multiples of 16."""
+    ) -> NDArray[np.float32]:
+        """The score of a block, (height, width), 0 upwards.
+
+        Apart from `compare`, for the network to go on with the next block meanwhile.
+
+        Args:
+            found: what `compare` gave.
+            before: as `compare` took it.
+            after: likewise.
+            valid: (height, width).
+        """
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Probability of change at each of the 65,535 score levels, rising.
@@ -85,3 +102,13 @@ class Scorer(Protocol):
         Args:
             counts: the whole scene's histogram of scores.
         """
+
+
+def block_score(
+    scorer: Scorer,
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Both steps of a block, see `Scorer`."""
+    return scorer.smoothed(scorer.compare(before, after), before, after, valid)

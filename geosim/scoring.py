@@ -56,15 +56,20 @@ class _PerPixel:
     weights: LoadedWeights | None = None
     threshold: Threshold | None = None
 
-    def score(
+    def compare(
+        self, before: NDArray[np.float32], after: NDArray[np.float32]
+    ) -> BlockScores:
+        return BlockScores(score=self.function(before, after))
+
+    def smoothed(
         self,
+        found: BlockScores,
         before: NDArray[np.float32],
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
-    ) -> BlockScores:
-        return BlockScores(
-            score=smooth(self.function(before, after), valid, self.sigma)
-        )
+    ) -> NDArray[np.float32]:
+        del before, after
+        return smooth(found.score, valid, self.sigma)
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         posterior = mixture_probability(counts, self.scale.bin_centres())

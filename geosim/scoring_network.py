@@ -27,7 +27,6 @@ from geosim.siamese.architecture import (
 from geosim.siamese.blending import blended
 from geosim.siamese.decoder import BLEND, DECODER_MARGIN, has_decoder
 from geosim.siamese.engine import (
-    Differences,
     Engine,
     open_engine,
     prepare_level,
@@ -103,19 +102,20 @@ class _Siamese:
     def description(self) -> str:
         return self.engine.description
 
-    def score(
+    def compare(
+        self, before: NDArray[np.float32], after: NDArray[np.float32]
+    ) -> BlockScores:
+        return _block_scores(self.engine, before, after)
+
+    def smoothed(
         self,
+        found: BlockScores,
         before: NDArray[np.float32],
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
-    ) -> BlockScores:
-        found = self.engine.differences(as_rgb(before), as_rgb(after))
-        dates = (before, after)
-        return BlockScores(
-            score=_smoothed(found, self.term_weights, self.metres, dates, valid),
-            bands={"low": found.low, "mid": found.mid, "high": found.high},
-            features=found.features,
-        )
+    ) -> NDArray[np.float32]:
+        dates = before, after
+        return _smoothed(found.score, self.term_weights, self.metres, dates, valid)
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         arrays, row = self.weights.arrays, term_row(self.metres)
@@ -160,29 +160,43 @@ class _Decoded:
             "that were held out when these weights were trained",
         )
 
-    def score(
+    def compare(
+        self, before: NDArray[np.float32], after: NDArray[np.float32]
+    ) -> BlockScores:
+        return _block_scores(self.engine, before, after)
+
+    def smoothed(
         self,
+        found: BlockScores,
         before: NDArray[np.float32],
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
-    ) -> BlockScores:
-        found = self.engine.differences(as_rgb(before), as_rgb(after))
+    ) -> NDArray[np.float32]:
         assert found.odds is not None  # noqa: S101 - the weights have a decoder
         dates, weights = (before, after), fixed_weights(self.metres)
-        score = _smoothed(found, weights, self.metres, dates, valid)
-        return BlockScores(
-            score=blended(found.odds, score, self.weights.arrays[BLEND]),
-            bands={"low": found.low, "mid": found.mid, "high": found.high},
-            features=found.features,
-        )
+        score = _smoothed(found.score, weights, self.metres, dates, valid)
+        return blended(found.odds, score, self.weights.arrays[BLEND])
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         del counts
         return self.scale.values()
 
 
+def _block_scores(
+    engine: Engine, before: NDArray[np.float32], after: NDArray[np.float32]
+) -> BlockScores:
+    """What the network says of a block."""
+    found = engine.differences(as_rgb(before), as_rgb(after))
+    return BlockScores(
+        score=found.score,
+        bands={"low": found.low, "mid": found.mid, "high": found.high},
+        features=found.features,
+        odds=found.odds,
+    )
+
+
 def _smoothed(
-    found: Differences,
+    score: NDArray[np.float32],
     term_weights: NDArray[np.float32],
     metres: float | None,
     dates: tuple[NDArray[np.float32], NDArray[np.float32]],
@@ -190,7 +204,7 @@ def _smoothed(
 ) -> NDArray[np.float32]:
     """The score with its colour term, smoothed along the edges of both dates."""
     colour = log_distance(colour_distance(*dates))
-    score = found.score + term_weights[TERMS.index("colour")] * colour
+    score = score + term_weights[TERMS.index("colour")] * colour
     return smooth_along_edges(
         smooth(score, valid, smoothing_sigma(metres)),
         (dates[0].mean(axis=0), dates[1].mean(axis=0)),

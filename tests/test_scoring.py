@@ -10,6 +10,7 @@ from geosim.raster.grid import Window
 from geosim.raster.radiometry import fit
 from geosim.raster.scene import Pair
 from geosim.sampling import Sample
+from geosim.scorer import block_score
 from geosim.scoring import METHODS
 from geosim.siamese.weighting import scene_weights
 
@@ -60,7 +61,7 @@ def test_score_is_that_of_the_torch_reference(pair, metres):
     dates = pair * valid
     options = ChangeOptions(precision="float32")
     scorer = METHODS["siamese"](sample(), options, metres)
-    found = scorer.score(dates[0], dates[1], valid).score
+    found = block_score(scorer, dates[0], dates[1], valid)
     images = torch.from_numpy(dates)
     with torch.inference_mode():
         distances = fusion.terms(images, model.activations(images))
@@ -105,17 +106,18 @@ def test_every_band_counts_in_the_colour_and_three_in_the_network(pair):
     changed = more.copy()
     changed[1, 3, 20:40, 20:40] = 1 - changed[0, 3, 20:40, 20:40]
     scorer = METHODS["siamese"](sample(4), ChangeOptions(), None)
-    before, after = (
-        scorer.score(dates[0], dates[1], valid) for dates in (more, changed)
-    )
+    before, after = (scorer.compare(dates[0], dates[1]) for dates in (more, changed))
     assert (after.bands["high"] == before.bands["high"]).all()
-    assert (after.score[25:35, 25:35] > before.score[25:35, 25:35]).all()
+    one, two = (
+        block_score(scorer, dates[0], dates[1], valid) for dates in (more, changed)
+    )
+    assert (two[25:35, 25:35] > one[25:35, 25:35]).all()
 
 
 def test_score_of_equal_dates_is_nothing(pair):
     valid = np.ones((64, 64), bool)
     scorer = METHODS["siamese"](sample(), ChangeOptions(), None)
-    assert scorer.score(pair[0], pair[0], valid).score == pytest.approx(0, abs=1e-4)
+    assert block_score(scorer, pair[0], pair[0], valid) == pytest.approx(0, abs=1e-4)
 
 
 def test_score_does_not_see_further_than_the_margin():
@@ -126,7 +128,7 @@ def test_score_does_not_see_further_than_the_margin():
     other = after.copy()
     other[..., :48] = rng.random((3, 48, 48))
     valid = np.ones((48, width), bool)
-    one, two = (scorer.score(before, date, valid).score for date in (after, other))
+    one, two = (block_score(scorer, before, date, valid) for date in (after, other))
     assert one[:, 48 + scorer.margin :] == pytest.approx(
         two[:, 48 + scorer.margin :], abs=1e-5
     )

@@ -12,6 +12,7 @@ from geosim.raster.grid import Window
 from geosim.raster.scene import open_scene
 from geosim.sampling import take_sample
 from geosim.scanning import read_block
+from geosim.scorer import block_score
 from geosim.scoring import METHODS
 from geosim.siamese.architecture import STRIDE
 
@@ -53,7 +54,7 @@ def score_levels(before: str, after: str, options: ChangeOptions) -> NDArray[np.
         whole = Window(0, 0, scene.grid.width, scene.grid.height)
         outer = whole.grown(scorer.margin, STRIDE)
         block = read_block(scene, sample.radiometry, whole, outer)
-        score = scorer.score(block.before, block.after, block.valid).score
+        score = block_score(scorer, block.before, block.after, block.valid)
         return scorer.scale.levels(score[block.inner], block.valid[block.inner])
 
 

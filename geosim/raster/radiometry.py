@@ -90,16 +90,26 @@ class Radiometry:
         Where not valid both hold the scene's mean: no difference and no edge of
         nodata that one date has and the other lacks.
         """
-        scaled = []
+        scaled = np.empty_like(before), np.empty_like(after)
+        self.apply_to(scaled, before, after, valid)
+        return scaled
+
+    def apply_to(
+        self,
+        scaled: tuple[NDArray[np.float32], NDArray[np.float32]],
+        before: NDArray[np.float32],
+        after: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+    ) -> None:
+        """The same into arrays that are there, perhaps parts of larger ones."""
         gaps = None if valid.all() else ~valid
-        for date, matched in ((before, False), (after, True)):
-            out = np.empty_like(date)
+        for out, date, matched in zip(
+            scaled, (before, after), (False, True), strict=True
+        ):
             for band in range(len(date)):
                 self._fill(out[band], date[band], band, matched=matched)
                 if gaps is not None:
                     out[band][gaps] = self.mean[band]
-            scaled.append(out)
-        return scaled[0], scaled[1]
 
     def _fill(
         self,
