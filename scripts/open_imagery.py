@@ -14,7 +14,8 @@ import rasterio
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
-from geosim.siamese.pairs import ImagePair, prepare_pair, single_image
+from geosim.raster.radiometry import fit
+from geosim.siamese.pairs import ImagePair, single_image
 
 FORBIDDEN = {"test", "label", "labels", "gt.tif", "label.tif"}
 NEON_FIT = ("SJER_010", "SJER_012")
@@ -153,6 +154,25 @@ def pair_of(
     """Make a pair; a pixel without data has 0 in all bands."""
     valid = ~((before == 0).all(0) | (after == 0).all(0))
     return prepare_pair(before, after, valid=valid, source=source, metres=metres)
+
+
+def prepare_pair(
+    before: np.ndarray,
+    after: np.ndarray,
+    *,
+    source: str,
+    metres: float,
+    valid: np.ndarray | None = None,
+) -> ImagePair:
+    """Match the light of two dates (3, H, W) as `geosim change` does, both in 0..1.
+
+    Pixels that are not valid (H, W) hold the mean of the others.
+    """
+    where = np.ones(before.shape[1:], bool) if valid is None else valid
+    dates = before.astype(np.float32), after.astype(np.float32)
+    light = fit(*(date[:, where] for date in dates), dtype=str(before.dtype))
+    one, two = light.apply(*dates, where)
+    return ImagePair(before=one, after=two, valid=where, source=source, metres=metres)
 
 
 def cut(pair: ImagePair, part: tuple[slice, ...]) -> ImagePair:

@@ -12,6 +12,7 @@ ImageNet VGG16. The stages, each kept in FOLDER so that a broken run resumes:
    `geosim.siamese.weights.WEIGHTS` and NOTICE.md together with the file.
 
 `calibration.json` holds the reliability of the head on places it was not fitted on.
+`--check` takes that of the weights that geosim has, and trains nothing.
 """
 
 import argparse
@@ -36,7 +37,12 @@ from geosim.siamese.calibration import (
     sample_scene,
     scene_score,
 )
-from geosim.siamese.network import SiameseVGG16, load_state, pool
+from geosim.siamese.network import (
+    SiameseVGG16,
+    create_siamese_model,
+    load_state,
+    pool,
+)
 from geosim.siamese.pairs import ImagePair, random_crop
 from geosim.siamese.synthesis import SynthesisOptions, synthesize
 from geosim.siamese.training import (
@@ -46,7 +52,7 @@ from geosim.siamese.training import (
     train_embedding,
 )
 from geosim.siamese.validation import TrainingConfig, draw, to_batch
-from geosim.siamese.weights import DEFAULT_WEIGHTS, save_weights
+from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights, save_weights
 
 TILE = 192
 """Size in pixels of the tiles that the embedding is fitted on."""
@@ -218,7 +224,10 @@ def sample(found: Sequence[Scene], *, drop: float) -> CalibrationSample:
 def calibrate(
     model: SiameseVGG16, imagery: Split, options: argparse.Namespace
 ) -> dict[str, object]:
-    """Fit both rows of the head on `fit`, check them on `check`; put them in."""
+    """Fit both rows of the head on `fit`, check them on `check`; put them in.
+
+    With `--check` those of the weights that geosim has are checked instead.
+    """
     report: dict[str, object] = {}
     for row, name in enumerate(("usual pixels", "coarse pixels")):
         parts = [
@@ -227,23 +236,41 @@ def calibrate(
         ]
         sources = {pair.source for pair in parts[0] if pair.two_dates}
         each = options.scenes // len(sources)
-        fit = scenes(model, parts[0], each=each, seed=11)
         check = scenes(model, parts[1], each=each, seed=12)
+        if options.check:
+            report[name] = checked(shipped_head(row), check)
+            continue
+        fit = scenes(model, parts[0], each=each, seed=11)
         head = fit_head(sample(fit, drop=0.0), shares=SHARES)
         with torch.no_grad():
             model.head.slope[row] = head.slope
             model.head.offset[row] = head.offset
             model.head.quantiles[row] = torch.tensor(head.quantiles)
         tell(f"{name}: {head}")
-        report[name] = {"head": asdict(head)} | {
-            what: reliability_report(head, sample(found, drop=drop), what)
-            for what, found, drop in (
-                ("fit", fit, 0.0),
-                ("check", check, 0.0),
-                ("check, most different left out", check, DROPPED),
-            )
-        }
+        fitted = reliability_report(head, sample(fit, drop=0.0), "fit")
+        report[name] = {"head": asdict(head), "fit": fitted} | checked(head, check)
     return report
+
+
+def checked(head: Head, check: Sequence[Scene]) -> dict[str, object]:
+    """Reliability of a head on scenes that it was not fitted on."""
+    return {
+        what: reliability_report(head, sample(check, drop=drop), what)
+        for what, drop in (
+            ("check", 0.0),
+            ("check, most different left out", DROPPED),
+        )
+    }
+
+
+def shipped_head(row: int) -> Head:
+    """A row of the head of the weights that geosim has."""
+    arrays = load_weights().arrays
+    return Head(
+        slope=float(arrays["head.slope"][row]),
+        offset=float(arrays["head.offset"][row]),
+        quantiles=tuple(arrays["head.quantiles"][row].tolist()),
+    )
 
 
 def reliability_report(
@@ -267,26 +294,37 @@ def reliability_report(
     }
 
 
+def keep_report(report: dict[str, object], options: argparse.Namespace) -> None:
+    """Write `calibration.json`."""
+    text = json.dumps(report, indent=1) + "\n"
+    (options.work / "calibration.json").write_text(text)
+
+
 def main() -> None:
     """Run the stages that are not there yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("imagery", type=Path)
-    parser.add_argument("--start", type=Path, required=True)
+    parser.add_argument("--start", type=Path)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--tiles", type=int, default=400)
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--share", type=float, default=1.0)
     options = parser.parse_args()
+    if not (options.start or options.check):
+        parser.error("--start wants a file of weights, unless --check is given")
     options.work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     imagery = open_imagery(options.imagery)
+    if options.check:
+        keep_report(calibrate(create_siamese_model(), imagery, options), options)
+        return
     first = start(options, imagery)
     last = trained(options, imagery, first)
     model = between(options, first, last)
     fit_embedding(model, imagery.train, options)
-    report = calibrate(model, imagery, options)
-    (options.work / "calibration.json").write_text(json.dumps(report, indent=1) + "\n")
+    keep_report(calibrate(model, imagery, options), options)
     final = options.work / "final.safetensors"
     tell(f"wrote {final}, sha256 {save(model, final, name=DEFAULT_WEIGHTS)}")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from geosim.siamese.pairs import ImagePair, prepare_pair, random_crop, single_image
+from geosim.siamese.pairs import ImagePair, random_crop, single_image
 from geosim.siamese.synthesis import (
     SynthesisOptions,
     add_nuisance,
@@ -146,37 +146,8 @@ def test_regions_cover_and_overlap_nothing():
     assert shapes.max() > 1
 
 
-def test_prepare_pair_matches_date_2_to_date_1():
-    rng = np.random.default_rng(0)
-    before = rng.integers(20, 220, (3, 40, 50), dtype=np.uint8)
-    darker = (before // 2 + 3).astype(np.uint8)
-    pair = prepare_pair(before, darker, source="made")
-    np.testing.assert_allclose(pair.before, before / 255.0, atol=1e-6)
-    assert np.abs(pair.after - pair.before).max() < 2.5 / 255
-    assert pair.two_dates
-    assert not single_image(before).two_dates
-
-
-def test_prepare_pair_scales_deep_images_by_date_1_and_ignores_invalid():
-    rng = np.random.default_rng(0)
-    before = rng.integers(1000, 3000, (3, 40, 50), dtype=np.uint16)
-    after = before + 500
-    valid = np.ones((40, 50), bool)
-    valid[:5] = False
-    after[:, :5] = 65535
-    pair = prepare_pair(before, after, valid=valid)
-    assert pair.before[:, ~valid].max() == 0
-    assert np.percentile(pair.before[:, valid], 1) == pytest.approx(0, abs=0.01)
-    assert np.percentile(pair.before[:, valid], 99) == pytest.approx(1, abs=0.01)
-    np.testing.assert_allclose(pair.after[:, valid], pair.before[:, valid], atol=0.01)
-
-
 def test_pairs_that_do_not_fit_are_refused():
     image = np.zeros((3, 8, 8), np.uint8)
-    with pytest.raises(ValueError, match="one shape"):
-        prepare_pair(image, image[:, :4])
-    with pytest.raises(ValueError, match="no pixel is valid"):
-        prepare_pair(image, image, valid=np.zeros((8, 8), bool))
     with pytest.raises(ValueError, match="crop of 64 px"):
         random_crop(single_image(image), 64, np.random.default_rng(0))
 

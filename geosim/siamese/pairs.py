@@ -1,4 +1,4 @@
-"""Image pairs for training and measuring: scaled, histogram-matched, cropped.
+"""Image pairs for training and measuring, and crops of them.
 
 Pure functions of arrays. Reading files is done by whoever calls.
 """
@@ -7,12 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from skimage.exposure import match_histograms
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
-
-_SCALE_PERCENTILES = (1.0, 99.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,56 +31,6 @@ class ImagePair:
     def two_dates(self) -> bool:
         """Whether the second date is a picture of its own."""
         return self.after is not self.before
-
-
-def prepare_pair(
-    before: npt.NDArray[np.generic],
-    after: npt.NDArray[np.generic],
-    *,
-    valid: BoolArray | None = None,
-    source: str = "",
-    metres: float | None = None,
-) -> ImagePair:
-    """Scale date 1 to 0..1 and match the histograms of date 2 to it.
-
-    Args:
-        before: (3, H, W), any real type. uint8 is divided by 255; all else is scaled
-            per band so that the 1 and 99 % percentiles of date 1 become 0 and 1.
-        after: (3, H, W), the other date.
-        valid: (H, W), True where both dates have data; None: everywhere.
-        source: Name of the set.
-        metres: Size of a pixel on the ground; None where unknown.
-
-    Returns:
-        The pair; pixels that are not valid hold 0.
-
-    Raises:
-        ValueError: The two dates have different shapes, or no pixel is valid.
-    """
-    if before.shape != after.shape or before.ndim != 3:  # noqa: PLR2004
-        raise ValueError(
-            f"two images (3, H, W) of one shape are wanted, found {before.shape} and "
-            f"{after.shape}; bring both dates onto one grid first"
-        )
-    where = np.ones(before.shape[1:], bool) if valid is None else valid
-    if not where.any():
-        raise ValueError("no pixel is valid on both dates; nothing can be compared")
-    first = before[:, where].astype(np.float32)
-    second = after[:, where].astype(np.float32)
-    matched = match_histograms(second, first, channel_axis=0)
-    if before.dtype == np.uint8:
-        low, high = np.zeros((3, 1)), np.full((3, 1), 255.0)
-    else:
-        low, high = np.percentile(first, _SCALE_PERCENTILES, axis=1)[..., None]
-    scale = np.maximum(high - low, 1e-6)
-    pair = []
-    for values in (first, matched):
-        image = np.zeros(before.shape, np.float32)
-        image[:, where] = np.clip((values - low) / scale, 0, 1)
-        pair.append(image)
-    return ImagePair(
-        before=pair[0], after=pair[1], valid=where, source=source, metres=metres
-    )
 
 
 def single_image(
