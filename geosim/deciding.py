@@ -8,7 +8,7 @@ needed: only after the first is it known which objects are large enough.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,7 @@ from geosim.raster.grid import Grid, Window, strips
 from geosim.splitting import split_mixed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     import shapely
     from numpy.typing import NDArray
@@ -120,45 +120,37 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     threshold = choose_threshold(
         options.threshold, counts, _per_bin(probability), automatic=scorer.threshold
     )
-    finder = ObjectFinder()
-    maps = _Maps(probability=probability, threshold=threshold, seasons=seasons)
+    maps = _maps(probability, threshold, seasons)
+    finder, minimum = ObjectFinder(), options.min_area
     histogram, valid_m2, season_px = _find(grid, rasters, maps, finder, progress)
-    minimum = options.min_area
     objects = finder.finish(
         min_pixels=int(np.ceil(minimum.value)) if minimum.unit == "px" else 1,
         min_area=minimum.value if minimum.unit == "m2" else 0.0,
     )
-    tiles = CellSums(grid.width, grid.height, tile_size, 1)
-    preview = CellSums(grid.width, grid.height, preview_cell, 3)
-    outlines = Outlines()
-    classes = classifier(len(objects.pixels)) if classifier else None
-    with closing(_kept(grid, rasters, objects, threshold)) as strips_kept:
-        for window, levels, kept in strips_kept:
-            valid, changed = levels != UNIT_NODATA, kept > 0
-            decision = np.where(valid, changed * np.uint8(CHANGED), np.uint8(NODATA))
-            change.write(decision, window, 1)
-            outlines.add(kept, window.row_off)
-            if classes is not None:
-                classes.add(window, kept)
-            tiles.add(window.row_off, 0, changed[None])
-            preview.add(window.row_off, 0, (valid, levels * valid, changed))
-            progress(window.width * window.height)
     changed_px = int(objects.pixels.sum())
-    joined, found = outlines.joined(len(objects.pixels)), None
-    if classes is not None:
+    kept = _Kept(
+        tiles=CellSums(grid.width, grid.height, tile_size, 1),
+        preview=CellSums(grid.width, grid.height, preview_cell, 3),
+        classes=classifier(len(objects.pixels)) if classifier else None,
+    )
+    _keep(grid, rasters, objects, threshold, kept, progress)
+    outlines, classes = kept.outlines.joined(len(objects.pixels)), None
+    if kept.classes is not None:
         least = _least(minimum, valid_m2, int(histogram.sum()))
-        joined, objects, found = split_mixed(joined, objects, classes, layers, least)
+        outlines, objects, classes = split_mixed(
+            outlines, objects, kept.classes, layers, least
+        )
     return Decision(
         threshold=threshold,
         histogram=histogram,
         objects=objects,
-        outlines=joined,
-        tiles=tiles,
-        preview=preview,
+        outlines=outlines,
+        tiles=kept.tiles,
+        preview=kept.preview,
         valid_px=int(histogram.sum()),
         valid_m2=valid_m2,
         changed_px=changed_px,
-        classes=found,
+        classes=classes,
         season_px=season_px if seasons else None,
     )
 
@@ -170,33 +162,41 @@ def _least(minimum: MinArea, valid_m2: float, valid_px: int) -> float:
     return minimum.value * valid_px / max(valid_m2, 1.0)
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Maps:
     """From scores to 8-bit levels of probability."""
 
-    def __init__(
-        self,
-        *,
-        probability: NDArray[np.float64],
-        threshold: Threshold,
-        seasons: Seasons | None,
-    ) -> None:
-        """Take probabilities (65535,) by score; make the tables."""
-        self.threshold, self._seasons = threshold, seasons
-        self._levels = _probability_levels(probability)
-        self._chances = np.append(probability, 0.0).astype(np.float32)
+    levels: NDArray[np.uint8]
+    """(65536,) of each score."""
+    chances: NDArray[np.float32]
+    """(65536,) the same, 0..1."""
+    threshold: Threshold
+    seasons: Seasons | None
 
     def read(
         self, window: Window, scores: NDArray[np.uint16]
     ) -> tuple[NDArray[np.uint8], int]:
         """Levels of a strip; how many of its pixels season kept from changing."""
-        levels = self._levels[scores]
-        if self._seasons is None:
+        levels = self.levels[scores]
+        if self.seasons is None:
             return levels, 0
-        left = self._seasons.taken_out(window, self._chances[scores])
+        left = self.seasons.taken_out(window, self.chances[scores])
         calmer = np.rint(left * UNIT_LEVELS).astype(np.uint8)
         calmer[levels == UNIT_NODATA] = UNIT_NODATA
         changed = _changed(levels, self.threshold)
         return calmer, int((changed & ~_changed(calmer, self.threshold)).sum())
+
+
+def _maps(
+    probability: NDArray[np.float64], threshold: Threshold, seasons: Seasons | None
+) -> _Maps:
+    """The tables, of the probability (65535,) by score."""
+    return _Maps(
+        levels=_probability_levels(probability),
+        chances=np.append(probability, 0.0).astype(np.float32),
+        threshold=threshold,
+        seasons=seasons,
+    )
 
 
 def _find(
@@ -234,19 +234,46 @@ def _find(
     return histogram[:UNIT_NODATA], valid_m2, season_px
 
 
-def _kept(
-    grid: Grid, rasters: _Rasters, objects: Objects, threshold: Threshold
-) -> Generator[tuple[Window, NDArray[np.uint8], NDArray[np.int32]], None, None]:
-    """The second run: each strip's probability levels and numbers of kept objects."""
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What the second run gathers of the objects."""
+
+    tiles: CellSums
+    preview: CellSums
+    classes: Classifier | None
+    outlines: Outlines = field(default_factory=Outlines)
+
+
+def _keep(
+    grid: Grid,
+    rasters: _Rasters,
+    objects: Objects,
+    threshold: Threshold,
+    kept: _Kept,
+    progress: Callable[[int], None],
+) -> None:
+    """The second run: write the decision, gather what the kept objects are."""
 
     def read(
         strip: tuple[int, Window],
     ) -> tuple[Window, NDArray[np.uint8], NDArray[np.int32]]:
-        number, window = strip
+        """Levels of a strip and the numbers of its objects; tell their classes."""
+        place, window = strip
         levels = rasters.layers.read(window, 1)
-        return window, levels, objects.numbers(number, _changed(levels, threshold))
+        numbers = objects.numbers(place, _changed(levels, threshold))
+        if kept.classes is not None:
+            kept.classes.add(window, numbers)
+        return window, levels, numbers
 
-    return ahead(read, enumerate(strips(grid, STRIP_ROWS)))
+    with closing(ahead(read, enumerate(strips(grid, STRIP_ROWS)))) as found:
+        for window, levels, numbers in found:
+            valid, changed = levels != UNIT_NODATA, numbers > 0
+            decision = np.where(valid, changed * np.uint8(CHANGED), np.uint8(NODATA))
+            rasters.change.write(decision, window, 1)
+            kept.outlines.add(numbers, window.row_off)
+            kept.tiles.add(window.row_off, 0, changed[None])
+            kept.preview.add(window.row_off, 0, (valid, levels * valid, changed))
+            progress(window.width * window.height)
 
 
 def _changed(levels: NDArray[np.uint8], threshold: Threshold) -> NDArray[np.bool_]:

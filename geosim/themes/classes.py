@@ -70,9 +70,10 @@ COVERS: dict[str, Cover] = {
 """Land covers by slug, in the order of every table and array of memberships."""
 
 CHANGED_CLASS = "changed"
+"""Class where none can be told."""
+
 NO_CHANGE = "no_change"
 """What a map says where nothing changed; no class of change."""
-"""Class where none can be told."""
 
 CLASSES: dict[str, ChangeClass] = {
     item.slug: item
