@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     )
     from geosim.batch import detect_changes
     from geosim.batch_summary import PairOutcome
+    from geosim.cluster_options import ClusterOptions
     from geosim.compare import compare_images, compare_models
     from geosim.comparison_files import ImageComparison
     from geosim.duplicates import find_pairs
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from geosim.finished import open_result
     from geosim.image_options import CompareOptions, SynthOptions
     from geosim.model_files import TrainResult
-    from geosim.options import ChangeOptions, ClusterOptions, MinArea, TrainOptions
+    from geosim.options import ChangeOptions, MinArea
     from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
     from geosim.ranking import rank_models
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from geosim.timeline.result import SeriesResult
     from geosim.timeline.scenes import DatedScene, read_scenes
     from geosim.train import train_model
+    from geosim.train_options import TrainOptions
     from geosim.train_pairs import PairTrainResult, train_on_pairs
 
 __all__ = [
@@ -94,7 +96,7 @@ __all__ = [
 _HOMES = {
     "ChangeOptions": "geosim.options",
     "ChangeResult": "geosim.result",
-    "ClusterOptions": "geosim.options",
+    "ClusterOptions": "geosim.cluster_options",
     "CompareOptions": "geosim.image_options",
     "DatedScene": "geosim.timeline.scenes",
     "GeosimError": "geosim.errors",
@@ -108,7 +110,7 @@ _HOMES = {
     "SeriesOptions": "geosim.timeline.options",
     "SeriesResult": "geosim.timeline.result",
     "SynthOptions": "geosim.image_options",
-    "TrainOptions": "geosim.options",
+    "TrainOptions": "geosim.train_options",
     "TrainResult": "geosim.model_files",
     "build_index": "geosim.search",
     "compare_images": "geosim.compare",

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from geosim.blocking import Blocks
     from geosim.classifying import Classifier
+    from geosim.cluster_options import ClusterOptions
     from geosim.delivery import Found
-    from geosim.options import ChangeOptions, ClusterOptions
+    from geosim.options import ChangeOptions
     from geosim.progress import Clock
     from geosim.raster.grid import Grid
     from geosim.raster.scene import Scene

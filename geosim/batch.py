@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
 from geosim.cluster import local_workers, need, open_cluster, with_worker_memory
+from geosim.cluster_options import ClusterOptions
 from geosim.errors import (
     GeosimError,
     OtherRunError,
@@ -19,7 +20,7 @@ from geosim.errors import (
 )
 from geosim.finished import open_result, same_run
 from geosim.journal import finished_blocks, remove_unfinished
-from geosim.options import ChangeOptions, ClusterOptions
+from geosim.options import ChangeOptions
 from geosim.pairs import ImagePair, read_pair_list
 from geosim.pipeline import default_folder, detect_change
 from geosim.raster.staging import check_folder, check_parent

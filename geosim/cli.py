@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import geosim
+from geosim.cluster_options import ClusterOptions
 from geosim.commands.assess import assess, sample
 from geosim.commands.batch import WorkersOption, batch
 from geosim.commands.bench import bench
@@ -36,7 +37,7 @@ from geosim.console import (
     summary,
 )
 from geosim.errors import GeosimError
-from geosim.options import ChangeOptions, ClusterOptions
+from geosim.options import ChangeOptions
 from geosim.refusing import refusing
 from geosim.siamese.weights import reading_weights
 

@@ -23,7 +23,8 @@ from geosim.memory import ELSEWHERE, LEAST, default_memory, machine_memory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from geosim.options import ChangeOptions, ClusterOptions
+    from geosim.cluster_options import ClusterOptions
+    from geosim.options import ChangeOptions
 
 WORKERS_S = 120.0
 """How long to wait for the first worker of a scheduler."""

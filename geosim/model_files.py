@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from geosim.options import TrainOptions
     from geosim.siamese.fit import Fit
     from geosim.siamese.labelled import LabelledPair
     from geosim.siamese.weights import LoadedWeights
+    from geosim.train_options import TrainOptions
 
 
 @dataclass(frozen=True, kw_only=True)

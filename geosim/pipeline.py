@@ -15,7 +15,7 @@ from geosim.cluster import with_worker_memory
 from geosim.errors import NoDataError, OptionError
 from geosim.gathering import sums_bytes
 from geosim.journal import check_leftover
-from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, ClusterOptions
+from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
 from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
 from geosim.publish.formats import check_formats
@@ -34,6 +34,7 @@ from geosim.result import EXTRA_FILES, FILES, RECORD, ChangeResult
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from geosim.cluster_options import ClusterOptions
     from geosim.delivery import Found
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.blocking import Blocks
+    from geosim.cluster_options import ClusterOptions
     from geosim.gathering import BlockSums
-    from geosim.options import ChangeOptions, ClusterOptions
+    from geosim.options import ChangeOptions
     from geosim.raster.grid import Window
     from geosim.raster.writer import Layout, WorkRaster
     from geosim.sampling import Sample

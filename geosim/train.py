@@ -20,12 +20,12 @@ from geosim.model_files import (
     training_record,
     write_model,
 )
-from geosim.options import TrainOptions
 from geosim.progress import Clock, Progress
 from geosim.publish.curves import running_mean
 from geosim.siamese.crops import Augmentation
 from geosim.siamese.labelled import hold_out
 from geosim.siamese.weights import load_weights
+from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

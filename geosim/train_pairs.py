@@ -14,13 +14,13 @@ from geosim.errors import OptionError
 from geosim.images.models import working_size
 from geosim.images.reading import read_picture, resized
 from geosim.model_files import Places, check_places, places_beside
-from geosim.options import TrainOptions
 from geosim.progress import Clock, Progress
 from geosim.publish.curves import Line, curves_png, running_mean
 from geosim.publish.pair_card import PairTrainingRecord, pair_model_card
 from geosim.raster.staging import writing
 from geosim.siamese.weights import load_weights, save_weights
 from geosim.similar_pairs import hold_out_pairs, read_similar_pairs
+from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

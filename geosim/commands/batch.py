@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geosim.cluster_options import ClusterOptions
 from geosim.commands.options import with_change_options
 from geosim.commands.shared import AsJson, Debug, Quiet
 from geosim.console import batch_summary, hush_libraries, outcome_line, shown_progress
 from geosim.memory import ELSEWHERE, default_memory
-from geosim.options import ChangeOptions, ClusterOptions
+from geosim.options import ChangeOptions
 from geosim.refusing import refusing
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from geosim.commands.train_pairs import (
     train_table,
 )
 from geosim.console import hush_libraries, shown_progress, training_summary
-from geosim.options import TrainOptions, parse_threads
+from geosim.options import parse_threads
 from geosim.refusing import refusing
+from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from geosim.model_files import TrainResult

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from geosim.console import aligned, shown_progress
-from geosim.options import TrainOptions
+from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from geosim.train_pairs import PairTrainResult
