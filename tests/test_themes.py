@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
+from geosim.classifying import class_confidence
 from geosim.errors import OptionError
 from geosim.themes import CLASSES, COVERS, THEMES
 from geosim.themes.classes import class_of
@@ -282,6 +283,20 @@ def test_cover_from_colour(bands, cover):
     found = colour_cover(bands, metres=0.5)
     assert found.sum(axis=0) == pytest.approx(1.0, abs=1e-5)
     assert ORDER[found[:, 20, 20].argmax()] == cover
+
+
+def test_a_class_is_as_sure_as_all_its_pairs_of_covers():
+    covers = list(COVERS)
+    before, after = np.zeros((2, len(covers), 3), np.float32)
+    forest, plants, water = (covers.index(c) for c in ("forest", "vegetation", "water"))
+    before[forest] = before[plants] = 0.5
+    after[water] = 0.8
+    after[plants] = 0.2
+    pair = np.array([forest, plants, plants]) * len(covers)
+    pair += np.array([water, water, plants])
+    sure = class_confidence(before, after, pair, "any")
+    # water came for certain where water is: 0.5 * 0.8 twice; nothing came: 0.5 * 0.2
+    assert sure == pytest.approx([0.8, 0.8, 0.1])
 
 
 def test_window_of_the_majority_follows_the_pixel():
