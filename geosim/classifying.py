@@ -162,7 +162,7 @@ class Classifier:
         sure = np.zeros(pair.shape, np.float32)
         trust = 1.0 if is_spectral(self.scene.roles) else colour.TRUST
         sure[changed] = np.float32(trust) * class_confidence(
-            before[:, changed], after[:, changed], pair[changed], self.theme
+            before, after, pair, changed, self.theme
         )
         return pair, sure
 
@@ -285,25 +285,38 @@ def class_confidence(
     before: NDArray[np.float32],
     after: NDArray[np.float32],
     pair: NDArray[np.intp],
+    changed: NDArray[np.bool_],
     theme: str,
 ) -> NDArray[np.float32]:
-    """How sure the class of each pixel is, (n,) in 0..1: of all pairs of that class.
+    """How sure the class of each changed pixel is, 0..1: of all pairs of that class.
 
     Ground that may have been grass or soil and is water now has surely gained water.
 
     Args:
-        before: (7, n) memberships of date 1, which sum to 1.
-        after: (7, n) of date 2.
-        pair: (n,) number of the pair of covers whose class is asked for.
+        before: (7, height, width) memberships of date 1, which sum to 1.
+        after: (7, height, width) of date 2.
+        pair: (height, width) number of the pair of covers whose class is asked for.
+        changed: (height, width) where it is asked for.
         theme: slug of the theme.
+
+    Returns:
+        (n,) in the order of `changed`.
     """
-    of_pair = pair_classes(theme)
-    own, sure = of_pair[pair], np.zeros(len(pair), np.float32)
-    for kind in np.unique(own):
-        here = own == kind
+    of_pair, where = pair_classes(theme), np.flatnonzero(changed)
+    own = of_pair[pair.ravel()[where]].astype(np.uint8)
+    # class by class, so that each is a slice
+    order = np.argsort(own, kind="stable")
+    old, new = (
+        one.reshape(_COUNT, -1).take(where[order], axis=1) for one in (before, after)
+    )
+    sorted_sure, sure = np.empty((2, len(where)), np.float32)
+    ends = np.cumsum(np.bincount(own, minlength=len(CLASSES)))
+    for kind, (first, end) in enumerate(zip([0, *ends], ends, strict=False)):
         of_kind = (of_pair == kind).reshape(_COUNT, _COUNT).astype(np.float32)
-        sure[here] = (before[:, here] * (of_kind @ after[:, here])).sum(axis=0)
-    return np.minimum(sure, 1.0)
+        products = old[:, first:end] * (of_kind @ new[:, first:end])
+        sorted_sure[first:end] = products.sum(axis=0)
+    sure[order] = np.minimum(sorted_sure, 1.0)
+    return sure
 
 
 def pair_classes(theme: str) -> NDArray[np.intp]:

@@ -287,16 +287,17 @@ def test_cover_from_colour(bands, cover):
 
 def test_a_class_is_as_sure_as_all_its_pairs_of_covers():
     covers = list(COVERS)
-    before, after = np.zeros((2, len(covers), 3), np.float32)
+    before, after = np.zeros((2, len(covers), 1, 4), np.float32)
     forest, plants, water = (covers.index(c) for c in ("forest", "vegetation", "water"))
     before[forest] = before[plants] = 0.5
     after[water] = 0.8
     after[plants] = 0.2
-    pair = np.array([forest, plants, plants]) * len(covers)
-    pair += np.array([water, water, plants])
-    sure = class_confidence(before, after, pair, "any")
-    # water came for certain where water is: 0.5 * 0.8 twice; nothing came: 0.5 * 0.2
-    assert sure == pytest.approx([0.8, 0.8, 0.1])
+    pair = np.array([[forest, plants, plants, plants]]) * len(covers)
+    pair += np.array([[water, plants, water, water]])
+    changed = np.array([[True, True, False, True]])
+    sure = class_confidence(before, after, pair, changed, "any")
+    # whatever it was, water came: 0.5 * 0.8 twice; plants stayed: 0.5 * 0.2
+    assert sure == pytest.approx([0.8, 0.1, 0.8])
 
 
 def test_window_of_the_majority_follows_the_pixel():
