@@ -76,7 +76,7 @@ class Classifier:
     """Size of a pixel on the ground."""
     pairs: WorkRaster
     """Takes, of each pixel of an object, the number of its pair of covers (1 + 7 times
-    that of date 1 + that of date 2) and how sure it is."""
+    that of date 1 + that of date 2) and how sure its class is."""
     sums: NDArray[np.float64]
     """(objects, 49) confidence by pair of covers."""
     pixels: NDArray[np.int64]
@@ -132,8 +132,8 @@ class Classifier:
             outer = _around(part, grid)
             place = outer.slices_in(_around(span, grid))
             cut = dates[0][:, *place], dates[1][:, *place]
-            pair, confidence = self._pairs_of(cut, part.slices_in(outer))
             changed = inside > 0
+            pair, confidence = self._pairs_of(cut, part.slices_in(outer), changed)
             levels = np.rint(confidence * CONFIDENCE_LEVELS)
             told[:, *part.slices_in(span)] = (pair + 1) * changed, levels * changed
             self._count(inside[changed], pair[changed], levels[changed])
@@ -144,24 +144,27 @@ class Classifier:
         self,
         dates: tuple[NDArray[np.float32], NDArray[np.float32]],
         inner: tuple[slice, slice],
+        changed: NDArray[np.bool_],
     ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Number of the pair of covers of each pixel of a cell, and how sure it is.
+        """Number of the pair of covers of each pixel of a cell, and how sure its class.
 
         Args:
             dates: (roles, ...) of both, the cell with its margin.
             inner: where the cell lies in them.
+            changed: (height, width) where it is asked how sure; 0 elsewhere.
         """
         covers = [
             land_cover(values, self.scene.roles, tones, self.metres)
             for values, tones in zip(dates, self.tones, strict=True)
         ]
-        best, sure = [], []
-        for cover in with_banks(covers[0], covers[1]):
-            inside = cover[:, *inner]
-            best.append(inside.argmax(axis=0))
-            sure.append(inside.max(axis=0))
+        before, after = (cover[:, *inner] for cover in with_banks(covers[0], covers[1]))
+        pair = before.argmax(axis=0) * _COUNT + after.argmax(axis=0)
+        sure = np.zeros(pair.shape, np.float32)
         trust = 1.0 if is_spectral(self.scene.roles) else colour.TRUST
-        return best[0] * _COUNT + best[1], sure[0] * sure[1] * np.float32(trust)
+        sure[changed] = np.float32(trust) * class_confidence(
+            before, after, pair, changed, self.theme
+        )
+        return pair, sure
 
     def _count(
         self,
@@ -276,6 +279,44 @@ def classes_of(
         before=tuple(covers[place] for place in before),
         after=tuple(covers[place] for place in after),
     )
+
+
+def class_confidence(
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    pair: NDArray[np.intp],
+    changed: NDArray[np.bool_],
+    theme: str,
+) -> NDArray[np.float32]:
+    """How sure the class of each changed pixel is, 0..1: of all pairs of that class.
+
+    Ground that may have been grass or soil and is water now has surely gained water.
+
+    Args:
+        before: (7, height, width) memberships of date 1, which sum to 1.
+        after: (7, height, width) of date 2.
+        pair: (height, width) number of the pair of covers whose class is asked for.
+        changed: (height, width) where it is asked for.
+        theme: slug of the theme.
+
+    Returns:
+        (n,) in the order of `changed`.
+    """
+    of_pair, where = pair_classes(theme), np.flatnonzero(changed)
+    own = of_pair[pair.ravel()[where]].astype(np.uint8)
+    # class by class, so that each is a slice
+    order = np.argsort(own, kind="stable")
+    old, new = (
+        one.reshape(_COUNT, -1).take(where[order], axis=1) for one in (before, after)
+    )
+    sorted_sure, sure = np.empty((2, len(where)), np.float32)
+    ends = np.cumsum(np.bincount(own, minlength=len(CLASSES)))
+    for kind, (first, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        of_kind = (of_pair == kind).reshape(_COUNT, _COUNT).astype(np.float32)
+        products = old[:, first:end] * (of_kind @ new[:, first:end])
+        sorted_sure[first:end] = products.sum(axis=0)
+    sure[order] = np.minimum(sorted_sure, 1.0)
+    return sure
 
 
 def pair_classes(theme: str) -> NDArray[np.intp]:

@@ -261,7 +261,10 @@ def _decide(
     side = block_side(plan.options.megabytes, dates * bands)
     covered = decide_all(decider, rasters, side, tick)
     slugs = slugs_of_codes(plan.options.theme)
-    clean(plan.grid, rasters["codes"], dates, plan.options.min_area, slugs, tick)
+    clean(
+        plan.grid, rasters["codes"], rasters["sure"], dates, plan.options.min_area,
+        slugs, tick,
+    )  # fmt: skip
     known = [dict(zip(COVERS, one, strict=True)) for one in covered.tolist()]
     return calibration, known if covering else []
 

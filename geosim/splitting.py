@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from geosim.classifying import Classifier, ObjectClasses
     from geosim.raster.writer import WorkRaster
 
-_MIXED = 0.1
-"""Share of an object from which a second class makes it a mixed one."""
-
 _LARGEST = 16_000_000
 """Pixels of the rectangle around an object beyond which it stays whole: what is worked
 on at a time bounds the memory."""
@@ -67,14 +64,13 @@ def split_mixed(
         objects: the objects.
         classifier: has seen all of them.
         levels: holds the probability levels in its first band.
-        least: smallest part in pixels.
+        least: smallest expected area of a part's class in pixels.
 
     Returns:
         Outlines, objects and their classes, the largest first.
     """
     side = window_side(classifier.metres)
-    least = max(least, side**2)  # nothing smaller than the window that smooths
-    mixed = _mixed(classifier, least)
+    mixed = _mixed(classifier, max(least, side**2))
     parts = []
     for place, outline in enumerate(outlines):
         pixels = int(objects.pixels[place])
@@ -108,13 +104,10 @@ def split_mixed(
 
 
 def _mixed(classifier: Classifier, least: float) -> NDArray[np.bool_]:
-    """(objects,) True where more than one class fills a part of its own."""
+    """(objects,) True where a second class is expected on enough for a part."""
     of_pair = pair_classes(classifier.theme)
-    weight = classifier.sums @ (of_pair[:, None] == np.unique(of_pair))
-    second = np.sort(weight, axis=1)[:, -2]
-    total = np.maximum(weight.sum(axis=1), 1e-9)
-    enough = second / total >= _MIXED
-    found: NDArray[np.bool_] = enough & (classifier.pixels >= 2 * least)
+    expected = classifier.sums @ (of_pair[:, None] == np.unique(of_pair))
+    found: NDArray[np.bool_] = np.sort(expected, axis=1)[:, -2] >= least
     return found
 
 
@@ -138,7 +131,8 @@ def _parts(
         # a garden between houses did not change, yet belongs to what was built
         weights[tuple(CLASSES).index("other")] = UNCHANGED_WEIGHT
     classes = pair_classes(classifier.theme)[pair]
-    numbers, of_part = split(classes, mask, least, side, weights)
+    sure = classifier.pairs.read(window, 2) / np.float32(CONFIDENCE_LEVELS)
+    numbers, of_part = split(classes, sure, mask, least, side, weights)
     if len(of_part) < 2:  # noqa: PLR2004
         return []
     return list(_table(window, numbers, pair, classifier, levels))

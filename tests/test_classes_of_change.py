@@ -75,6 +75,21 @@ def test_one_object_becomes_one_polygon_for_each_class(result):
     assert changes["area_px"].is_monotonic_decreasing
 
 
+def test_a_pond_in_a_large_pit_is_a_polygon_of_its_own(tmp_path):
+    pond = slice(60, 84), slice(90, 114)  # 7 % of the pit
+    after = ground(bare=[(slice(40, 120), slice(50, 150))])
+    after[:, *pond] = ground(water=[pond])[:, *pond]
+    paths = []
+    for year, image in ((1990, ground()), (2020, after)):
+        paths.append(write(tmp_path / f"{year}.tif", image))
+        with rasterio.open(paths[-1], "r+") as file:
+            file.descriptions = ("red", "green", "blue", "nir")
+    changes = run(paths, tmp_path / "out").changes
+    assert changes["class"].tolist() == ["bare_or_mining", "water_gain"]
+    # the window of 12 m in which the most frequent class wins rounds its corners
+    assert 0.75 * 24**2 < changes["area_px"][1] <= 24**2
+
+
 def test_the_parts_together_are_the_change_map(result):
     with rasterio.open(result.paths["change"]) as file:
         changed = file.read(1) == 1

@@ -116,9 +116,26 @@ def test_bytes_that_take_a_small_part_of_their_range_are_stretched():
     model = fit(before, before, dtype="uint8")
     assert model.low == pytest.approx([40.6], abs=1e-4)
     assert model.high == pytest.approx([99.4], abs=1e-4)
-    # one band that is wide enough for the mean keeps all of them as they are
-    both = np.concatenate([before, np.linspace(0, 255, 61, dtype=np.float32)[None]])
-    assert fit(both, both, dtype="uint8").high == pytest.approx([255, 255])
+
+
+@pytest.mark.parametrize(
+    ("widths", "kept"),
+    [
+        ((50, 50, 50, 250), False),  # the infrared says nothing: the mean would be 100
+        ((50, 50, 50, 250, 250, 250, 250), False),  # nor where there is more of it
+        ((250, 60, 60), False),  # one wide band of three: the mean would be 123
+        ((250, 110, 60), True),
+        ((110, 110, 30), True),  # one narrow band of three: the mean would be 83
+        ((110, 110, 30, 30, 30), True),
+        ((110,), True),
+    ],
+)
+def test_two_of_the_first_three_bands_tell_whether_bytes_are_stretched(widths, kept):
+    # of evenly spread values 98 % lie between percentiles 1 and 99
+    before = np.linspace(0, np.array(widths) / 0.98, 201, axis=1).astype(np.float32)
+    model = fit(before, before, dtype="uint8")
+    shown = model.high - model.low
+    assert shown == pytest.approx([255] * len(widths) if kept else widths, abs=2.01)
 
 
 def test_bytes_that_show_hardly_anything_stay_calm():

@@ -43,6 +43,21 @@ def test_areas_and_years_of_the_sample_series(result, samples):
     assert found["false"] <= 0.02
 
 
+def test_pairs_alone_see_the_years_and_blunt_edges(result, samples, tmp_path):
+    folder = tmp_path / "pairs_alone"
+    shutil.copytree(result.folder, folder)
+    alone = detect_series(
+        samples,
+        folder,
+        ChangeOptions(resume=True),
+        series=SeriesOptions(decide="pairs"),
+    )
+    found = measure(alone, samples)
+    assert found["years_right"] >= 0.95
+    # the infrared fills its eight bits on each date, the visible bands on none
+    assert min(said / truth for _, _, truth, said in found["rows"]) > 0.8
+
+
 def test_what_is_cleared_and_regrows_returns(result):
     changes = result.changes
     loss = changes[(changes["class"] == "forest_loss") & (changes.year == 1995)]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
+from geosim.classifying import class_confidence
 from geosim.errors import OptionError
 from geosim.themes import CLASSES, COVERS, THEMES
 from geosim.themes.classes import class_of
@@ -284,6 +285,21 @@ def test_cover_from_colour(bands, cover):
     assert ORDER[found[:, 20, 20].argmax()] == cover
 
 
+def test_a_class_is_as_sure_as_all_its_pairs_of_covers():
+    covers = list(COVERS)
+    before, after = np.zeros((2, len(covers), 1, 4), np.float32)
+    forest, plants, water = (covers.index(c) for c in ("forest", "vegetation", "water"))
+    before[forest] = before[plants] = 0.5
+    after[water] = 0.8
+    after[plants] = 0.2
+    pair = np.array([[forest, plants, plants, plants]]) * len(covers)
+    pair += np.array([[water, plants, water, water]])
+    changed = np.array([[True, True, False, True]])
+    sure = class_confidence(before, after, pair, changed, "any")
+    # whatever it was, water came: 0.5 * 0.8 twice; plants stayed: 0.5 * 0.2
+    assert sure == pytest.approx([0.8, 0.1, 0.8])
+
+
 def test_window_of_the_majority_follows_the_pixel():
     assert [window_side(m) for m in (None, 30.0, 1.0, 0.5, 0.1)] == [5, 5, 13, 25, 41]
 
@@ -292,7 +308,7 @@ def test_an_object_of_two_classes_is_cut():
     mask = np.zeros((20, 30), bool)
     mask[5:15, 3:27] = True
     classes = np.where(np.arange(30) < 15, 4, 2) * np.ones((20, 1), int)
-    parts, of_part = split(classes, mask, 50, 5, np.ones(11))
+    parts, of_part = split(classes, np.ones(mask.shape), mask, 50, 5, np.ones(11))
     assert of_part.tolist() == [2, 4]
     assert np.array_equal(parts == 2, mask & (np.arange(30) < 15))
     assert np.array_equal(parts == 1, mask & (np.arange(30) >= 15))
@@ -302,15 +318,46 @@ def test_small_parts_go_to_their_neighbour():
     mask = np.ones((20, 20), bool)
     classes = np.full((20, 20), 1)
     classes[:6, :6] = 3
-    parts, of_part = split(classes, mask, 50, 5, np.ones(11))
+    parts, of_part = split(classes, np.ones(mask.shape), mask, 50, 5, np.ones(11))
     assert of_part.tolist() == [1]
     assert (parts == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("how_sure", "found"),
+    # a square of 64 px loses its corners to the majority: 60 px, 54 or 48 expected
+    [(0.9, [1, 3]), (0.8, [1])],
+)
+def test_a_small_part_has_to_be_sure(how_sure, found):
+    classes, sure = np.full((30, 30), 1), np.full((30, 30), 0.3)
+    classes[10:18, 10:18], sure[10:18, 10:18] = 3, how_sure
+    mask = np.ones((30, 30), bool)
+    _, of_part = split(classes, sure, mask, 50, 3, np.ones(11))
+    assert of_part.tolist() == found
+
+
+def test_a_large_part_may_be_less_sure():
+    classes, sure = np.full((30, 30), 1), np.full((30, 30), 0.3)
+    classes[10:22, 10:22], sure[10:22, 10:22] = 3, 0.36  # 140 * 0.36 = 50.4
+    mask = np.ones((30, 30), bool)
+    parts, of_part = split(classes, sure, mask, 50, 3, np.ones(11))
+    assert of_part.tolist() == [1, 3]
+    assert (parts == 2).sum() == 144 - 4
+
+
+def test_the_whole_has_the_class_that_is_expected_on_most_of_it():
+    mask = np.ones((5, 10), bool)
+    classes = np.where(np.arange(10) < 6, 1, 3) * np.ones((5, 1), int)
+    sure = np.where(classes == 1, 0.3, 0.9)  # 30 px and 20 px: 9 and 18 expected
+    parts, of_part = split(classes, sure, mask, 100, 5, np.ones(11))
+    assert (parts == 1).all()
+    assert of_part.tolist() == [3]
 
 
 def test_an_object_of_small_parts_alone_stays_whole():
     mask = np.ones((5, 10), bool)
     classes = np.where(np.arange(10) < 6, 1, 3) * np.ones((5, 1), int)
-    parts, of_part = split(classes, mask, 100, 5, np.ones(11))
+    parts, of_part = split(classes, np.ones(mask.shape), mask, 100, 5, np.ones(11))
     assert (parts == 1).all()
     assert of_part.tolist() == [1]
 
@@ -321,7 +368,7 @@ def test_parts_are_the_object(seed):
     mask = rng.random((24, 24)) < 0.8
     mask[3, 3] = True
     classes = np.kron(rng.integers(0, 4, (6, 6)), np.ones((4, 4), int))
-    parts, of_part = split(classes, mask, 8, 5, np.ones(11))
+    parts, of_part = split(classes, np.ones(mask.shape), mask, 8, 5, np.ones(11))
     assert np.array_equal(parts > 0, mask)
     assert set(np.unique(parts[mask])) == set(range(1, len(of_part) + 1))
 
@@ -332,7 +379,7 @@ def test_no_part_is_smaller_than_the_smallest(seed):
     pieces, _ = label(rng.random((20, 20)) < 0.8)
     mask = pieces == np.bincount(pieces[pieces > 0]).argmax()
     classes = np.kron(rng.integers(0, 3, (5, 5)), np.ones((4, 4), int))
-    parts, of_part = split(classes, mask, 10, 3, np.ones(3))
+    parts, of_part = split(classes, np.ones(mask.shape), mask, 10, 3, np.ones(3))
     np.testing.assert_array_equal(parts > 0, mask)
     pixels = np.bincount(parts.ravel())[1:]
     assert len(pixels) == len(of_part)

@@ -34,9 +34,14 @@ _STRETCH_PERCENT = (1.0, 99.0)
 """Date 1's percentiles that become 0 and 1, where the data do not fill 8 bits."""
 
 _FILLED = 100.0
-"""Levels of 8 bits between these percentiles, mean of the bands, from which on a date
-fills its range. Pictures do; counts of a satellite's sensor often take a tenth of it,
-and look grey in grey to a network."""
+"""Levels of 8 bits between these percentiles, median of the first bands, from which on
+a date fills its range. Pictures do; counts of a satellite's sensor often take a tenth
+of it, and look grey in grey to a network."""
+
+_SEEN = 3
+"""Bands, the first, that tell: the network looks at these. The infrared, which is often
+as wide as the visible bands are narrow, tells nothing about them, nor does one band of
+the three about the other two; hence the median, not the mean."""
 
 _LEAST_WIDTH = 32.0
 """Levels that become 0..1 at least: a date that shows hardly anything stays calm."""
@@ -176,8 +181,9 @@ def fit(
     Args:
         before: (bands, n) sample of date 1, file values.
         after: (bands, n) sample of date 2 at the same places.
-        dtype: data type of the files; 8-bit data that fill their range keep it,
-            0..255, any other is stretched between date 1's 1st and 99th percentile.
+        dtype: data type of the files; 8-bit data whose first three bands, two of them
+            at least, fill their range keep it, 0..255; any other is stretched between
+            date 1's 1st and 99th percentile.
         how: "histogram" matches the whole distribution (Gonzalez & Woods, Digital
             Image Processing, 3.3.2) of what stayed alike, chosen by turns with the
             matching (as pseudo-invariant features: Schott, Salvaggio & Volchok 1988,
@@ -212,7 +218,7 @@ def _range(
     if dtype != "uint8":
         return low, np.where(high > low, high, low + 1.0).astype(np.float32)
     width = high - low
-    if width.mean() >= _FILLED:
+    if np.median(width[:_SEEN]) >= _FILLED:
         return np.zeros_like(low), np.full_like(high, 255.0)
     room = np.maximum(_LEAST_WIDTH - width, 0.0) / 2
     return (low - room).astype(np.float32), (high + room).astype(np.float32)

@@ -35,6 +35,7 @@ def window_side(metres: float | None) -> int:
 
 def split(
     classes: NDArray[np.integer[Any]],
+    sure: NDArray[np.floating[Any]],
     mask: NDArray[np.bool_],
     least: float,
     side: int,
@@ -42,13 +43,17 @@ def split(
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Cut an object into connected parts of one class.
 
-    Parts that are too small go to the nearest that is not, by way of the object; where
-    none is, the object stays whole.
+    A part has a class of its own where that class is expected on the smallest area: the
+    sum of how sure its pixels are of it, which is the expected number of pixels of the
+    class, reaches `least`. So a small part has to be sure, a large one may be less so.
+    Other parts go to the nearest that has, by way of the object; where none has, the
+    object stays whole and has the class that is expected on most of it.
 
     Args:
         classes: (height, width) class of each pixel, from 0.
+        sure: (height, width) how sure a pixel is of its class, 0..1.
         mask: (height, width), True in the object.
-        least: smallest part in pixels.
+        least: smallest expected area in pixels; that of the window where it is larger.
         side: of the window in which the most frequent class wins.
         weights: (classes,) how much a pixel of a class counts there.
 
@@ -58,12 +63,14 @@ def split(
     """
     smooth = _majority(classes, mask, side, weights)
     parts, of_part = _connected(smooth, mask)
-    size = np.bincount(parts.ravel(), minlength=len(of_part) + 1)[1:]
-    large = np.flatnonzero(size >= least)
+    own = mask & (classes == smooth)
+    expected = np.bincount(parts[own], sure[own], len(of_part) + 1)[1:]
+    large = np.flatnonzero(expected >= max(least, side**2))
     if len(large) == 0:
-        top = int(np.bincount(smooth[mask]).argmax())
+        of_class = np.bincount(of_part, expected)
+        top = of_part[of_class[of_part].argmax()]
         return mask.astype(np.int32), np.array([top])
-    if len(large) < len(size):
+    if len(large) < len(of_part):
         grown = _grown(np.where(np.isin(parts, large + 1), parts, 0), mask)
         smooth = np.where(grown > 0, of_part[grown - 1], smooth)
         parts, of_part = _connected(smooth, mask)

@@ -11,6 +11,7 @@ from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.vectorize import Outlines, pixels_of
 from geosim.raster.grid import Grid, Window, strips
 from geosim.themes.parts import split
+from geosim.timeline.classes import SURE_LEVELS
 from geosim.timeline.deciding import RETURNS
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Sums:
 def clean(
     grid: Grid,
     codes: WorkRaster,
+    sure: WorkRaster,
     dates: int,
     smallest: MinArea,
     slugs: Sequence[str],
@@ -61,11 +63,12 @@ def clean(
     """Remove objects below the minimum mapping unit and give small parts a class.
 
     An object is all that changed in one interval and hangs together, whatever its
-    class; a part of it of another class that is smaller gets the class beside it.
+    class; a part of it whose own class is expected on less gets the class beside it.
 
     Args:
         grid: of the series.
         codes: changed in place.
+        sure: how sure their classes are; changed in place.
         dates: number of dates.
         smallest: the minimum mapping unit.
         slugs: class of each code.
@@ -99,12 +102,13 @@ def clean(
             lowest != highest, outlines.joined(len(lowest)), strict=True
         ):
             if mixed:
-                _settle(codes, band, outline, place, least)
+                _settle(codes, sure, band, outline, place, least)
         tick(grid.width * grid.height)
 
 
 def _settle(
     codes: WorkRaster,
+    sure: WorkRaster,
     band: int,
     outline: shapely.Polygon,
     of_code: NDArray[np.uint8],
@@ -114,20 +118,22 @@ def _settle(
 
     Args:
         codes: changed in place.
+        sure: changed in place: a pixel is not sure of a class that it is given.
         band: of the date.
         outline: of the object in (col, row).
         of_code: number of the class of each code.
-        least: smallest part in pixels.
+        least: smallest expected area of a part's class in pixels.
     """
     left, top, right, bottom = (int(value) for value in outline.bounds)
     window = Window(left, top, right - left, bottom - top)
     if window.width * window.height > _LARGEST:
         return
-    kinds = codes.read(window, band)
+    kinds, levels = codes.read(window, band), sure.read(window, band)
     mask = pixels_of(outline, kinds > 0, left, top)
     classes = of_code[kinds & KIND]
     weights = np.ones(int(of_code.max()) + 1)
-    parts, of_part = split(classes, mask, least, _SIDE, weights)
+    certain = levels / np.float32(SURE_LEVELS)
+    parts, of_part = split(classes, certain, mask, least, _SIDE, weights)
     for number, name in enumerate(of_part, start=1):
         part = parts == number
         other = part & (classes != name)
@@ -135,7 +141,9 @@ def _settle(
         if other.any() and fitting.size:
             prevailing = np.bincount(fitting).argmax().astype(np.uint8)
             kinds[other] = prevailing | (kinds[other] & RETURNS)
+            levels[other] = 0
     codes.write(kinds, window, band)
+    sure.write(levels, window, band)
 
 
 def _finish(finder: ObjectFinder, smallest: MinArea) -> Objects:
