@@ -160,7 +160,7 @@ def _deliver(
     clock: Clock,
 ) -> RunRecord:
     """Write the files of the result into the working folder."""
-    from geosim import delivery  # `preparing` loads them meanwhile
+    from geosim import delivery, recording  # `preparing` loads them meanwhile
     from geosim.notes import notes_on
     from geosim.reporting import write_report
 
@@ -170,7 +170,7 @@ def _deliver(
     tiles = delivery.tile_layers(found)
     with clock.stage("writing", 4) as tick, ThreadPoolExecutor(3) as pool:
         inputs = found.scene.before, found.scene.after
-        checksums = pool.submit(lambda: [*map(delivery.input_checksum, inputs)])
+        checksums = pool.submit(lambda: [*map(recording.input_checksum, inputs)])
         cogs = [
             pool.submit(rasters[name].to_cog, staging / f"{name}.tif", creation)
             for name in ("difference", "change")
@@ -189,7 +189,7 @@ def _deliver(
         changes = delivery.change_polygons(found)
         polygons = delivery.of_theme(changes, options.theme)
         delivery.write_vectors(staging, found, polygons)
-        record = delivery.run_record(
+        record = recording.run_record(
             found,
             name=folder.name or "change",
             changes=changes,
@@ -207,6 +207,6 @@ def _deliver(
             "difference.tif": rasters["difference"].layout.bands,
             "change.tif": rasters["change"].layout.bands,
         }
-        delivery.write_run(staging, folder, record, bands)
+        recording.write_run(staging, folder, record, bands)
         tick(0.6)
     return record

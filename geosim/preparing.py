@@ -27,6 +27,7 @@ _LATER = (
     "geosim.deciding",
     "geosim.seasons",
     "geosim.delivery",
+    "geosim.recording",
     "geosim.notes",
     "geosim.reporting",
 )

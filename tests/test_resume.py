@@ -291,14 +291,14 @@ def test_two_runs_into_one_folder(pair, tmp_path):
 
 def test_a_disk_that_fills_while_writing(pair, tmp_path, monkeypatch):
     """What was scored is kept: someone makes room and goes on."""
-    from geosim import delivery
+    from geosim import recording
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     how = {"method": "cva", "block_size": 16, "tile_size": 64}
     with monkeypatch.context() as patched:
-        patched.setattr(delivery, "read_asset", full)
+        patched.setattr(recording, "read_asset", full)
         with pytest.raises(OSError, match="No space") as caught:
             detect_change(*pair, tmp_path / "out", ChangeOptions(**how))
     kept = "195 of 195 blocks are kept in '.out.partial'; go on with --resume"
