@@ -22,10 +22,10 @@ from typer.testing import CliRunner
 import geosim
 from geosim import ChangeOptions, GeosimError, detect_change
 from geosim.cli import app
-from geosim.delivery import FILES
 from geosim.errors import OptionError, ResultExistsError
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
 from geosim.raster.scene import open_scene
+from geosim.result import FILES
 from geosim.sampling import take_sample
 
 RASTERS = ("tiles.tif", "difference.tif", "change.tif")
