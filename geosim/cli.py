@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import geosim
+import geosim.blas  # before numpy is imported
 from geosim.commands.assess import assess, sample
 from geosim.commands.batch import WorkersOption, batch
 from geosim.commands.bench import bench
