@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs: `geosim --help` answers at once
 
 import gc
 import json
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import geosim
+import geosim.blas  # before numpy is imported
 from geosim.cluster_options import ClusterOptions
 from geosim.commands.assess import assess, sample
 from geosim.commands.batch import WorkersOption, batch
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python's own choice is 700 to 10,000, by version."""
+
+_SECONDS_BETWEEN_THREADS = 0.0005
+"""Python's own choice is 0.005."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -253,6 +258,9 @@ def main() -> None:
     # imports make many objects and hardly any garbage: looking for it took a tenth of a
     # small pair's time
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    # a thread that computes takes the interpreter for a moment, again and again: it
+    # waited most of the time for one that imports meanwhile
+    sys.setswitchinterval(_SECONDS_BETWEEN_THREADS)
     try:
         app()
     finally:

@@ -162,13 +162,13 @@ def _deliver(
     """Write the files of the result into the working folder."""
     from geosim import delivery, recording  # `preparing` loads them meanwhile
     from geosim.notes import notes_on
-    from geosim.reporting import write_report
+    from geosim.reporting import report_content, write_report
 
     staging = work.new_result()
     options, grid = found.options, found.scene.grid
     creation = dict(options.creation_options)
     tiles = delivery.tile_layers(found)
-    with clock.stage("writing", 4) as tick, ThreadPoolExecutor(3) as pool:
+    with clock.stage("writing", 4) as tick, ThreadPoolExecutor(4) as pool:
         inputs = found.scene.before, found.scene.after
         checksums = pool.submit(lambda: [*map(recording.input_checksum, inputs)])
         cogs = [
@@ -188,16 +188,18 @@ def _deliver(
         delivery.write_styles(staging)
         changes = delivery.change_polygons(found)
         polygons = delivery.of_theme(changes, options.theme)
+        notes = notes_on(found)  # it reads the scene, as what follows in the pool does
+        content = pool.submit(report_content, found, polygons)
         delivery.write_vectors(staging, found, polygons)
         record = recording.run_record(
             found,
             name=folder.name or "change",
             changes=changes,
             timings=clock.seconds,
-            notes=notes_on(found),
+            notes=notes,
             checksums=checksums.result(),
         )
-        write_report(staging, found, record, polygons)
+        write_report(staging, record, content.result())
         tick(1)
         for cog in cogs:
             cog.result()

@@ -63,30 +63,26 @@ _CORNERS, _STRIP_ROWS = 2000, 32
 _HALF = 0.5
 
 
-def write_report(
-    staging: Path, found: Found, record: RunRecord, polygons: gpd.GeoDataFrame
-) -> None:
+def write_report(staging: Path, record: RunRecord, content: ReportContent) -> None:
     """Write `report.html` into the staging folder."""
-    page = render_report(record, report_content(found, record, polygons))
+    page = render_report(record, content)
     path = staging / "report.html"
     with writing(path):
         path.write_text(page, encoding="utf-8")
 
 
-def report_content(
-    found: Found, record: RunRecord, polygons: gpd.GeoDataFrame
-) -> ReportContent:
-    """All that the report shows beside the record."""
+def report_content(found: Found, polygons: gpd.GeoDataFrame) -> ReportContent:
+    """All that the report shows beside the record. Reads the scene."""
     places = changed_places(polygons)
     kinds = kinds_of(places) or [CHANGED_CLASS]
     pictures = report_pictures(found, polygons, kinds)
     changes = largest_changes(found, polygons)
-    areas = record.areas
+    valid = found.decision.valid_m2 if found.scene.grid.crs is not None else None
     return ReportContent(
         images=report_images(pictures, chips(found, pictures, changes)),
         histogram=found.decision.histogram.tolist(),
         changes=changes,
-        tables=area_tables(places, areas.valid_m2 or areas.valid_px),
+        tables=area_tables(places, valid or found.decision.valid_px),
         legend=[
             LegendEntry(label=class_label(kind), colour=class_colour(kind))
             for kind in kinds

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.exposure import match_histograms
 
-from geosim.raster.radiometry import fit
+from geosim.raster.radiometry import _counted, fit
 
 
 def apply_flat(model, before, after, valid=None):
@@ -30,6 +30,24 @@ def test_bytes_match_as_scikit_image_does():
     # they share a level's pixels at its middle, scikit-image at its end
     assert off.mean() < 0.75
     assert np.quantile(off, 0.999) < 3
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [3, 0, 255, 3, 7, 3],
+        [-200, 9000, -200, 32767],
+        [5, 5],
+        [0.5, 2, 0.5, 1],  # not whole
+        [1e8, 1, 1e8],  # too large to be counted
+    ],
+)
+def test_counts_are_those_of_sorting(values):
+    values = np.array(values, np.float32)
+    found = _counted(values)
+    for one, two in zip(found, np.unique(values, return_counts=True), strict=True):
+        assert one.dtype == two.dtype
+        assert one.tolist() == two.tolist()
 
 
 def test_few_floats_match_as_scikit_image_does():

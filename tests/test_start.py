@@ -43,6 +43,23 @@ def test_a_run_begins_with_little(root):
     assert modules.isdisjoint(NEVER | LATER)
 
 
+def test_threads_of_linear_algebra_are_told_to_sleep_before_they_start(root):
+    code = (
+        "import os, sys, geosim.cli\n"
+        "names = list(sys.modules)\n"
+        "print(names.index('geosim.blas') < names.index('numpy'))\n"
+        "print(os.environ['OPENBLAS_THREAD_TIMEOUT'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+    )
+    assert done.stdout.split() == ["True", "4"]
+
+
 def test_a_run_imports_nothing_in_vain_and_tells_nobody(root, tmp_path):
     code = "from geosim import detect_change\ndetect_change(*sys.argv[1:])\n"
     pair = write_pair(tmp_path, *drawn_pair())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Window = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
+
+    _Real = NDArray[np.float64]
+    _Complex = tuple[_Real, _Real]
+    """Real and imaginary part."""
 
 _STEP = 0.05
 """Shifts are resolved to this many pixels."""
@@ -110,37 +115,68 @@ def _spectrum(
     before: NDArray[np.float32], after: NDArray[np.float32]
 ) -> NDArray[np.complex128]:
     """Half-whitened, band-passed cross-power spectrum of weight 1."""
-    taper = np.outer(np.hanning(_SIDE), np.hanning(_SIDE))
+    taper, band = _taper(), _band()
     waves = [np.fft.fft2((date - date.mean()) * taper) for date in (before, after)]
     power = np.conj(waves[0]) * waves[1]
-    along = np.fft.fftfreq(_SIDE)
-    frequency = np.hypot(along[:, None], along)
-    band = np.exp(-0.5 * (frequency / _LOW_PASS) ** 2) * (frequency > _HIGH_PASS)
     half_white = power / np.sqrt(np.abs(power) + 1e-12) * band
     spectrum: NDArray[np.complex128] = half_white / (np.abs(half_white).sum() + 1e-12)
     return spectrum
 
 
+@cache
+def _taper() -> NDArray[np.float64]:
+    """What fades a window out towards its edges."""
+    return np.outer(np.hanning(_SIDE), np.hanning(_SIDE))
+
+
+@cache
+def _band() -> NDArray[np.float64]:
+    """Weight of each wave."""
+    along = np.fft.fftfreq(_SIDE)
+    frequency = np.hypot(along[:, None], along)
+    weight: NDArray[np.float64]
+    weight = np.exp(-0.5 * (frequency / _LOW_PASS) ** 2) * (frequency > _HIGH_PASS)
+    return weight
+
+
 def _peak(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
     """(d_row, d_col) at which the correlation is largest: coarsely, then around it."""
-    near = np.zeros(2)
-    for steps in _COARSE, _FINE:
-        shifts = np.clip(near[:, None] + steps, -_LARGEST, _LARGEST)
-        # einsum, since the threads of `@` cost more than products as small as these
-        across = np.einsum("sf,fg->sg", _waves(shifts[0]), spectrum)
-        along = _waves(shifts[1])
-        correlation = np.einsum("sg,tg->st", across.real, along.real)
-        correlation -= np.einsum("sg,tg->st", across.imag, along.imag)
-        row, col = np.unravel_index(int(correlation.argmax()), correlation.shape)
-        near = np.array([shifts[0][row], shifts[1][col]])
-    return near
+    parts = spectrum.real.copy(), spectrum.imag.copy()
+    coarse = _coarse_waves()
+    near = _largest(_correlation(parts, coarse, coarse), _COARSE, _COARSE)
+    rows, cols = np.clip(near[:, None] + _FINE, -_LARGEST, _LARGEST)
+    return _largest(_correlation(parts, _waves(rows), _waves(cols)), rows, cols)
 
 
-def _waves(shifts: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """The spectrum of each shift along one axis, shape (shifts, 128)."""
-    waves: NDArray[np.complex128]
-    waves = np.exp(2j * np.pi * np.outer(shifts, np.fft.fftfreq(_SIDE)))
-    return waves
+def _largest(correlation: _Real, rows: _Real, cols: _Real) -> NDArray[np.float64]:
+    """The shift by rows and by columns where the correlation is largest."""
+    row, col = np.unravel_index(int(correlation.argmax()), correlation.shape)
+    return np.array([rows[row], cols[col]])
+
+
+def _correlation(spectrum: _Complex, rows: _Complex, cols: _Complex) -> _Real:
+    """Real part of the correlation at each shift by rows and by columns."""
+    # einsum, since the threads of `@` cost more than products as small as these; of
+    # real numbers, which it takes several at a time
+    real = np.einsum("sf,fg->sg", rows[0], spectrum[0])
+    real -= np.einsum("sf,fg->sg", rows[1], spectrum[1])
+    imaginary = np.einsum("sf,fg->sg", rows[0], spectrum[1])
+    imaginary += np.einsum("sf,fg->sg", rows[1], spectrum[0])
+    correlation: _Real = np.einsum("sg,tg->st", real, cols[0])
+    correlation -= np.einsum("sg,tg->st", imaginary, cols[1])
+    return correlation
+
+
+def _waves(shifts: _Real) -> _Complex:
+    """The spectrum of each shift along one axis, each part (shifts, 128)."""
+    turns = 2 * np.pi * np.outer(shifts, np.fft.fftfreq(_SIDE))
+    return np.cos(turns), np.sin(turns)
+
+
+@cache
+def _coarse_waves() -> _Complex:
+    """Of the shifts that are tried first."""
+    return _waves(_COARSE)
 
 
 def _steps(largest: float, step: float) -> NDArray[np.float64]:

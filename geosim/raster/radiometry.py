@@ -27,6 +27,9 @@ _KNOTS = 1024
 _WHOLE = {"uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
 """Data types whose values are looked up in a table."""
 
+_MOST_LEVELS = 1 << 16
+"""Whole numbers up to this, of either sign, are counted instead of sorted."""
+
 _AT_ONCE = 1 << 16
 """Pixels that are scaled at a time: what lies between the steps stays in the cache."""
 
@@ -234,10 +237,12 @@ def _settled(
     step = max(round(count / _SETTLED_ON), 1)
     before, after = before[:, ::step], after[:, ::step]
     spread = np.subtract(*np.percentile(before, (84, 16), axis=1))
+    seen = [_levels(band) for band in after]
     for _ in range(_ROUNDS):
         apart = np.zeros(before.shape[1], np.float32)
         for band, (own, target) in enumerate(knots):
-            matched = np.interp(after[band], own, target).astype(np.float32)
+            levels, places = seen[band]
+            matched = np.interp(levels, own, target).astype(np.float32)[places]
             apart += np.square((matched - before[band]) / max(spread[band], 1e-6))
         least = len(before) * _ALIKE**2
         alike = apart <= max(float(np.quantile(apart, _STAYED)), least)
@@ -267,7 +272,7 @@ def _beyond(knots: Knots, after: NDArray[np.float32]) -> Knots:
 
 def _match_histogram(before: NDArray[np.float32], after: NDArray[np.float32]) -> Knots:
     """Each value of date 2 becomes date 1's value of the same cumulative frequency."""
-    values, counts = np.unique(after, return_counts=True)
+    values, counts = _counted(after)
     # cumulative frequency up to the middle of each value's own share
     position = (np.cumsum(counts) - counts / 2) / after.size
     if len(values) > _KNOTS:
@@ -275,10 +280,38 @@ def _match_histogram(before: NDArray[np.float32], after: NDArray[np.float32]) ->
         values = np.quantile(after, position)
         values, keep = np.unique(values, return_index=True)
         position = position[keep]
-    target_values, target_counts = np.unique(before, return_counts=True)
+    target_values, target_counts = _counted(before)
     target_position = (np.cumsum(target_counts) - target_counts / 2) / before.size
     target = np.interp(position, target_position, target_values)
     return values.astype(np.float32), target.astype(np.float32)
+
+
+def _levels(
+    values: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.intp] | slice]:
+    """Rising whole numbers that hold all values, and the place of each among them.
+
+    Other values than whole numbers of few bits: themselves, each in its place.
+    """
+    low, high = float(values.min()), float(values.max())
+    few = low >= -_MOST_LEVELS and high < _MOST_LEVELS
+    if not few or (np.rint(values) != values).any():
+        return values, slice(None)
+    places = values.astype(np.intp)
+    places -= int(low)
+    return np.arange(low, high + 1, dtype=np.float32), places
+
+
+def _counted(
+    values: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Rising values and how often each is there: as `np.unique`, by counting."""
+    levels, places = _levels(values)
+    if isinstance(places, slice):
+        return np.unique(values, return_counts=True)
+    counts = np.bincount(places)
+    there = np.flatnonzero(counts)
+    return levels[there], counts[there]
 
 
 def _match_linear(before: NDArray[np.float32], after: NDArray[np.float32]) -> Knots:
