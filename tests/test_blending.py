@@ -10,6 +10,7 @@ from geosim.siamese.blending import (
     Blend,
     blended,
     fit_blend,
+    place_weights,
 )
 
 
@@ -77,8 +78,7 @@ def test_of_ratios_as_good_the_largest_is_taken():
     assert weights[1] / weights[0] == pytest.approx(max(RATIOS))
 
 
-def test_every_place_counts_alike():
-    """A large place where only the odds tell does not drown three small ones."""
+def test_a_large_place_where_only_the_odds_tell_does_not_drown_three_small_ones():
     rng = np.random.default_rng(2)
     places = [drawn(rng, 200_000, odds=2, share=0.3)]
     places += [drawn(rng, 2_000, score=2) for _ in range(3)]
@@ -102,14 +102,41 @@ def test_threshold_has_the_best_mean_f1():
 
     def mean(threshold):
         pairs = zip(chances, places, strict=True)
-        return np.mean(
-            [f1_at(c, p.changed, threshold, s) for c, p in pairs for s in SHARES]
-        )
+        each = [
+            np.mean([f1_at(c, p.changed, threshold, s) for s in SHARES])
+            for c, p in pairs
+        ]
+        return place_weights([int(p.changed.sum()) for p in places]) @ each
 
     best = max(mean(threshold) for threshold in np.linspace(0.02, 0.98, 200))
     assert mean(blend.threshold) == pytest.approx(best, abs=0.01)
     pooled = np.concatenate(chances), np.concatenate([p.changed for p in places])
     assert blend.f1 == pytest.approx(f1(*pooled, blend.threshold), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("changed", "wanted"),
+    [
+        ([70], [1]),
+        ([50, 50, 50], [1 / 3] * 3),
+        ([0, 300], [0, 1]),
+        # median 300: 1/4, 1/2 and 3/4
+        ([100, 300, 900], [1 / 6, 1 / 3, 1 / 2]),
+    ],
+)
+def test_weights_of_places_by_hand(changed, wanted):
+    assert place_weights(changed) == pytest.approx(wanted)
+
+
+def test_a_place_with_hardly_a_changed_pixel_does_not_move_the_threshold():
+    rng = np.random.default_rng(7)
+    places = [drawn(rng, 20_000, odds=3) for _ in range(4)]
+    # eight pixels that were labelled and look like nothing
+    blank = drawn(rng, 20_000, share=0.0)
+    blank.changed[:8] = True
+    without, with_it = fit_blend(places), fit_blend([*places, blank])
+    assert with_it.f1 > 0.97 * without.f1
+    assert with_it.threshold > 0.8 * without.threshold
 
 
 def test_what_is_flagged_does_not_hang_on_how_much_changed():

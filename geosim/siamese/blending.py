@@ -4,14 +4,15 @@ Labels of a few places teach the kinds of change that they show; the score, whic
 saw a label, orders the pixels of other places better. Both say something of held-out
 places, and from these follows how much each counts (stacking, Wolpert 1992,
 doi:10.1016/S0893-6080(05)80023-1): `weight * odds + weight * score + offset` are the
-log odds of the answer. Every held-out place counts alike, as a new scene would: pooled,
-the place with most change would decide alone.
+log odds of the answer. Held-out places count about alike, as new scenes would: pooled,
+the place with most change would decide alone. But one with hardly a changed pixel
+counts little, since chance decides what it says: `place_weights`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from geosim.siamese.judging import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -95,9 +96,9 @@ def fit_blend(places: Sequence[Answers]) -> Blend:
     """Weights and threshold from held-out places.
 
     The ratio of both weights is the largest of `RATIOS` whose average precision, mean
-    over `SHARES` and over the places that hold change, is about that of the best; slope
-    and offset calibrate all pixels as they are (Platt 1999); the threshold has the
-    largest F1, again as a mean over shares and places.
+    over `SHARES` and, by their weights, over the places that hold change, is about that
+    of the best; slope and offset calibrate all pixels as they are (Platt 1999); the
+    threshold has the largest F1, again as a mean over shares and places.
 
     Args:
         places: at least one with a changed pixel; else the log odds stay as they are.
@@ -105,18 +106,21 @@ def fit_blend(places: Sequence[Answers]) -> Blend:
     places = [place for place in places if len(place.odds)]
     if not any(place.changed.any() for place in places):
         return Blend()
+    counting = place_weights([int(place.changed.sum()) for place in places])
     precision = []
     for ratio in RATIOS:
-        shifted = _shifted(_counts(places, ratio))
-        precision.append(np.mean([judge(c).average_precision for c in shifted]))
+        told = _over_shares(
+            lambda count: judge(count).average_precision, _counts(places, ratio)
+        )
+        precision.append(counting @ told)
     enough = AS_GOOD * max(precision)
     ratio = max(r for r, p in zip(RATIOS, precision, strict=True) if p >= enough)
     middle, factor = _into_bins(places, ratio)
     counts = _counts(places, ratio)
     total = np.sum(counts, axis=0)
     slope, offset = calibration(total)
-    curves = [rates(count)[2] for count in _shifted(counts)]
-    place = int(np.mean(curves, axis=0).argmax())
+    curves = _over_shares(lambda count: rates(count)[2], counts)
+    place = int((counting @ curves).argmax())
     at = CENTRES[::-1][place] - LARGEST_ODDS / len(CENTRES)
     threshold = 0.5 + 0.5 * np.tanh(0.5 * (slope * at + offset))
     weight = slope * factor
@@ -149,6 +153,29 @@ def _into_bins(places: Sequence[Answers], ratio: float) -> tuple[float, float]:
     return (least + most) / 2, 2 * LARGEST_ODDS / max(most - least, 1e-3)
 
 
-def _shifted(counts: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float64]]:
-    """Each place that holds change, at each of the shares."""
-    return [at_share(count, s) for count in counts if count[1].any() for s in SHARES]
+def place_weights(changed: Sequence[int]) -> NDArray[np.float64]:
+    """How much each place counts, of the number of its changed pixels; sum 1.
+
+    As in a random-effects mean (DerSimonian & Laird 1986,
+    doi:10.1016/0197-2456(86)90046-2): what a place says differs from the others by what
+    places differ, and by chance, which falls with the number. Both are taken to be as
+    large where that is the median.
+
+    Args:
+        changed: pixels of each place; those without any count nothing.
+
+    Returns:
+        (places,).
+    """
+    count = np.array(changed, np.float64)
+    weights = count / (count + np.median(count[count > 0]))
+    summing_to_one: NDArray[np.float64] = weights / weights.sum()
+    return summing_to_one
+
+
+def _over_shares(
+    tell: Callable[[NDArray[np.float64]], Any], counts: Sequence[NDArray[np.int64]]
+) -> NDArray[np.float64]:
+    """What is told of each place, mean over the shares."""
+    shifted = [[at_share(count, share) for share in SHARES] for count in counts]
+    return np.array([np.mean([*map(tell, each)], axis=0) for each in shifted])
