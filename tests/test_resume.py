@@ -149,14 +149,14 @@ def test_killed_with_the_network(root, sample_pair, tmp_path):
     pair = [
         crop(path, tmp_path / path.name, (100, 300, 330, 300)) for path in sample_pair
     ]
-    how = ("--block-size", "112", "--tile-size", "100")
+    how = ("--block-size", "32", "--tile-size", "100")  # 12 blocks
     folders = [tmp_path / name for name in ("whole", "killed")]
     for folder in folders:
         folder.mkdir()
     finish(start(root, folders[0], *pair, *how, "-o", "out"))
-    for blocks in (1, 4, 7):
+    for blocks in (1, 4, 8):
         process = start(root, folders[1], *pair, *how, "-o", "out", "--resume")
-        assert kill_when(process, folders[1], blocks, 0.3)
+        assert kill_when(process, folders[1], blocks, 0.1)
     finish(start(root, folders[1], *pair, *how, "-o", "out", "--resume"))
     assert_same(folders[1] / "out", folders[0] / "out")
 

@@ -92,7 +92,7 @@ def test_a_worker_compiles_once_for_all_its_pairs(tmp_path):
 
 @pytest.mark.slow
 def test_one_thread_takes_one_core(root, tmp_path):
-    ground = (texture(3, 1000, 1000) * 255).astype("uint8")
+    ground = (texture(3, 1500, 1500) * 255).astype("uint8")
     pair = write_pair(tmp_path, ground, ground[:, ::-1], transform=NORTH_UP)
     code = (
         "import sys, time\n"
@@ -112,4 +112,5 @@ def test_one_thread_takes_one_core(root, tmp_path):
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert used < 1.15 * float(done.stdout)
+    # what is imported and written goes on beside it; a second thread would make it 1.8
+    assert used < 1.2 * float(done.stdout)
