@@ -192,7 +192,8 @@ class _Tasks:
             return
         self.client.unsubscribe_topic(self.topic)
         if self.shared is not None:
-            self.client.unregister_worker_plugin(self.topic)
+            with suppress(OSError):  # a worker died just now, and need not be told
+                self.client.unregister_worker_plugin(self.topic)
 
 
 def _workers(client: Any) -> int:  # noqa: ANN401
