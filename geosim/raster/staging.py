@@ -229,6 +229,6 @@ def writing(path: Path) -> Iterator[None]:
             raise
         cause = str(error.__cause__ or error).splitlines()[0]
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        if full or shutil.disk_usage(path.parent).free < 1_000_000:  # noqa: PLR2004 - one MB
+        if full or shutil.disk_usage(path.parent).free < 10_000_000:  # noqa: PLR2004 - 10 MB
             cause = "no space left on the disk; make room or choose another folder"
         raise OutputError(f"cannot write '{path.name}': {cause}") from error
