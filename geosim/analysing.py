@@ -53,14 +53,16 @@ class _Fitted:
     rasters: dict[str, WorkRaster]
 
 
-def analyse(
+def analyse(  # noqa: PLR0913 - one call, all of it by name
     scene: Scene,
+    *,
     options: ChangeOptions,
     tile_size: int,
     work: WorkFolder,
     clock: Clock,
     closing: ExitStack,
     cluster: ClusterOptions | None,
+    finished: Callable[[WorkRaster], None],
 ) -> tuple[Found, dict[str, WorkRaster]]:
     """Fit, score, decide.
 
@@ -72,6 +74,8 @@ def analyse(
         clock: told of each stage.
         closing: closes what is opened here and still needed afterwards.
         cluster: whose workers score the blocks; None: this process.
+        finished: called with each working raster of the result when its last pixel is
+            written.
 
     Returns:
         What was found, and the working rasters by name.
@@ -101,6 +105,7 @@ def analyse(
             tile_size=tile_size,
             preview_cell=scanned.preview.cell,
             progress=lambda pixels: tick(pixels / total),
+            finished=finished,
             classifier=classifier,
             seasons=seasons,
         )

@@ -39,6 +39,7 @@ from geosim.console import (
     summary,
 )
 from geosim.errors import GeosimError
+from geosim.heap import keep_memory
 from geosim.options import ChangeOptions
 from geosim.refusing import refusing
 from geosim.siamese.weights import reading_weights
@@ -204,6 +205,7 @@ def _run(
     quiet: bool,
 ) -> "ChangeResult":
     """Call the library with a progress bar on stderr."""
+    keep_memory()
     with ExitStack() as stack:
         if options.method == "siamese":
             stack.enter_context(reading_weights(options.weights))

@@ -96,6 +96,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     tile_size: int,
     preview_cell: int,
     progress: Callable[[int], None],
+    finished: Callable[[WorkRaster], None],
     classifier: Callable[[int], Classifier] | None = None,
     seasons: Seasons | None = None,
 ) -> Decision:
@@ -112,6 +113,8 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         tile_size: side of a tile in pixels.
         preview_cell: pixels per preview pixel.
         progress: called with the number of pixels done since the last call.
+        finished: called with `layers` and `change` when the last pixel of each is
+            written; what goes on afterwards only reads them.
         classifier: makes what tells the class of so many objects; None: nothing does.
         seasons: tells season from change; None: nothing does.
     """
@@ -123,6 +126,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     maps = _maps(probability, threshold, seasons)
     finder, minimum = ObjectFinder(), options.min_area
     histogram, valid_m2, season_px = _find(grid, rasters, maps, finder, progress)
+    finished(layers)
     objects = finder.finish(
         min_pixels=int(np.ceil(minimum.value)) if minimum.unit == "px" else 1,
         min_area=minimum.value if minimum.unit == "m2" else 0.0,
@@ -134,6 +138,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         classes=classifier(len(objects.pixels)) if classifier else None,
     )
     _keep(grid, rasters, objects, threshold, kept, progress)
+    finished(change)
     outlines, classes = kept.outlines.joined(len(objects.pixels)), None
     if kept.classes is not None:
         least = _least(minimum, valid_m2, int(histogram.sum()))

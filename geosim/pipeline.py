@@ -22,7 +22,6 @@ from geosim.publish.formats import check_formats
 from geosim.raster.scene import Scene, open_scene
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
-    WorkFolder,
     check_folder,
     check_space,
     publish_folder,
@@ -33,6 +32,8 @@ from geosim.result import EXTRA_FILES, FILES, RECORD, ChangeResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
+    from typing import Self
 
     from geosim.cluster_options import ClusterOptions
     from geosim.delivery import Found
@@ -92,10 +93,18 @@ def detect_change(
         planned, here = planned_blocks(work), cluster is None
         stack.enter_context(preparing(scene.grid, options, here=here, planned=planned))
         with ExitStack() as closing:
+            cogs = closing.enter_context(_Cogs(work.new_result(), options))
             found, rasters = analyse(
-                scene, options, tile_size, work, clock, closing, cluster
+                scene,
+                options=options,
+                tile_size=tile_size,
+                work=work,
+                clock=clock,
+                closing=closing,
+                cluster=cluster,
+                finished=cogs.start,
             )
-            record = _deliver(found, rasters, work, folder, clock)
+            record = _deliver(found, rasters, cogs, folder, clock)
             publish_folder(work.result, folder, RECORD, tuple(EXTRA_FILES.values()))
     return ChangeResult(folder=folder, record=record)
 
@@ -152,10 +161,31 @@ def choose_tile_size(grid: Grid, options: ChangeOptions) -> int:
     return options.tile_size
 
 
+class _Cogs:
+    """Writes working rasters as COGs in threads of its own while the run goes on."""
+
+    def __init__(self, staging: Path, options: ChangeOptions) -> None:
+        self.staging = staging
+        self.pool = ThreadPoolExecutor(5)
+        self.written: list[Future[None]] = []
+        self._creation = dict(options.creation_options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.pool.shutdown(cancel_futures=error[0] is not None)
+
+    def start(self, raster: WorkRaster) -> None:
+        """Begin with a raster to which nothing is written any more."""
+        path = self.staging / raster.path.with_suffix(".tif").name
+        self.written.append(self.pool.submit(raster.to_cog, path, self._creation))
+
+
 def _deliver(
     found: Found,
     rasters: dict[str, WorkRaster],
-    work: WorkFolder,
+    cogs: _Cogs,
     folder: Path,
     clock: Clock,
 ) -> RunRecord:
@@ -164,26 +194,19 @@ def _deliver(
     from geosim.notes import notes_on
     from geosim.reporting import report_content, write_report
 
-    staging = work.new_result()
     options, grid = found.options, found.scene.grid
-    creation = dict(options.creation_options)
+    staging, pool = cogs.staging, cogs.pool
     tiles = delivery.tile_layers(found)
-    with clock.stage("writing", 4) as tick, ThreadPoolExecutor(4) as pool:
+    with clock.stage("writing", 4) as tick:
         inputs = found.scene.before, found.scene.after
         checksums = pool.submit(lambda: [*map(recording.input_checksum, inputs)])
-        cogs = [
-            pool.submit(rasters[name].to_cog, staging / f"{name}.tif", creation)
-            for name in ("difference", "change")
-        ]
-        cogs.append(
-            pool.submit(
-                delivery.write_tiles,
-                staging / "tiles.tif",
-                tiles,
-                grid.coarser(found.tile_size),
-                options,
-                file_tags(options),
-            )
+        scores = pool.submit(
+            delivery.write_tiles,
+            staging / "tiles.tif",
+            tiles,
+            grid.coarser(found.tile_size),
+            options,
+            file_tags(options),
         )
         delivery.write_styles(staging)
         changes = delivery.change_polygons(found)
@@ -201,7 +224,7 @@ def _deliver(
         )
         write_report(staging, record, content.result())
         tick(1)
-        for cog in cogs:
+        for cog in (*cogs.written, scores):
             cog.result()
             tick(0.8)
         bands = {
