@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.windows import box_sum, strips_of, surrounded, weighted_sum
+from geosim.change.windows import (
+    all_around,
+    box_sum,
+    parts_of,
+    surrounded,
+    weighted_sum,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,11 +56,15 @@ def smooth(
     reach = smoothing_reach(sigma)
     kernel = _gaussian(sigma, reach)
     out = np.empty(score.shape, np.float32)
-    for rows in strips_of(score.shape):
-        weight = surrounded(valid, rows, reach)
-        mean = weighted_sum(surrounded(score, rows, reach) * weight, kernel)
+    whole = np.ones((2 * reach + 1, 2 * reach + 1), np.float32)
+    for part in parts_of(score.shape):
+        values, weight = surrounded(score, part, reach), whole
+        if not all_around(valid, part, reach):
+            weight = surrounded(valid, part, reach)
+            values *= weight
+        mean = weighted_sum(values, kernel)
         mean /= np.maximum(weighted_sum(weight, kernel), np.float32(1e-6))
-        out[rows] = mean
+        out[part] = mean
     return out
 
 
@@ -93,9 +103,16 @@ def smooth_along_edges(
         (height, width) float32; undefined where not valid.
     """
     out = np.empty(score.shape, np.float32)
-    for rows in strips_of(score.shape):
-        parts = [surrounded(part, rows, 2 * radius) for part in (*guides, score, valid)]
-        out[rows] = _guided(*parts, radius=radius, epsilon=epsilon)
+    for part in parts_of(score.shape):
+        first, second, values = (
+            surrounded(one, part, 2 * radius) for one in (*guides, score)
+        )
+        weight = None
+        if not all_around(valid, part, 2 * radius):
+            weight = surrounded(valid, part, 2 * radius)
+        out[part] = _guided(
+            first, second, values, weight, radius=radius, epsilon=epsilon
+        )
     return out
 
 
@@ -103,34 +120,39 @@ def _guided(
     first: NDArray[np.float32],
     second: NDArray[np.float32],
     score: NDArray[np.float32],
-    weight: NDArray[np.float32],
+    weight: NDArray[np.float32] | None,
     *,
     radius: int,
     epsilon: float,
 ) -> NDArray[np.float32]:
     """The filter where two radii around a pixel are there, each side shorter by them.
 
-    `weight` is 1 where a pixel counts and else 0.
+    `weight` is 1 where a pixel counts and else 0; None where all of them count.
     """
-    count = box_sum(weight, radius)
-    share = np.reciprocal(np.maximum(count, np.float32(1e-6)))
-    w1, w2, wp = first * weight, second * weight, score * weight
+    inner = slice(radius, -radius), slice(radius, -radius)
+    w1, w2, wp = first, second, score
+    share = shared = np.full((1, 1), 1.0 / (2 * radius + 1) ** 2, np.float32)
+    if weight is not None:
+        w1, w2, wp = first * weight, second * weight, score * weight
+        share = np.reciprocal(np.maximum(box_sum(weight, radius), np.float32(1e-6)))
+        weight, shared = weight[inner], share[inner]
     m1, m2, mp = (box_sum(part, radius) * share for part in (w1, w2, wp))
     v11 = box_sum(w1 * first, radius) * share - m1 * m1 + np.float32(epsilon)
     v22 = box_sum(w2 * second, radius) * share - m2 * m2 + np.float32(epsilon)
     v12 = box_sum(w1 * second, radius) * share - m1 * m2
     c1 = box_sum(w1 * score, radius) * share - m1 * mp
     c2 = box_sum(w2 * score, radius) * share - m2 * mp
-    inner = slice(radius, -radius), slice(radius, -radius)
-    weight, share = weight[inner], share[inner]
-    scaled = weight / (v11 * v22 - v12 * v12)
+    scaled = np.reciprocal(v11 * v22 - v12 * v12)
+    if weight is not None:
+        scaled *= weight
+        mp *= weight
     a1 = (v22 * c1 - v12 * c2) * scaled
     a2 = (v11 * c2 - v12 * c1) * scaled
-    offset = mp * weight - a1 * m1 - a2 * m2
+    offset = mp - a1 * m1 - a2 * m2
     result = box_sum(a1, radius) * first[inner][inner]
     result += box_sum(a2, radius) * second[inner][inner]
     result += box_sum(offset, radius)
-    result *= share
+    result *= shared
     return result
 
 

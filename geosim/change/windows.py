@@ -1,8 +1,8 @@
-"""Sums over sliding windows: boxes and Gaussians, in float32, strip by strip.
+"""Sums over sliding windows: boxes and Gaussians, in float32, part by part.
 
 Whole slices are added to each other, shifted, instead of walking from pixel to pixel:
 that is several times faster than `scipy.ndimage`, to the same numbers but for rounding.
-Strips of rows keep what is added in the processor's cache.
+Small parts keep what is added in the processor's cache.
 """
 
 from __future__ import annotations
@@ -17,39 +17,65 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Float = NDArray[np.float32]
+    Part = tuple[slice, slice]
 
-STRIP_PIXELS = 1 << 16
-"""Pixels of a strip, about: some ten maps of it are used at a time."""
-
-_LEAST_ROWS = 16
-"""Rows of a strip at least: what is read around it is read twice."""
-
-
-def strips_of(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Rows of the strips of an image of (height, width), from the top."""
-    height, width = shape
-    rows = max(STRIP_PIXELS // max(width, 1), _LEAST_ROWS)
-    for row in range(0, height, rows):
-        yield slice(row, min(row + rows, height))
+PART_SIDES = 192, 384
+"""Rows and columns of a part, about: some ten maps of it are used at a time, and what
+lies around it, some tens of pixels, is computed twice."""
 
 
-def surrounded(image: NDArray[np.generic], rows: slice, reach: int) -> Float:
-    """Rows of an image with `reach` more pixels on each side, 0 beyond its edges.
+def parts_of(shape: tuple[int, ...]) -> Iterator[Part]:
+    """Rows and columns of parts that cover an image of (height, width) once."""
+    rows, cols = (
+        list(_cut(length, side)) for length, side in zip(shape, PART_SIDES, strict=True)
+    )
+    for some in rows:
+        for others in cols:
+            yield some, others
+
+
+def _cut(length: int, side: int) -> Iterator[slice]:
+    """A side cut into pieces of one length, about; the last one may be shorter."""
+    step = -(-length // max(round(length / side), 1))
+    for start in range(0, length, max(step, 1)):
+        yield slice(start, min(start + step, length))
+
+
+def surrounded(image: NDArray[np.generic], part: Part, reach: int) -> Float:
+    """A part of an image with `reach` more pixels on each side, 0 beyond its edges.
 
     Args:
         image: (height, width), any number type.
-        rows: which ones, from and to within the image.
+        part: rows and columns, from and to within the image.
         reach: pixels added on all four sides.
 
     Returns:
-        (rows + 2 * reach, width + 2 * reach) float32, a copy.
+        (rows + 2 * reach, columns + 2 * reach) float32, a copy.
     """
-    height, width = image.shape
-    top, bottom = max(rows.start - reach, 0), min(rows.stop + reach, height)
-    first = top - (rows.start - reach)
-    out = np.zeros((rows.stop - rows.start + 2 * reach, width + 2 * reach), np.float32)
-    out[first : first + bottom - top, reach : reach + width] = image[top:bottom]
+    around = tuple(slice(one.start - reach, one.stop + reach) for one in part)
+    high, wide = (one.stop - one.start for one in around)
+    out = np.zeros((high, wide), np.float32)
+    held = _within(around, image.shape)
+    place = (
+        slice(inner.start - outer.start, inner.stop - outer.start)
+        for inner, outer in zip(held, around, strict=True)
+    )
+    out[*place] = image[*held]
     return out
+
+
+def all_around(mask: NDArray[np.bool_], part: Part, reach: int) -> bool:
+    """True where a part and `reach` more pixels on each side are in `mask`."""
+    around = tuple(slice(one.start - reach, one.stop + reach) for one in part)
+    return _within(around, mask.shape) == around and bool(mask[*around].all())
+
+
+def _within(part: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Rows and columns cut to an image."""
+    return tuple(
+        slice(max(one.start, 0), min(one.stop, length))
+        for one, length in zip(part, shape, strict=True)
+    )
 
 
 def box_sum(values: Float, radius: int) -> Float:
