@@ -37,6 +37,7 @@ PREVIEW_SIDE = 1400
 """Longest side in pixels of the pictures for the report."""
 
 _PREVIEW_LAYERS = 7
+_CHANNELS_AT_ONCE = 32
 _PREVIEW_LEVELS = 255
 """Previews are kept as whole numbers: small, and exact in any order."""
 
@@ -237,15 +238,19 @@ class TileEmbeddings:
         rows = slice((window.row_off - outer.row_off) // STRIDE, None)
         cols = slice((window.col_off - outer.col_off) // STRIDE, None)
         inside = features[:, :, rows, cols][:, :, : share.shape[0], : share.shape[1]]
-        powers = _powers(inside)
-        powers *= share.astype(np.float32)
         _, row_starts = self._tiles_of(window.row_off, share.shape[0], axis=0)
         _, col_starts = self._tiles_of(window.col_off, share.shape[1], axis=1)
-        powers = sums_from(powers, row_starts, axis=2)
-        powers = np.add.reduceat(powers, col_starts, axis=3)
+        channels, weight = inside.shape[1], share.astype(np.float32)
+        sums = np.empty((2, channels, len(row_starts), len(col_starts)), np.float32)
+        for first in range(0, channels, _CHANNELS_AT_ONCE):
+            some = slice(first, first + _CHANNELS_AT_ONCE)
+            powers = _powers(inside[:, some])
+            powers *= weight
+            rows_summed = sums_from(powers, row_starts, axis=2)
+            sums[:, some] = np.add.reduceat(rows_summed, col_starts, axis=3)
         share = np.add.reduceat(share, col_starts, axis=1)
         share = np.add.reduceat(share, row_starts, axis=0)
-        return powers, share
+        return sums, share
 
     def add_part(
         self, window: Window, powers: NDArray[np.float32], share: NDArray[np.float64]

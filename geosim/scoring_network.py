@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from geosim.change.scores import ScoreScale, smooth, smooth_along_edges
 from geosim.change.threshold import (
     Threshold,
     histogram_quantiles,
     logistic_probability,
 )
+from geosim.change.windows import parts_of
 from geosim.errors import OptionError
 from geosim.scorer import BlockScores
 from geosim.siamese.architecture import (
@@ -38,7 +41,6 @@ from geosim.term_weights import as_rgb, colour_distance, fixed_weights, sampled_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from geosim.options import ChangeOptions
@@ -203,10 +205,12 @@ def _smoothed(
     valid: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """The score with its colour term, smoothed along the edges of both dates."""
-    colour = log_distance(colour_distance(*dates))
-    score = score + term_weights[TERMS.index("colour")] * colour
+    whole, weight = np.empty_like(score), term_weights[TERMS.index("colour")]
+    for part in parts_of(score.shape):
+        colour = log_distance(colour_distance(*(date[:, *part] for date in dates)))
+        whole[part] = score[part] + weight * colour
     return smooth_along_edges(
-        smooth(score, valid, smoothing_sigma(metres)),
+        smooth(whole, valid, smoothing_sigma(metres)),
         (dates[0].mean(axis=0), dates[1].mean(axis=0)),
         valid,
         radius=guide_radius(metres),

@@ -160,8 +160,12 @@ def unit_levels(
     values: NDArray[np.float32], valid: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
     """Values 0..1 as 8-bit levels, 255 where not valid."""
-    levels = np.rint(np.clip(values, 0.0, 1.0) * UNIT_LEVELS).astype(np.uint8)
-    levels[~valid] = UNIT_NODATA
+    levels = np.full(values.shape, UNIT_NODATA, np.uint8)
+    for part in parts_of(values.shape):
+        unit = np.clip(values[part], 0.0, 1.0)
+        unit *= UNIT_LEVELS
+        # a NaN, which is not valid, would warn
+        np.copyto(levels[part], np.rint(unit), where=valid[part], casting="unsafe")
     return levels
 
 
@@ -184,10 +188,11 @@ class ScoreScale:
         self, score: NDArray[np.float32], valid: NDArray[np.bool_]
     ) -> NDArray[np.uint16]:
         """Scores as levels, 65535 where not valid."""
-        unit = np.clip(score / np.float32(self.largest), 0.0, 1.0)
-        levels: NDArray[np.uint16]
-        levels = np.rint(unit * np.float32(SCORE_LEVELS)).astype(np.uint16)
-        levels[~valid] = SCORE_NODATA
+        levels = np.full(score.shape, SCORE_NODATA, np.uint16)
+        for part in parts_of(score.shape):
+            unit = np.clip(score[part] / np.float32(self.largest), 0.0, 1.0)
+            unit *= np.float32(SCORE_LEVELS)
+            np.copyto(levels[part], np.rint(unit), where=valid[part], casting="unsafe")
         return levels
 
     def values(self) -> NDArray[np.float64]:
