@@ -13,7 +13,7 @@ from geosim.change.threshold import (
     histogram_quantiles,
     logistic_probability,
 )
-from geosim.change.windows import parts_of
+from geosim.change.windows import strips_of
 from geosim.errors import OptionError
 from geosim.scorer import BlockScores
 from geosim.siamese.architecture import (
@@ -206,9 +206,9 @@ def _smoothed(
 ) -> NDArray[np.float32]:
     """The score with its colour term, smoothed along the edges of both dates."""
     whole, weight = np.empty_like(score), term_weights[TERMS.index("colour")]
-    for part in parts_of(score.shape):
-        colour = log_distance(colour_distance(*(date[:, *part] for date in dates)))
-        whole[part] = score[part] + weight * colour
+    for rows in strips_of(score.shape):
+        colour = log_distance(colour_distance(*(date[:, rows] for date in dates)))
+        whole[rows] = score[rows] + weight * colour
     return smooth_along_edges(
         smooth(whole, valid, smoothing_sigma(metres)),
         (dates[0].mean(axis=0), dates[1].mean(axis=0)),

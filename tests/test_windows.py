@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import correlate1d, uniform_filter
 
 from geosim.change import windows
-from geosim.change.windows import box_sum, parts_of, surrounded, weighted_sum
+from geosim.change.windows import box_sum, parts_of, strips_of, surrounded, weighted_sum
 
 
 def image(height, width, seed=0):
@@ -41,6 +41,12 @@ def test_weights_against_scipy(radius):
         wanted = correlate1d(wanted, both, axis, mode="constant")
     padded = surrounded(values, whole(values), radius)
     assert weighted_sum(padded, kernel) == pytest.approx(wanted, rel=1e-5)
+
+
+@given(st.integers(0, 50), st.integers(0, 300_000))
+def test_strips_cover_every_row_once(height, width):
+    rows = [row for part in strips_of((height, width)) for row in range(height)[part]]
+    assert rows == list(range(height))
 
 
 @given(st.integers(0, 900), st.integers(0, 1500))

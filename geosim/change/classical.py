@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.windows import parts_of
+from geosim.change.windows import strips_of
 from geosim.errors import NoDataError
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def cva_magnitude(
         (height, width) float32, root mean square over the bands, 0..1.
     """
     magnitude = np.zeros(before.shape[1:], np.float32)
-    for part in parts_of(magnitude.shape):
-        total = magnitude[part]  # a view
-        for one, other in zip(before[:, *part], after[:, *part], strict=True):
+    for rows in strips_of(magnitude.shape):
+        total = magnitude[rows]  # a view
+        for one, other in zip(before[:, rows], after[:, rows], strict=True):
             change = other - one
             change *= change
             total += change

@@ -11,6 +11,7 @@ from geosim.change.windows import (
     all_around,
     box_sum,
     parts_of,
+    strips_of,
     surrounded,
     weighted_sum,
 )
@@ -161,11 +162,11 @@ def unit_levels(
 ) -> NDArray[np.uint8]:
     """Values 0..1 as 8-bit levels, 255 where not valid."""
     levels = np.full(values.shape, UNIT_NODATA, np.uint8)
-    for part in parts_of(values.shape):
-        unit = np.clip(values[part], 0.0, 1.0)
+    for rows in strips_of(values.shape):
+        unit = np.clip(values[rows], 0.0, 1.0)
         unit *= UNIT_LEVELS
         # a NaN, which is not valid, would warn
-        np.copyto(levels[part], np.rint(unit), where=valid[part], casting="unsafe")
+        np.copyto(levels[rows], np.rint(unit), where=valid[rows], casting="unsafe")
     return levels
 
 
@@ -189,10 +190,10 @@ class ScoreScale:
     ) -> NDArray[np.uint16]:
         """Scores as levels, 65535 where not valid."""
         levels = np.full(score.shape, SCORE_NODATA, np.uint16)
-        for part in parts_of(score.shape):
-            unit = np.clip(score[part] / np.float32(self.largest), 0.0, 1.0)
+        for rows in strips_of(score.shape):
+            unit = np.clip(score[rows] / np.float32(self.largest), 0.0, 1.0)
             unit *= np.float32(SCORE_LEVELS)
-            np.copyto(levels[part], np.rint(unit), where=valid[part], casting="unsafe")
+            np.copyto(levels[rows], np.rint(unit), where=valid[rows], casting="unsafe")
         return levels
 
     def values(self) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ Small parts keep what is added in the processor's cache.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 PART_SIDES = 192, 384
 """Rows and columns of a part, about: some ten maps of it are used at a time, and what
 lies around it, some tens of pixels, is computed twice."""
+
+
+STRIP_PIXELS = 1 << 16
+"""Pixels of a strip, about, where nothing around it is needed."""
+
+
+def strips_of(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of the strips of an array of (height, ...), from the top."""
+    height, *others = shape
+    rows = max(STRIP_PIXELS // max(math.prod(others), 1), 1)
+    for row in range(0, height, rows):
+        yield slice(row, min(row + rows, height))
 
 
 def parts_of(shape: tuple[int, ...]) -> Iterator[Part]:
