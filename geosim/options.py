@@ -14,7 +14,7 @@ from geosim.errors import OptionError
 from geosim.memory import ELSEWHERE, default_memory
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskFiles, MaskKind
-from geosim.raster.radiometry import Normalization
+from geosim.raster.matching import Normalization
 from geosim.siamese.engine import Device, Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
 from geosim.themes.classes import SeasonRule, ThemeName

@@ -13,7 +13,7 @@ from geosim.memory import default_memory
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskKind
-from geosim.raster.radiometry import Normalization
+from geosim.raster.matching import Normalization
 from geosim.siamese.engine import Device, Precision
 from geosim.themes.classes import SeasonRule, ThemeName
 
