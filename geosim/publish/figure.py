@@ -11,13 +11,12 @@ from html import escape
 from importlib import resources
 
 from geosim.publish.cartography import (
-    GraticuleLine,
-    graticule,
     ground_size,
     map_shape,
     north_angle,
     scale_bar,
 )
+from geosim.publish.graticule import GraticuleLine, graticule
 from geosim.publish.record import GridRecord
 
 _APART = {"bottom": 0.13, "left": 0.16}
