@@ -12,7 +12,8 @@ from PIL import Image
 
 from geosim.errors import PictureReadError
 from geosim.image_options import SynthOptions
-from geosim.images.reading import as_bytes, find_pictures, read_picture
+from geosim.images.pixels import as_bytes
+from geosim.images.reading import find_pictures, read_picture
 from geosim.images.synthetic import make_pair, square_of
 from geosim.raster.staging import check_folder, publish_folder, work_folder, writing
 

@@ -12,7 +12,8 @@ import numpy as np
 import geosim
 from geosim.errors import OptionError
 from geosim.images.models import working_size
-from geosim.images.reading import read_picture, resized
+from geosim.images.pixels import resized
+from geosim.images.reading import read_picture
 from geosim.model_files import Places, check_places, places_beside
 from geosim.progress import Clock, Progress
 from geosim.publish.curves import Line, curves_png, running_mean

@@ -11,13 +11,9 @@ from pictures import as_uint8, textured
 from PIL import Image, ImageCms
 
 from geosim.errors import PictureReadError
-from geosim.images.reading import (
-    Limits,
-    as_bytes,
-    find_pictures,
-    read_picture,
-    resized,
-)
+from geosim.images.picture import Limits
+from geosim.images.pixels import as_bytes, resized
+from geosim.images.reading import find_pictures, read_picture
 
 RGB = as_uint8(textured(1, 40, 60))
 
