@@ -8,7 +8,6 @@ a figure may be shown in any size.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
 
 from geosim.publish.cartography import (
     ground_size,
@@ -17,6 +16,7 @@ from geosim.publish.cartography import (
     scale_bar,
 )
 from geosim.publish.graticule import GraticuleLine, graticule
+from geosim.publish.page import page_file
 from geosim.publish.record import GridRecord
 
 _APART = {"bottom": 0.13, "left": 0.16}
@@ -53,7 +53,7 @@ class LegendEntry:
 
 def map_css() -> str:
     """The styles of all that this module makes."""
-    return (resources.files("geosim.publish") / "map.css").read_text(encoding="utf-8")
+    return page_file("map.css")
 
 
 def map_figure(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from geosim.change.vectorize import sizes, to_map
 from geosim.publish.series_chart import Bars
-from geosim.publish.series_report import SeriesRow
+from geosim.publish.series_tables import SeriesRow
 from geosim.publish.wording import NOTHING, SQUARE_METRES_PER_HECTARE
 from geosim.themes.classes import CLASSES, THEMES
 from geosim.timeline.areas import Change, IntervalAreas, area_rows, in_pixels
