@@ -13,8 +13,10 @@ from rasters import drawn_pair, listing, write_pair
 from shapely import MultiPolygon, Polygon, box
 
 from geosim.errors import OutputError, ResultExistsError
-from geosim.exporting import check_target, export_changes, shown_target
+from geosim.exporting import check_target, export_changes
 from geosim.finished import open_result
+from geosim.publish.formats import shown_dsn
+from geosim.publish.postgis import shown_connection
 
 psycopg = pytest.importorskip("psycopg", reason="pip install 'geosim[postgis]'")
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
@@ -196,9 +198,12 @@ def test_an_unreachable_database_is_told_before_the_work(root, tmp_path):
         ),
         ("postgresql://u:p@h:5432/db?password=x", "PG:h:5432/db"),
         ("PG:postgresql://h/db", "PG:h/db"),
-        ("MYSQL:db,user=u,password=p", "MYSQL:..."),
-        ("changes.sqlite", "changes.sqlite"),
     ],
 )
-def test_what_is_told_of_a_target(dsn, shown):
-    assert shown_target(dsn) == shown
+def test_what_is_told_of_a_database(dsn, shown):
+    assert shown_connection(dsn) == shown
+
+
+def test_what_is_told_of_another_target():
+    assert shown_dsn("MYSQL:db,user=u,password=p") == "MYSQL:..."
+    assert shown_dsn("changes.sqlite") == "changes.sqlite"

@@ -16,7 +16,7 @@ from geosim.assessing.placing import grid_of, lies_on, nearest_on
 from geosim.errors import LabelError
 from geosim.labels import FOLDERS, SUFFIXES, read_values
 from geosim.raster.grid import pixel_offset, same_crs
-from geosim.raster.source import describe, one_line_errors, open_raster
+from geosim.raster.source import one_line_errors, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,9 +221,3 @@ def _burnt(label: Path, grid: Grid) -> NDArray[np.bool_]:
         return np.zeros(shape, np.bool_)
     burnt = rasterize(areas, out_shape=shape, transform=grid.transform, dtype="uint8")
     return np.asarray(burnt > 0)
-
-
-def before_grid(path: Path) -> Grid:
-    """The pixels of a date."""
-    with open_raster(str(path)) as dataset:
-        return describe(str(path), dataset, None).grid

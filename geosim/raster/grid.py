@@ -148,13 +148,6 @@ class Grid:
             height=-(-self.height // cell),
         )
 
-    def same_pixels(self, other: Grid) -> bool:
-        """True where both have one CRS and their pixels lie on each other."""
-        if not same_crs(self.crs, other.crs):
-            return False
-        offset = pixel_offset(self, other)
-        return offset is not None
-
     def ground_resolution(self) -> float | None:
         """Side of a square as large as the middle pixel, in metres; None without CRS.
 

@@ -50,8 +50,8 @@ class BlockDecision:
     """What was decided of a block, each (t - 1, height, width), by the later date."""
 
     codes: NDArray[np.uint8]
-    """Code of the change that came by a date (`series_classes`), 0 for none; `RETURNS`
-    is added where it is taken back later."""
+    """Code of the change that came by a date (see `geosim.timeline.classes`), 0 for
+    none; `RETURNS` is added where it is taken back later."""
     sure: NDArray[np.uint8]
     """How sure the class is, 0..254."""
     since: NDArray[np.uint8]

@@ -10,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geosim.change.scores import UNIT_LEVELS
 from geosim.change.vectorize import sizes, to_map
 from geosim.publish.series_chart import Bars
 from geosim.publish.series_tables import SeriesRow
@@ -58,8 +59,8 @@ def change_table(found: SeriesFound) -> gpd.GeoDataFrame:
         "area_ha": areas / SQUARE_METRES_PER_HECTARE,
         "area_px": [place.pixels for place in places],
         "perimeter_m": perimeters,
-        "probability_mean": [place.probability_mean / 254 for place in places],
-        "probability_max": [place.probability_max / 254 for place in places],
+        "probability_mean": [place.probability_mean / UNIT_LEVELS for place in places],
+        "probability_max": [place.probability_max / UNIT_LEVELS for place in places],
         "class": [place.key[2] for place in places],
         "class_probability": [
             np.nan if place.code == UNKNOWN else place.sure for place in places
