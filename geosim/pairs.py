@@ -77,14 +77,7 @@ def read_pair_list(path: str | Path) -> list[ImagePair]:
             is none. The message names the row, counted from 1, the header's.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        cause = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise PairListError(
-            f"'{path}' must be a CSV file of pairs and cannot be read: {cause}"
-        ) from error
-    lines = text.splitlines()
+    lines = list_lines(path)
     header = lines[0] if lines else ""
     delimiter = max(_DELIMITERS, key=header.count)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
@@ -104,6 +97,22 @@ def read_pair_list(path: str | Path) -> list[ImagePair]:
     if not pairs:
         raise PairListError(f"'{path}' holds no pair; give a row for each below row 1")
     return pairs
+
+
+def list_lines(path: Path) -> list[str]:
+    """The lines of a CSV file of pairs.
+
+    Raises:
+        PairListError: it cannot be read or is no text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise PairListError(
+            f"'{path}' must be a CSV file of pairs and cannot be read: {cause}"
+        ) from error
+    return text.splitlines()
 
 
 def _columns(path: Path, header: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from geosim.errors import OptionError
 from geosim.images.models import working_size
 from geosim.images.pixels import resized
 from geosim.images.reading import read_picture
-from geosim.model_files import Places, check_places, places_beside
+from geosim.model_files import Places, check_places, places_beside, put_beside
 from geosim.progress import Clock, Progress
 from geosim.publish.curves import Line, curves_png, running_mean
 from geosim.publish.pair_card import PairTrainingRecord, pair_model_card
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from geosim.similar_pairs import SimilarPair
 
     FloatArray = NDArray[np.float32]
-
-DEFAULT_MODEL = "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +86,7 @@ def train_on_pairs(
     options = options or TrainOptions()
     began, clock = time.perf_counter(), Clock(progress)
     wanted = _margin(distance, margin)
-    places = places_beside(Path(out or DEFAULT_MODEL))
+    places = places_beside(out)
     check_places(places, options)
     if options.device != "cpu":
         raise OptionError("--device: pairs of pictures are trained on the CPU")
@@ -265,10 +263,7 @@ def _write(
         card = pair_model_card(
             record, weights=places.weights.name, curves=places.curves.name
         )
-        for path, content in ((places.curves, picture), (places.card, card.encode())):
-            partial = path.with_name(path.name + ".part")
-            partial.write_bytes(content)
-            partial.replace(path)
+        put_beside(places, picture, card)
         places.checkpoint.unlink(missing_ok=True)
     return PairTrainResult(
         weights=places.weights, card=places.card, curves=places.curves, record=record

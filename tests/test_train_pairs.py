@@ -1,13 +1,10 @@
 """`geosim train` on a CSV file of similar and dissimilar pictures."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from pictures import as_uint8, textured
 from PIL import Image
+from processes import call
 from rasters import listing
 
 from geosim import TrainOptions, compare_images
@@ -201,21 +198,12 @@ def test_words_for_similar(table):
     assert [pair.similar for pair in read_similar_pairs(path)] == [True, False]
 
 
-def test_command(root, commands, table, tmp_path):
-    def call(*arguments):
-        return subprocess.run(
-            [sys.executable, str(root / "cli.py"), "train", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"},
-        )
-
+def test_command(commands, table, tmp_path):
     rows = table.read_text().splitlines()
     few = table.with_name("few.csv")
     few.write_text("\n".join([rows[0], *rows[1:3], *rows[7:9]]))
-    done = call(few, "--steps", 1, "--distance", "euclidean", "--threads", 2, "-v")
+    how = ("--steps", 1, "--distance", "euclidean", "--threads", 2)
+    done = call("train", few, *how, "-v", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "area under ROC" in done.stdout
     assert "step 1: loss " in done.stderr
