@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geosim.dates import is_date
 from geosim.errors import PairListError
-from geosim.options import is_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

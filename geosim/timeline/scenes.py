@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import rasterio
 from rasterio.errors import RasterioError
 
-from geosim.dates import image_date
+from geosim.dates import image_date, is_date
 from geosim.errors import OptionError, SceneListError
-from geosim.options import is_date
 from geosim.pairs import located
 from geosim.raster.source import plain_images_welcome
 
