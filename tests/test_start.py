@@ -10,7 +10,8 @@ from processes import run_code
 from rasters import NORTH_UP, drawn_pair, texture, write_pair
 
 from geosim import ChangeOptions
-from geosim.batch import _Job, compare
+from geosim.batch import compare
+from geosim.batch_jobs import PairJob
 from geosim.pairs import ImagePair
 from geosim.siamese import keeping
 from geosim.worker import Here, Shared
@@ -66,7 +67,7 @@ def test_a_worker_compiles_once_for_all_its_pairs(tmp_path):
     here = Here(threads=1, attempt=1, shared=Shared(value=True), tell=lambda _: None)
     networks = []
     for number in range(2):
-        job = _Job(
+        job = PairJob(
             pair=ImagePair(before=before, after=after),
             folder=tmp_path / f"{number}",
             options=ChangeOptions(),
