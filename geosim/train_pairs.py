@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.siamese.metric import Distance, PairFit, PairIndex, PairTrainer
+    from geosim.siamese.losses import Distance
+    from geosim.siamese.metric import PairFit, PairIndex, PairTrainer
     from geosim.siamese.weights import LoadedWeights
     from geosim.similar_pairs import SimilarPair
 
@@ -132,15 +133,15 @@ def train_on_pairs(
 
 
 def _margin(distance: str, margin: float | None) -> float:
-    from geosim.siamese.metric import MARGINS
+    from geosim.siamese.losses import PAIR_MARGINS
 
-    if distance not in MARGINS:
+    if distance not in PAIR_MARGINS:
         raise OptionError(
-            f"--distance wants one of {', '.join(MARGINS)}; found '{distance}'"
+            f"--distance wants one of {', '.join(PAIR_MARGINS)}; found '{distance}'"
         )
     if margin is not None and not 0 < margin <= 2:  # noqa: PLR2004 - unit vectors
         raise OptionError(f"--margin wants more than 0, at most 2; found {margin:g}")
-    return MARGINS[distance] if margin is None else margin
+    return PAIR_MARGINS[distance] if margin is None else margin
 
 
 def _split(
