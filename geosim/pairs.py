@@ -79,7 +79,7 @@ def read_pair_list(path: str | Path) -> list[ImagePair]:
     path = Path(path)
     lines = list_lines(path)
     header = lines[0] if lines else ""
-    delimiter = max(_DELIMITERS, key=header.count)
+    delimiter = delimiter_of(header)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     columns = _columns(path, next(reader, []))
     pairs = []
@@ -97,6 +97,11 @@ def read_pair_list(path: str | Path) -> list[ImagePair]:
     if not pairs:
         raise PairListError(f"'{path}' holds no pair; give a row for each below row 1")
     return pairs
+
+
+def delimiter_of(header: str) -> str:
+    """What separates the cells of a list: a comma, a semicolon or a tab."""
+    return max(_DELIMITERS, key=header.count)
 
 
 def list_lines(path: Path) -> list[str]:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 """Formats that are decoded, by Pillow's names; none of them runs a program."""
 
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""The first four bytes of a TIFF or a BigTIFF, of either byte order."""
+
 _WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _PAPER = (255, 255, 255)
 """What shows through where a picture is transparent."""
@@ -83,7 +85,7 @@ def _decoded(
     except Image.DecompressionBombError as error:
         raise _too_large(name, None, limits) from error
     except UnidentifiedImageError as error:
-        if start in _TIFF_STARTS:
+        if start in TIFF_STARTS:
             return _from_gdal(content(), name, limits)
         raise PictureReadError(
             f"'{name}' is no picture that can be read; wanted is one of "

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pyproj import CRS, Geod, Transformer
 
+from geosim.publish.footprint import FULL_TURN
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,9 +27,6 @@ _POINTS = 21
 """Points along a row or column whose length is measured."""
 
 _ROUND = (1.0, 2.0, 5.0)
-FULL_TURN = 360.0
-"""Degrees."""
-
 SQUARE = 0.001
 """Relative difference of a pixel's sides on the ground that is left as it is."""
 

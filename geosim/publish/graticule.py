@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import shapely
 
-from geosim.publish.cartography import FULL_TURN, ground_size, lonlat_at, shares_at
+from geosim.publish.cartography import ground_size, lonlat_at, shares_at
+from geosim.publish.footprint import FULL_TURN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from geosim.publish import styles
+from geosim.themes.classes import RGBA
 
 RGB = NDArray[np.uint8]
 
@@ -28,7 +29,7 @@ _LARGE = 700
 _COARSE = Image.Resampling.NEAREST
 _GREY_WEIGHTS = (0.2126, 0.7152, 0.0722)
 NO_DATA_GREY = 200
-_CASING: styles.RGBA = (255, 255, 255, 170)
+_CASING: RGBA = (255, 255, 255, 170)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +252,7 @@ def _paletted(
     return paletted_uri(levels, (styles.TRANSPARENT, *opaque, _CASING))
 
 
-def paletted_uri(levels: NDArray[np.uint8], colours: Sequence[styles.RGBA]) -> str:
+def paletted_uri(levels: NDArray[np.uint8], colours: Sequence[RGBA]) -> str:
     """A PNG of levels, `(height, width)`, the nth of which has the nth colour."""
     image = Image.fromarray(levels)
     image.putpalette([channel for colour in colours for channel in colour[:3]])

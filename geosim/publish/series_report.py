@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.publish.series_tables import SeriesRow
-    from geosim.publish.styles import RGBA
+    from geosim.themes.classes import RGBA
 
 _ALL_PICTURES = 5_000_000
 """Bytes of all dates' pictures together."""

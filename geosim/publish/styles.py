@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
-from geosim.themes.classes import CHANGED_CLASS, CLASSES
-
-RGBA = tuple[int, int, int, int]
+from geosim.themes.classes import CHANGED_CLASS, CLASSES, RGBA
 
 SAME, CHANGED, NODATA = 0, 1, 255
 CHANGE_COLOUR: RGBA = (216, 27, 96, 255)

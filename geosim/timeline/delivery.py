@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from geosim.publish.styles import RGBA
+    from geosim.themes.classes import RGBA
     from geosim.timeline.tables import SeriesFound
 
 _YEAR_STOPS = np.array(
