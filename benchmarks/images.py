@@ -33,7 +33,8 @@ from geosim.image_options import CompareOptions
 from geosim.images.alignment import align
 from geosim.images.comparison import at_one_resolution, score
 from geosim.images.models import open_model
-from geosim.images.reading import as_bytes, read_picture, resized
+from geosim.images.pixels import as_bytes, resized
+from geosim.images.reading import read_picture
 from geosim.images.similarity import calibration_of, similarity
 from geosim.images.synthetic import make_pair
 

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from geosim.batch_jobs import PairJob, check_free, jobs_of, kept_results
 from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
 from geosim.cluster import local_workers, need, open_cluster, with_worker_memory
 from geosim.cluster_options import ClusterOptions
 from geosim.errors import (
     GeosimError,
     OtherRunError,
-    OutputError,
     PairListError,
     ResultExistsError,
 )
-from geosim.finished import open_result, same_run
-from geosim.journal import finished_blocks, remove_unfinished
+from geosim.journal import remove_unfinished
 from geosim.options import ChangeOptions
 from geosim.pairs import ImagePair, read_pair_list
-from geosim.pipeline import default_folder, detect_change
+from geosim.pipeline import detect_change
 from geosim.raster.staging import check_folder, check_parent
-from geosim.result import FILES
 from geosim.siamese.keeping import keeping
 from geosim.siamese.weights import load_weights
-from geosim.spreading import whole_name, with_whole_names
 from geosim.tasks import run_tasks
 from geosim.worker import Here, error_line
 
@@ -37,15 +33,6 @@ if TYPE_CHECKING:
     from geosim.progress import Progress
     from geosim.result import ChangeResult
     from geosim.tasks import Ended
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """A pair with all that a worker must know of it."""
-
-    pair: ImagePair
-    folder: Path
-    options: ChangeOptions
 
 
 def detect_changes(
@@ -87,18 +74,14 @@ def detect_changes(
     need("distributed", "pyarrow")
     options, cluster = options or ChangeOptions(), cluster or ClusterOptions()
     home = Path(out) if out is not None else _default_home(pairs)
-    listed = _listed(pairs)
-    jobs = [
-        _job(pair, folder, options)
-        for pair, folder in zip(listed, _folders(listed, home), strict=True)
-    ]
+    jobs = jobs_of(_listed(pairs), home, options)
     weights = _checksum(options)
     check_parent(home)
-    outcomes = _kept(jobs, weights) if options.resume else {}
+    outcomes = kept_results(jobs, weights) if options.resume else {}
     if not options.resume:
         check_folder(home, SUMMARY_FILES, overwrite=options.overwrite)
         for job in jobs:
-            _check_free(job)
+            check_free(job)
     for outcome in outcomes.values():
         ended(outcome)
     left = [number for number in range(len(jobs)) if number not in outcomes]
@@ -134,76 +117,6 @@ def _default_home(pairs: str | Path | Iterable[ImagePair]) -> Path:
     return Path(f"batch_{name}")
 
 
-def _folders(pairs: Sequence[ImagePair], home: Path) -> list[Path]:
-    """Folder of each pair's result.
-
-    Where names alone would bring two pairs into one folder (`a/1990.tif`,
-    `b/1990.tif`), the folders of date 1 tell them apart.
-
-    Raises:
-        PairListError: two pairs name one folder.
-    """
-    short = [default_folder(pair.before, pair.after).name for pair in pairs]
-    count = Counter(
-        name for pair, name in zip(pairs, short, strict=True) if pair.out is None
-    )
-    names = [
-        _longer(pair, name) if count[name] > 1 else name
-        for pair, name in zip(pairs, short, strict=True)
-    ]
-    folders = [
-        (home / name if pair.out is None else Path(pair.out)).absolute()
-        for pair, name in zip(pairs, names, strict=True)
-    ]
-    first: dict[Path, int] = {}
-    for number, (pair, folder) in enumerate(zip(pairs, folders, strict=True)):
-        other = first.setdefault(folder, number)
-        if other != number:
-            raise PairListError(
-                f"{pair.place}: its result would lie in '{folder}' as that of "
-                f"{pairs[other].place}; give each a folder of its own in the column "
-                "'out'"
-            )
-    return folders
-
-
-def _longer(pair: ImagePair, name: str) -> str:
-    parent = PurePath(pair.before).parent.name
-    return name.replace("change_", f"change_{parent}_", 1)
-
-
-def _job(pair: ImagePair, folder: Path, options: ChangeOptions) -> _Job:
-    """The pair with its options, names as every process sees them."""
-    own = replace(
-        options,
-        date_before=pair.date_before or options.date_before,
-        date_after=pair.date_after or options.date_after,
-        mask_before=pair.mask_before or options.mask_before,
-        mask_after=pair.mask_after or options.mask_after,
-        overwrite=options.overwrite or options.resume,
-    )
-    own = with_whole_names(own)
-    pair = replace(pair, before=whole_name(pair.before), after=whole_name(pair.after))
-    return _Job(pair=pair, folder=folder, options=own)
-
-
-def _check_free(job: _Job) -> None:
-    try:
-        check_folder(job.folder, FILES, overwrite=job.options.overwrite)
-    except ResultExistsError as error:
-        raise ResultExistsError(
-            f"{job.pair.place}: '{job.folder}' holds a result already; keep what is "
-            "done with --resume or replace all with --overwrite"
-        ) from error
-    finished = finished_blocks(job.folder)
-    if finished and not job.options.overwrite:
-        raise ResultExistsError(
-            f"{job.pair.place}: {finished} blocks of an interrupted run to "
-            f"'{job.folder}' are kept; go on with --resume or begin anew with "
-            "--overwrite"
-        )
-
-
 def _checksum(options: ChangeOptions) -> str | None:
     """Checksum of the weights; None for a method without.
 
@@ -215,29 +128,8 @@ def _checksum(options: ChangeOptions) -> str | None:
     return load_weights(options.weights).record.sha256
 
 
-def _kept(jobs: Sequence[_Job], weights: str | None) -> dict[int, PairOutcome]:
-    """Pairs that are done already, by their place.
-
-    Args:
-        jobs: all pairs.
-        weights: checksum of the weights that they want.
-    """
-    kept = {}
-    for number, job in enumerate(jobs):
-        try:
-            result = open_result(job.folder)
-        except OutputError:
-            continue
-        pair = job.pair
-        if same_run(result.record, pair.before, pair.after, job.options, weights):
-            kept[number] = PairOutcome(
-                pair=pair, folder=job.folder, status="skipped", result=result
-            )
-    return kept
-
-
 def _ended(
-    jobs: Sequence[_Job],
+    jobs: Sequence[PairJob],
     options: ChangeOptions,
     cluster: ClusterOptions,
     tick: Callable[[float], None],
@@ -267,7 +159,7 @@ def _ended(
                 remove_unfinished(job.folder)
 
 
-def compare(job: _Job, here: Here) -> ChangeResult:
+def compare(job: PairJob, here: Here) -> ChangeResult:
     """What a worker does with a pair."""
 
     def tell(stage: str, done: float, total: float) -> None:
@@ -295,7 +187,7 @@ def _hopeless(error: Exception) -> bool:
     return refused or isinstance(error, ResultExistsError)
 
 
-def _outcome(job: _Job, found: Ended) -> PairOutcome:
+def _outcome(job: PairJob, found: Ended) -> PairOutcome:
     if found.error is None:
         return PairOutcome(
             pair=job.pair,

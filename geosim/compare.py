@@ -30,7 +30,8 @@ from geosim.images.comparison import (
 )
 from geosim.images.models import SMALLEST_SIDE, open_model
 from geosim.images.names import MODEL_NAMES
-from geosim.images.reading import read_picture, resized
+from geosim.images.pixels import resized
+from geosim.images.reading import read_picture
 from geosim.images.similarity import calibration_of
 from geosim.raster.staging import check_folder, publish_folder, work_folder, writing
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from geosim.images.alignment import AlignedPair
     from geosim.images.models import ImageModel
-    from geosim.images.reading import Picture
+    from geosim.images.picture import Picture
 
     Source = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import geosim
 from geosim.images import drawing
-from geosim.images.reading import as_bytes
+from geosim.images.pixels import as_bytes
 from geosim.raster.staging import writing
 
 if TYPE_CHECKING:

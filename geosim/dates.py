@@ -1,8 +1,9 @@
-"""When an image was taken: from what its name or its tags say."""
+"""Dates: what one is, and when an image was taken by its name or its tags."""
 
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,19 @@ _DAY = re.compile(
 )
 _MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.](0[1-9]|1[0-2])(?!\d)")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
+_ISO = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 _TAGS = ("ACQUISITION_DATE", "DATE_ACQUIRED", "acquisition_date", "TIFFTAG_DATETIME")
+
+
+def is_date(text: str) -> bool:
+    """True for a year, month or day that there is, in ISO 8601."""
+    if not _ISO.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat((text + "-01-01")[:10])
+    except ValueError:
+        return False
+    return True
 
 
 def image_date(path: str, tags: Mapping[str, str]) -> str | None:

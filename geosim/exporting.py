@@ -72,8 +72,3 @@ def export_changes(
     except (OSError, RuntimeError, ValueError) as error:
         cause = " ".join(str(error).replace(dsn, shown_dsn(dsn)).split())
         raise OutputError(f"cannot write '{shown_dsn(dsn)}': {cause}") from error
-
-
-def shown_target(dsn: str) -> str:
-    """A target as it may be told: without user, password and the like."""
-    return postgis.shown_connection(dsn) if postgis.is_postgis(dsn) else shown_dsn(dsn)

@@ -33,7 +33,7 @@ FOLDERS = ("A", "B", "label")
 SUFFIXES = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
 """Files that count; others are left alone."""
 
-_UNLABELLED = 255
+UNLABELLED = 255
 """Beside 0 and 1: no answer, as in `change.tif`."""
 
 
@@ -174,8 +174,8 @@ def read_values(
     if nodata is not None and nodata != 0:
         answered = np.asarray(values != nodata)
     kinds = set(np.unique(values[answered]).tolist())
-    if not kinds <= {0, 1, _UNLABELLED}:
-        others = sorted(kinds - {0, 1, _UNLABELLED})
+    if not kinds <= {0, 1, UNLABELLED}:
+        others = sorted(kinds - {0, 1, UNLABELLED})
         raise LabelError(
             "a label wants 0 (same) and 1 or 255 (changed); found "
             f"{', '.join(f'{value:g}' for value in others[:4])}"
@@ -183,9 +183,9 @@ def read_values(
             "; JPEG blurs labels, save them as PNG or GeoTIFF"
         )
     if 1 in kinds:
-        answered &= values != _UNLABELLED
+        answered &= values != UNLABELLED
         return np.asarray(values == 1), answered
-    return np.asarray(values == _UNLABELLED) & answered, answered
+    return np.asarray(values == UNLABELLED) & answered, answered
 
 
 def _on_grid(

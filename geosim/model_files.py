@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geosim
@@ -14,7 +15,6 @@ from geosim.siamese.weights import save_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from geosim.siamese.labelled import LabelledPair
     from geosim.siamese.weights import LoadedWeights
     from geosim.train_options import TrainOptions
+
+DEFAULT_MODEL = "model.safetensors"
+"""Where a model goes unless told otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +62,16 @@ class Pairs:
     """What the second fit learns from; empty where the held-out pairs are others'."""
 
 
-def places_beside(weights: Path) -> Places:
+def places_beside(out: str | Path | None) -> Places:
     """Where the files of a model go: beside its weights, with the same stem.
+
+    Args:
+        out: the weights file; None: `model.safetensors` here.
 
     Raises:
         OptionError: the name does not end with `.safetensors`.
     """
+    weights = Path(out or DEFAULT_MODEL)
     if weights.suffix != ".safetensors":
         raise OptionError(
             f"-o wants a file that ends with .safetensors; found '{weights}'"
@@ -173,8 +180,7 @@ def write_model(
         card = model_card(
             record, weights=places.weights.name, curves=places.curves.name
         )
-        _put(places.curves, picture)
-        _put(places.card, card.encode())
+        put_beside(places, picture, card)
         if not keep:
             places.checkpoint.unlink(missing_ok=True)
     return TrainResult(
@@ -182,11 +188,12 @@ def write_model(
     )
 
 
-def _put(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_bytes(content)
-    partial.replace(path)
+def put_beside(places: Places, curves: bytes, card: str) -> None:
+    """Write curves and card, each whole or not at all."""
+    for path, content in ((places.curves, curves), (places.card, card.encode())):
+        partial = path.with_name(path.name + ".part")
+        partial.write_bytes(content)
+        partial.replace(path)
 
 
 def curves_of(

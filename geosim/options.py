@@ -1,4 +1,4 @@
-"""The options of a run: one frozen record, checked once, the only home of defaults."""
+"""The options of a run: one frozen record, checked once, the home of its defaults."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 import os
 import re
 from dataclasses import asdict, dataclass
-from datetime import date
 from typing import Any, Literal, get_args
 
 from geosim.change.threshold import Rule
+from geosim.dates import is_date
 from geosim.errors import OptionError
 from geosim.memory import ELSEWHERE, default_memory
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskFiles, MaskKind
-from geosim.raster.radiometry import Normalization
+from geosim.raster.matching import Normalization
 from geosim.siamese.engine import Device, Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
 from geosim.themes.classes import SeasonRule, ThemeName
@@ -45,32 +45,6 @@ _CREATION_OPTIONS = {
 }
 """Options of GDAL's COG driver that leave pixels and grid alone, and their values.
 GDAL itself ignores a wrong value or, with BLOCKSIZE, aborts the process."""
-
-_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
-
-
-def is_date(text: str) -> bool:
-    """True for a year, month or day that there is, in ISO 8601."""
-    if not _DATE.fullmatch(text):
-        return False
-    try:
-        date.fromisoformat((text + "-01-01")[:10])
-    except ValueError:
-        return False
-    return True
-
-
-def parse_threads(text: str) -> int | None:
-    """Read "all" as None, anything else as a number.
-
-    Raises:
-        OptionError: neither.
-    """
-    if text.lower() == "all":
-        return None
-    if not text.isdigit():
-        raise OptionError(f"--threads wants a number or 'all'; found '{text}'")
-    return int(text)
 
 
 @dataclass(frozen=True, kw_only=True)

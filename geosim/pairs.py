@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geosim.dates import is_date
 from geosim.errors import PairListError
-from geosim.options import is_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,16 +77,9 @@ def read_pair_list(path: str | Path) -> list[ImagePair]:
             is none. The message names the row, counted from 1, the header's.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        cause = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise PairListError(
-            f"'{path}' must be a CSV file of pairs and cannot be read: {cause}"
-        ) from error
-    lines = text.splitlines()
+    lines = list_lines(path)
     header = lines[0] if lines else ""
-    delimiter = max(_DELIMITERS, key=header.count)
+    delimiter = delimiter_of(header)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     columns = _columns(path, next(reader, []))
     pairs = []
@@ -104,6 +97,27 @@ def read_pair_list(path: str | Path) -> list[ImagePair]:
     if not pairs:
         raise PairListError(f"'{path}' holds no pair; give a row for each below row 1")
     return pairs
+
+
+def delimiter_of(header: str) -> str:
+    """What separates the cells of a list: a comma, a semicolon or a tab."""
+    return max(_DELIMITERS, key=header.count)
+
+
+def list_lines(path: Path) -> list[str]:
+    """The lines of a CSV file of pairs.
+
+    Raises:
+        PairListError: it cannot be read or is no text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise PairListError(
+            f"'{path}' must be a CSV file of pairs and cannot be read: {cause}"
+        ) from error
+    return text.splitlines()
 
 
 def _columns(path: Path, header: list[str]) -> list[str]:

@@ -167,18 +167,10 @@ def _input(
 
 
 def _grid(grid: Grid) -> rec.GridRecord:
-    transform = grid.transform
     return rec.GridRecord(
         wkt=grid.crs.to_wkt() if grid.crs else None,
         crs=crs_name(grid),
-        transform=(
-            transform.a,
-            transform.b,
-            transform.c,
-            transform.d,
-            transform.e,
-            transform.f,
-        ),
+        transform=grid.coefficients,
         width=grid.width,
         height=grid.height,
         resolution_m=grid.ground_resolution(),

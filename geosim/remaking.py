@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from dataclasses import replace
@@ -15,7 +14,7 @@ from geosim.finished import open_result
 from geosim.printing import find_chromium, print_pdf
 from geosim.publish.areas import AreaTable
 from geosim.publish.figure import LegendEntry
-from geosim.publish.pictures import ReportImages
+from geosim.publish.pictures import ReportImages, data_uri
 from geosim.publish.report import (
     ChangeRow,
     ReportContent,
@@ -247,7 +246,7 @@ def _logo_uri(path: Path) -> str:
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     for mark, media in _LOGOS.items():
         if start.startswith(mark):
-            return f"data:{media};base64,{base64.b64encode(data).decode('ascii')}"
+            return data_uri(media, data)
     raise OptionError(f"--logo wants a PNG, JPEG or SVG; '{path}' is none of them")
 
 

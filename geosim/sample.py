@@ -183,21 +183,13 @@ def design_of(
         ordered += [one for one in CHANGE_CLASSES if one not in ordered]
     elif not ordered:
         ordered = [CHANGE_CLASSES[-1]]
-    transform = found.grid.transform
     return SampleDesign(
         strata=strata,
         pixels=tuple(pixels.tolist()),
         areas=tuple(areas.tolist()),
         samples=tuple(numbers.tolist()),
         answers=(*ordered, NO_CHANGE),
-        transform=(
-            transform.a,
-            transform.b,
-            transform.c,
-            transform.d,
-            transform.e,
-            transform.f,
-        ),
+        transform=found.grid.coefficients,
         has_crs=found.grid.crs is not None,
         source={
             "result": str(folder),

@@ -25,14 +25,13 @@ from geosim.raster.staging import (
 )
 from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
 from geosim.themes.classes import COVERS, THEMES
+from geosim.timeline.calibration import no_calibration
 from geosim.timeline.classes import fit_covering, slugs_of_codes
 from geosim.timeline.deciding import (
     Decider,
     block_side,
-    calibrate,
     decide_all,
     reach_of,
-    samples_of,
 )
 from geosim.timeline.options import SeriesOptions
 from geosim.timeline.pairs import (
@@ -51,6 +50,7 @@ from geosim.timeline.result import (
     SERIES_RECORD,
     SeriesResult,
 )
+from geosim.timeline.sampling import calibrate, samples_of
 from geosim.timeline.scenes import DatedScene, read_scenes
 from geosim.timeline.stack import (
     count_intervals,
@@ -239,8 +239,6 @@ def _decide(
     tick: Callable[[float], None],
 ) -> tuple[Calibration | None, list[dict[str, float]]]:
     """Decide each pixel, drop what is too small; the land covers of each date."""
-    from geosim.timeline.calibration import Calibration
-
     dates, bands = len(plan.dates), len(stack.bands)
     reach = reach_of(plan.grid)
     calibration = calibrate(stack, maps, reach)
@@ -248,12 +246,7 @@ def _decide(
     decider = Decider(
         stack=stack,
         maps=maps,
-        calibration=calibration
-        or Calibration(
-            gain=np.ones((dates, bands)),
-            offset=np.zeros((dates, bands)),
-            whitening=np.eye(bands),
-        ),
+        calibration=calibration or no_calibration(dates, bands),
         covering=covering,
         reach=reach,
         together=plan.together and calibration is not None,
@@ -275,6 +268,7 @@ def _deliver(
     """Write the files of the result into the working folder."""
     from geosim.timeline import delivery
     from geosim.timeline.pictures import previews
+    from geosim.timeline.tables import SeriesFound, bars_of, table_rows
 
     staging, years = work.new_result(), delivery.years_of(plan.dates)
     creation = dict(plan.options.creation_options)
@@ -294,7 +288,7 @@ def _deliver(
         own = {
             cover: ha * SQUARE_METRES_PER_HECTARE for cover, ha in plan.series.initial
         }
-        found = delivery.SeriesFound(
+        found = SeriesFound(
             grid=grid,
             dates=plan.dates,
             sums=sums,
@@ -306,8 +300,8 @@ def _deliver(
             covered=made.covered,
         )
         tick(1)
-        rows = delivery.table_rows(found)
-        polygons = delivery.write_tables(staging, found, rows, delivery.bars_of(found))
+        rows = table_rows(found)
+        polygons = delivery.write_tables(staging, found, rows, bars_of(found))
         tick(1)
         pictures = previews(made.stack, rasters, _PREVIEW)
         record = series_record(plan, made, found, clock.seconds, len(polygons))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosim.errors import PairListError
+from geosim.pairs import list_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,14 +44,7 @@ def read_similar_pairs(path: Path) -> list[SimilarPair]:
         PairListError: the file cannot be read, a column or a value is missing or wrong,
             a picture does not exist, or all pairs are of one kind.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        cause = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise PairListError(
-            f"'{path}' must be a CSV file of pairs and cannot be read: {cause}"
-        ) from error
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    reader = csv.DictReader(list_lines(path), skipinitialspace=True)
     columns = [name.strip().lower() for name in reader.fieldnames or []]
     reader.fieldnames = columns
     column = next((c for c in ("similar", "similarity") if c in columns), None)

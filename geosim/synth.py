@@ -12,8 +12,10 @@ from PIL import Image
 
 from geosim.errors import PictureReadError
 from geosim.image_options import SynthOptions
-from geosim.images.reading import as_bytes, find_pictures, read_picture
+from geosim.images.pixels import as_bytes
+from geosim.images.reading import find_pictures, read_picture
 from geosim.images.synthetic import make_pair, square_of
+from geosim.labels import FOLDERS
 from geosim.raster.staging import check_folder, publish_folder, work_folder, writing
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ COLUMNS = ("first", "second", "similarity", "similar")
 
 SIMILAR_FROM = 0.5
 """Similarity from which a pair counts as similar in the table."""
-
-_FOLDERS = ("A", "B", "label")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def make_pairs(
 
     options = options or SynthOptions()
     folder = Path(out)
-    check_folder(folder, [TABLE, *_FOLDERS], overwrite=options.overwrite)
+    check_folder(folder, [TABLE, *FOLDERS], overwrite=options.overwrite)
     files = find_pictures(Path(pictures))
     if len(files) < 2:  # noqa: PLR2004
         raise PictureReadError(
@@ -82,7 +82,7 @@ def make_pairs(
     with work_folder(folder) as work:
         work.keep = False
         made = work.new_result()
-        for name in _FOLDERS:
+        for name in FOLDERS:
             (made / name).mkdir()
         rows = []
         with Clock(progress).stage("pairs", options.count) as tick:
@@ -119,7 +119,7 @@ def _pairs(
 def _write(pair: PicturePair, folder: Path, name: str) -> None:
     label = np.where(pair.changed, np.uint8(255), np.uint8(0))
     images = (as_bytes(pair.first), as_bytes(pair.second), label)
-    for part, image in zip(_FOLDERS, images, strict=True):
+    for part, image in zip(FOLDERS, images, strict=True):
         path = folder / part / name
         with writing(path):
             Image.fromarray(image).save(path)
@@ -140,7 +140,7 @@ def _write_table(path: Path, rows: list[tuple[str, str, str, str]]) -> None:
 def _publish(made: Path, folder: Path) -> None:
     """Earlier pairs go as a whole: more of them must not stay among new ones."""
     if folder.exists():
-        for name in _FOLDERS:
+        for name in FOLDERS:
             old = folder / name
             if old.is_dir():
                 old.rename(made.parent / f"old {name}")

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from geosim.siamese.fit import Fit, Recipe
     from geosim.siamese.weights import LoadedWeights
 
-DEFAULT_MODEL = "model.safetensors"
-"""Where the model goes unless told otherwise."""
-
 REFIT_SHARE = 1 / 3
 """Steps of the second fit, as a share of those that served best in the first."""
 
@@ -72,7 +69,7 @@ def train_model(
 
     options = options or TrainOptions()
     began, clock = time.perf_counter(), Clock(progress)
-    places = places_beside(Path(out or DEFAULT_MODEL))
+    places = places_beside(out)
     check_places(places, options)
     use_device(options.device, options.threads)
     start = load_weights(options.weights)

@@ -12,8 +12,9 @@ import numpy as np
 import geosim
 from geosim.errors import OptionError
 from geosim.images.models import working_size
-from geosim.images.reading import read_picture, resized
-from geosim.model_files import Places, check_places, places_beside
+from geosim.images.pixels import resized
+from geosim.images.reading import read_picture
+from geosim.model_files import Places, check_places, places_beside, put_beside
 from geosim.progress import Clock, Progress
 from geosim.publish.curves import Line, curves_png, running_mean
 from geosim.publish.pair_card import PairTrainingRecord, pair_model_card
@@ -27,13 +28,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.siamese.metric import Distance, PairFit, PairIndex, PairTrainer
+    from geosim.siamese.losses import Distance
+    from geosim.siamese.metric import PairFit, PairIndex, PairTrainer
     from geosim.siamese.weights import LoadedWeights
     from geosim.similar_pairs import SimilarPair
 
     FloatArray = NDArray[np.float32]
-
-DEFAULT_MODEL = "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ def train_on_pairs(
     options = options or TrainOptions()
     began, clock = time.perf_counter(), Clock(progress)
     wanted = _margin(distance, margin)
-    places = places_beside(Path(out or DEFAULT_MODEL))
+    places = places_beside(out)
     check_places(places, options)
     if options.device != "cpu":
         raise OptionError("--device: pairs of pictures are trained on the CPU")
@@ -133,15 +133,15 @@ def train_on_pairs(
 
 
 def _margin(distance: str, margin: float | None) -> float:
-    from geosim.siamese.metric import MARGINS
+    from geosim.siamese.losses import PAIR_MARGINS
 
-    if distance not in MARGINS:
+    if distance not in PAIR_MARGINS:
         raise OptionError(
-            f"--distance wants one of {', '.join(MARGINS)}; found '{distance}'"
+            f"--distance wants one of {', '.join(PAIR_MARGINS)}; found '{distance}'"
         )
     if margin is not None and not 0 < margin <= 2:  # noqa: PLR2004 - unit vectors
         raise OptionError(f"--margin wants more than 0, at most 2; found {margin:g}")
-    return MARGINS[distance] if margin is None else margin
+    return PAIR_MARGINS[distance] if margin is None else margin
 
 
 def _split(
@@ -264,10 +264,7 @@ def _write(
         card = pair_model_card(
             record, weights=places.weights.name, curves=places.curves.name
         )
-        for path, content in ((places.curves, picture), (places.card, card.encode())):
-            partial = path.with_name(path.name + ".part")
-            partial.write_bytes(content)
-            partial.replace(path)
+        put_beside(places, picture, card)
         places.checkpoint.unlink(missing_ok=True)
     return PairTrainResult(
         weights=places.weights, card=places.card, curves=places.curves, record=record

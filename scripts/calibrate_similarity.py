@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.images import TREATMENTS, tiles, treated
 from geosim.images.models import open_model
-from geosim.images.reading import read_picture, resized
+from geosim.images.pixels import resized
+from geosim.images.reading import read_picture
 from geosim.images.similarity import measure
 
 

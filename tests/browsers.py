@@ -11,3 +11,14 @@ MARKS = (
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason="no chromium; set GEOSIM_CHROMIUM"),
 )
+
+
+def serious(page):
+    """What axe-core finds that is serious."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        (one["id"], [node["html"][:90] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]

@@ -5,9 +5,12 @@ import signal
 from pathlib import Path
 
 import pytest
+import rasterio
+from affine import Affine
 from browsers import CHROMIUM
 from commands import Commands
 from hypothesis import HealthCheck, settings
+from rasterio.windows import Window
 
 from geosim import detect_change
 
@@ -31,8 +34,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONG = {
     *("test_train_pairs.py", "test_train.py", "test_series.py", "test_real.py"),
-    *("test_decoder.py", "test_image_models.py", "test_qgis_plugin.py", "test_qgis.py"),
-    *("test_bench_command.py", "test_batch.py", "test_estimating.py"),
+    *("test_decoder.py", "test_image_models.py", "test_bench_command.py"),
+    *("test_qgis_processing.py", "test_qgis.py", "test_batch.py", "test_estimating.py"),
     *("test_invariance.py", "test_compare.py", "test_change.py", "test_sample.py"),
 }
 """Files of few tests that take long: begun first, so that no process is left alone."""
@@ -82,6 +85,32 @@ def real_data():
 def sample_pair():
     """Both dates of the sample data."""
     return ROOT / "sample_data" / "1990.tif", ROOT / "sample_data" / "2020.tif"
+
+
+@pytest.fixture(scope="session")
+def small_pair(sample_pair, tmp_path_factory):
+    """A corner of the sample data, for what takes several runs."""
+    folder = tmp_path_factory.mktemp("small")
+    paths = []
+    for path in sample_pair:
+        with rasterio.open(path) as whole:
+            # both dates show this place
+            left, top = whole.transform.c, whole.transform.f
+            window = Window((461300 - left) * 2, (top - 5412550) * 2, 300, 300)
+            part = whole.read(window=window)
+            profile = {
+                "driver": "GTiff",
+                "count": part.shape[0],
+                "height": part.shape[1],
+                "width": part.shape[2],
+                "dtype": part.dtype,
+                "crs": whole.crs,
+                "transform": Affine(0.5, 0, 461300, 0, -0.5, 5412550),
+            }
+        with rasterio.open(folder / path.name, "w", **profile) as out:
+            out.write(part)
+        paths.append(folder / path.name)
+    return tuple(paths)
 
 
 @pytest.fixture(scope="session")

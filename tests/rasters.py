@@ -1,7 +1,9 @@
-"""Rasters for the tests: drawn pairs, crops of real ones."""
+"""Rasters for the tests: drawn pairs, crops of real ones; areas on the ground."""
 
 import numpy as np
+import pyproj
 import rasterio
+import shapely
 from affine import Affine
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter
@@ -94,3 +96,15 @@ def on_lattice(transform, reference):
     parts = np.array([place.a, place.b, place.d, place.e, place.c, place.f])
     wanted = np.array([1, 0, 0, 1, round(place.c), round(place.f)])
     return bool(np.abs(parts - wanted).max() < 1e-6)
+
+
+def equal_area(polygon, crs):
+    """Area of a polygon by an equal-area projection around it."""
+    to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
+    lon, lat = to_degrees.transform(*polygon.centroid.coords[0])
+    flat = pyproj.CRS.from_dict({"proj": "laea", "lat_0": lat, "lon_0": lon})
+    step = pyproj.Transformer.from_crs(crs, flat, always_xy=True)
+    return shapely.transform(
+        shapely.segmentize(polygon, polygon.length / 2000),
+        lambda xy: np.column_stack(step.transform(xy[:, 0], xy[:, 1])),
+    ).area

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import rasterio
-from processes import wait_for, workers_of
+from processes import run_code, wait_for, workers_of
 from rasters import drawn_pair, listing, read, texture, write, write_pair
 
 from geosim import ChangeOptions, ClusterOptions, ImagePair, detect_change
@@ -278,7 +278,7 @@ def test_workers_of_this_machine():
     assert local_workers(ClusterOptions(workers=2 * cores), small, 9) == (2 * cores, 1)
 
 
-def test_change_does_not_import_dask(root, tmp_path):
+def test_change_does_not_import_dask(tmp_path):
     before, after = write_pair(tmp_path, *drawn_pair())
     code = (
         "import sys\n"
@@ -286,13 +286,7 @@ def test_change_does_not_import_dask(root, tmp_path):
         "detect_change(*sys.argv[1:], ChangeOptions(method='cva'))\n"
         "print({name.split('.')[0] for name in sys.modules})"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, before, after, tmp_path / "out"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=root,
-    )
+    done = run_code(code, before, after, tmp_path / "out")
     assert "'geosim'" in done.stdout
     assert not {"'dask'", "'distributed'", "'pyarrow.parquet'"} & set(
         done.stdout.strip("{}\n").split(", ")

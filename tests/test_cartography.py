@@ -11,7 +11,6 @@ from pyproj import CRS, Geod, Transformer
 
 from geosim.publish.cartography import (
     corners,
-    graticule,
     ground_size,
     length_label,
     map_shape,
@@ -19,6 +18,7 @@ from geosim.publish.cartography import (
     round_below,
     scale_bar,
 )
+from geosim.publish.graticule import graticule
 
 GEOD = Geod(ellps="WGS84")
 

@@ -11,10 +11,9 @@ import pyproj
 import pystac
 import pytest
 import rasterio
-import shapely
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.features import rasterize
-from rasters import crop, drawn_pair, listing, read, write_pair
+from rasters import crop, drawn_pair, equal_area, listing, read, write_pair
 from rio_cogeo.cogeo import cog_validate
 from scipy.ndimage import label
 from typer.testing import CliRunner
@@ -166,17 +165,6 @@ def test_polygons_are_the_raster(sample_result, decision):
         inside = probability[drawn == row.id] / 254
         assert row.probability_mean == pytest.approx(inside.mean(), abs=1e-9)
         assert row.probability_max == pytest.approx(inside.max(), abs=1e-9)
-
-
-def equal_area(polygon, crs):
-    """Area of a polygon by an equal-area projection around it."""
-    to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
-    lon, lat = to_degrees.transform(*polygon.centroid.coords[0])
-    flat = pyproj.CRS.from_dict({"proj": "laea", "lat_0": lat, "lon_0": lon})
-    step = pyproj.Transformer.from_crs(crs, flat, always_xy=True)
-    return shapely.transform(
-        polygon, lambda xy: np.column_stack(step.transform(xy[:, 0], xy[:, 1]))
-    ).area
 
 
 def test_areas_are_geodesic(sample_result):

@@ -11,6 +11,7 @@ from dataclasses import fields
 
 import pytest
 import typer
+from processes import call, run_code
 from rasters import drawn_pair, write_pair
 from typer.testing import CliRunner
 
@@ -26,17 +27,6 @@ HEAVY = (
 )
 
 
-def call(root, *arguments, folder=None):
-    """`python cli.py ...` to its end."""
-    return subprocess.run(
-        [sys.executable, str(root / "cli.py"), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder or root,
-    )
-
-
 @pytest.fixture
 def pair(tmp_path):
     return [path.name for path in write_pair(tmp_path, *drawn_pair())]
@@ -46,12 +36,12 @@ def pair(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["change", "--help"], ["--version"]])
-def test_help_answers_at_once(root, arguments):
+def test_help_answers_at_once(arguments):
     """Processor time: what the clock tells hangs on what else the machine does."""
     seconds = []
     for _ in range(5):
         began = _of_children()
-        done = call(root, *arguments)
+        done = call(*arguments)
         seconds.append(_of_children() - began)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
@@ -65,7 +55,7 @@ def _of_children():
     return used.children_user + used.children_system
 
 
-def test_help_imports_nothing_heavy(root):
+def test_help_imports_nothing_heavy():
     code = (
         "import sys; sys.argv = ['geosim', 'change', '--help']\n"
         "from geosim.cli import main\n"
@@ -73,21 +63,15 @@ def test_help_imports_nothing_heavy(root):
         "except SystemExit:\n    pass\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=root,
-    )
+    done = run_code(code)
     assert "--tile-size" in done.stdout
     loaded = done.stderr.split()
     assert "geosim" in loaded
     assert set(HEAVY).isdisjoint(loaded)
 
 
-def test_version(root):
-    done = call(root, "--version")
+def test_version():
+    done = call("--version")
     assert done.stdout == f"geosim {geosim.__version__}\n"
 
 

@@ -1,14 +1,12 @@
 """`compare_images` and `geosim compare`, from files to files."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from pictures import as_uint8, textured
 from PIL import Image
+from processes import call
 from rasters import listing
 from skimage.transform import SimilarityTransform, warp
 
@@ -43,18 +41,6 @@ def files(tmp_path_factory):
 def compared(files, tmp_path_factory):
     out = tmp_path_factory.mktemp("compared") / "result"
     return compare_images(files / "photo.png", files / "painted.png", out)
-
-
-def call(root, *arguments, folder):
-    """`python cli.py compare ...` to its end."""
-    return subprocess.run(
-        [sys.executable, str(root / "cli.py"), "compare", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"},
-    )
 
 
 def test_the_same_picture_is_1(files):
@@ -159,8 +145,8 @@ def test_options_are_checked():
         compare_models(PHOTO, PHOTO, None, CompareOptions(weights="some.pth"))
 
 
-def test_command(root, files, tmp_path):
-    done = call(root, files / "photo.png", files / "other.tif", folder=tmp_path)
+def test_command(files, tmp_path):
+    done = call("compare", files / "photo.png", files / "other.tif", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "compare_photo_other"
     assert sorted(p.name for p in folder.iterdir()) == sorted(FILES.values())
@@ -170,7 +156,7 @@ def test_command(root, files, tmp_path):
     assert "resized from 200 x 300 to 280 x 220" in lines["aligned"]
     assert lines["heatmap"].endswith("heatmap.png")
     again = call(
-        root, files / "photo.png", files / "copy.jpg", "-o", folder, "--overwrite",
+        "compare", files / "photo.png", files / "copy.jpg", "-o", folder, "--overwrite",
         "--json", "--model", "ssim", "--align", "resize", folder=tmp_path,
     )  # fmt: skip
     record = json.loads(again.stdout)

@@ -34,6 +34,10 @@ def utm_grid(width=100, height=80, left=500_000.0, top=5_000_000.0, size=10.0):
     return Grid(crs=UTM, transform=transform, width=width, height=height)
 
 
+def same_pixels(one, other):
+    return same_crs(one.crs, other.crs) and pixel_offset(one, other) is not None
+
+
 def degree_grid(west, north, size, width=20, height=10):
     transform = Affine(size, 0, west, 0, -size, north)
     return Grid(crs=WGS84, transform=transform, width=width, height=height)
@@ -185,7 +189,7 @@ def test_whole_offsets_are_found_on_any_rotation(col, row, degrees):
     reference = Grid(crs=UTM, transform=turned, width=60, height=40)
     other = reference.cut(Window(col, row, 20, 30))
     assert pixel_offset(reference, other) == (col, row)
-    assert reference.same_pixels(other)
+    assert same_pixels(reference, other)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,7 @@ def test_other_pixels_have_no_offset(other):
     grid = utm_grid()
     moved = Grid(crs=UTM, transform=grid.transform @ other, width=100, height=80)
     assert pixel_offset(grid, moved) is None
-    assert not grid.same_pixels(moved)
+    assert not same_pixels(grid, moved)
 
 
 def test_rounding_noise_is_no_offset():
@@ -218,7 +222,7 @@ def test_one_place_in_two_zones_is_not_the_same_pixels():
     other = Grid(
         crs=pyproj.CRS.from_epsg(32634), transform=grid.transform, width=9, height=9
     )
-    assert not grid.same_pixels(other)
+    assert not same_pixels(grid, other)
 
 
 # the grid of both dates
@@ -245,9 +249,9 @@ def test_reference_decides_whose_pixels():
     before = utm_grid()
     after = utm_grid(left=500_004.0, width=90)
     third = utm_grid(left=0.0, top=0.0, size=25.0)
-    assert common_grid(before, after).same_pixels(before)
-    assert common_grid(before, after, reference=after).same_pixels(after)
-    assert common_grid(before, after, reference=third).same_pixels(third)
+    assert same_pixels(common_grid(before, after), before)
+    assert same_pixels(common_grid(before, after, reference=after), after)
+    assert same_pixels(common_grid(before, after, reference=third), third)
 
 
 def test_a_pixel_belongs_where_its_centre_does():
@@ -275,7 +279,7 @@ def test_common_grid_across_coordinate_systems():
         height=round(np.ptp(lat) / size),
     )
     grid = common_grid(before, after)
-    assert grid.same_pixels(before)
+    assert same_pixels(grid, before)
     col, row = pixel_offset(before, grid)
     assert abs(col - 20) <= 1
     assert abs(row - 10) <= 1
@@ -305,7 +309,7 @@ def test_rotated_dates_share_the_references_pixels():
     )
     after = Grid(crs=UTM, transform=turned, width=60, height=40)
     grid = common_grid(utm_grid(), after)
-    assert grid.same_pixels(utm_grid())
+    assert same_pixels(grid, utm_grid())
     left, bottom, right, top = after.bounds
     assert np.abs(np.subtract(grid.bounds, (left, bottom, right, top))).max() <= 5.001
     other_way = common_grid(after, utm_grid())

@@ -11,7 +11,7 @@ from pictures import textured
 
 from geosim.errors import OptionError, WeightsError
 from geosim.images.models import MODEL_NAMES, open_model, working_size
-from geosim.images.reading import resized
+from geosim.images.pixels import resized
 from geosim.siamese.weights import load_weights
 
 TORCHVISION = ("vgg16", "resnet18", "resnet50", "mobilenet_v2")

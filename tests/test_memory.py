@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from processes import run_code
 from rasterio.windows import Window
 from rasters import NORTH_UP, UTM, texture
 
@@ -143,12 +144,7 @@ def test_the_network_takes_as_much_on_16_times_the_pixels(tmp_path):
     for side in (4000, 16_000):
         pair = draw(tmp_path, side)
         out = tmp_path / f"out{side}"
-        done = subprocess.run(
-            [sys.executable, "-c", SHORTENED, *map(str, (*pair, out))],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        done = run_code(SHORTENED, *pair, out)
         peaks[side] = float(done.stdout)
         print(f"network, {side} px: {peaks[side]:.0f} MB")  # noqa: T201
     assert max(peaks.values()) <= 1500
@@ -181,7 +177,7 @@ def big_map(folder, side):
     return folder
 
 
-def test_a_sample_of_a_large_map_takes_no_more_memory(root, tmp_path):
+def test_a_sample_of_a_large_map_takes_no_more_memory(tmp_path):
     code = (
         "import sys; from geosim.cli import app; "
         "app(sys.argv[1:], standalone_mode=False); "
@@ -192,13 +188,7 @@ def test_a_sample_of_a_large_map_takes_no_more_memory(root, tmp_path):
     for side in (4000, 20_000):
         folder = big_map(tmp_path / str(side), side)
         given = ["sample", str(folder), "--no-chips", "--buffer", "20", "-q"]
-        done = subprocess.run(
-            [sys.executable, "-c", code, *given],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = run_code(code, *given)
         peaks.append(int(done.stdout) * 1024 / 1e6)
         print(f"sample of {side} px: {peaks[-1]:.0f} MB")  # noqa: T201
     # a 25th of the pixels; GDAL's cache of 64 MB is not full with the small one

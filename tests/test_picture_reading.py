@@ -1,23 +1,17 @@
 """Any picture becomes (3, height, width) float32 in 0..1; nothing else does."""
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
 import rasterio
-from pictures import as_uint8, textured
+from pictures import as_uint8, png_that_claims, textured
 from PIL import Image, ImageCms
 
 from geosim.errors import PictureReadError
-from geosim.images.reading import (
-    Limits,
-    as_bytes,
-    find_pictures,
-    read_picture,
-    resized,
-)
+from geosim.images.picture import Limits
+from geosim.images.pixels import as_bytes, resized
+from geosim.images.reading import find_pictures, read_picture
 
 RGB = as_uint8(textured(1, 40, 60))
 
@@ -159,18 +153,6 @@ def test_reduced_while_reading():
     assert resized(whole, 45, 30).mean() == pytest.approx(whole.mean(), abs=0.002)
 
 
-def png_header(width, height):
-    """A PNG that promises pixels and has none."""
-
-    def chunk(kind, data):
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels)
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -178,9 +160,12 @@ def png_header(width, height):
         (b"#!/bin/sh\nrm -rf /\n", "'x' is no picture that can be read; wanted is one"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is no picture that can be"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "is no picture that can be read"),
-        (png_header(50_000, 50_000), "too many pixels|50,000 x 50,000 pixels, at most"),
-        (png_header(9_500, 9_500), "9,500 x 9,500 pixels, at most 80 million"),
-        (png_header(100, 100), "'x' is damaged or cut short"),
+        (
+            png_that_claims(50_000, 50_000),
+            "too many pixels|50,000 x 50,000 pixels, at most",
+        ),
+        (png_that_claims(9_500, 9_500), "9,500 x 9,500 pixels, at most 80 million"),
+        (png_that_claims(100, 100), "'x' is damaged or cut short"),
         (encoded(Image.fromarray(RGB), "JPEG")[:900], "'x' is damaged or cut short"),
         (encoded(Image.fromarray(RGB), "TIFF")[:200], "'x' is damaged or cut short"),
         (b"II*\0" + b"\xff" * 40, "'x' is damaged or cut short"),

@@ -1,20 +1,20 @@
 """Polygons in a real PostGIS: the same come back, and no password is told."""
 
-import subprocess
-import sys
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
 from postgis_server import PASSWORD, QUOTED, missing, postgis_server
+from processes import call
 from rasters import drawn_pair, listing, write_pair
 from shapely import MultiPolygon, Polygon, box
 
 from geosim.errors import OutputError, ResultExistsError
-from geosim.exporting import check_target, export_changes, shown_target
+from geosim.exporting import check_target, export_changes
 from geosim.finished import open_result
+from geosim.publish.formats import shown_dsn
+from geosim.publish.postgis import shown_connection
 
 psycopg = pytest.importorskip("psycopg", reason="pip install 'geosim[postgis]'")
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
@@ -147,11 +147,11 @@ def test_a_schema_that_is_not_there(dsn):
         check_target(dsn, "nowhere.changes")
 
 
-def test_the_command_writes_the_table_and_keeps_the_secret(root, tmp_path, dsn):
+def test_the_command_writes_the_table_and_keeps_the_secret(tmp_path, dsn):
     pair = write_pair(tmp_path, *drawn_pair())
-    command = [sys.executable, root / "cli.py", "change", *pair, "--method", "cva"]
+    command = ["change", *pair, "--method", "cva"]
     command += ["-o", tmp_path / "out", "--ogr", dsn, "--ogr-layer", "run"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = call(*command)
     assert done.returncode == 0, done.stderr
     changes = open_result(tmp_path / "out").changes
     assert len(changes) > 0
@@ -166,20 +166,17 @@ def test_the_command_writes_the_table_and_keeps_the_secret(root, tmp_path, dsn):
     assert "s3cr" not in told
     # again, without --overwrite of the table: refused before any work
     again = [*command[:-5], tmp_path / "two", *command[-4:]]
-    done = subprocess.run(again, capture_output=True, text=True, check=False)
+    done = call(*again)
     assert done.returncode == 1
     assert "has a table 'run' already" in done.stderr
     assert not (tmp_path / "two").exists()
 
 
-def test_an_unreachable_database_is_told_before_the_work(root, tmp_path):
+def test_an_unreachable_database_is_told_before_the_work(tmp_path):
     pair = write_pair(tmp_path, *drawn_pair())
-    command = [sys.executable, root / "cli.py", "change", *pair, "-o", "out"]
-    command += ["--ogr", "PG:host=127.0.0.1 port=1 dbname=maps password=hush"]
+    dsn = "PG:host=127.0.0.1 port=1 dbname=maps password=hush"
     before = listing(tmp_path)
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+    done = call("change", *pair, "-o", "out", "--ogr", dsn, folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "the database 'PG:host=127.0.0.1 port=1 dbname=maps'" in done.stderr
@@ -196,9 +193,12 @@ def test_an_unreachable_database_is_told_before_the_work(root, tmp_path):
         ),
         ("postgresql://u:p@h:5432/db?password=x", "PG:h:5432/db"),
         ("PG:postgresql://h/db", "PG:h/db"),
-        ("MYSQL:db,user=u,password=p", "MYSQL:..."),
-        ("changes.sqlite", "changes.sqlite"),
     ],
 )
-def test_what_is_told_of_a_target(dsn, shown):
-    assert shown_target(dsn) == shown
+def test_what_is_told_of_a_database(dsn, shown):
+    assert shown_connection(dsn) == shown
+
+
+def test_what_is_told_of_another_target():
+    assert shown_dsn("MYSQL:db,user=u,password=p") == "MYSQL:..."
+    assert shown_dsn("changes.sqlite") == "changes.sqlite"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from skimage.exposure import match_histograms
 
-from geosim.raster.radiometry import _counted, fit
+from geosim.raster.matching import _counted
+from geosim.raster.radiometry import fit
 
 
 def apply_flat(model, before, after, valid=None):

@@ -9,7 +9,7 @@ import rasterio
 import shapely
 from affine import Affine
 from rasterio.warp import Resampling, reproject
-from rasters import on_lattice, read
+from rasters import equal_area, on_lattice, read
 from scipy.ndimage import binary_dilation
 from skimage.registration import phase_cross_correlation
 
@@ -132,18 +132,6 @@ def warped_by_gdal(path, grid, *, mask=False):
             tolerance=0.01,
         )
     return target
-
-
-def equal_area(polygon, crs):
-    """Area of a polygon by an equal-area projection around it."""
-    to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
-    lon, lat = to_degrees.transform(*polygon.centroid.coords[0])
-    flat = pyproj.CRS.from_dict({"proj": "laea", "lat_0": lat, "lon_0": lon})
-    step = pyproj.Transformer.from_crs(crs, flat, always_xy=True)
-    return shapely.transform(
-        shapely.segmentize(polygon, polygon.length / 2000),
-        lambda xy: np.column_stack(step.transform(xy[:, 0], xy[:, 1])),
-    ).area
 
 
 # --- every pair, by a cheap method

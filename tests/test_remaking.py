@@ -3,10 +3,9 @@
 import json
 import shutil
 import stat
-import subprocess
-import sys
 
 import pytest
+from processes import call
 from rasters import drawn_pair, listing, write_pair
 
 from geosim import ChangeOptions, detect_change, open_result
@@ -177,40 +176,24 @@ def test_a_report_made_anew_whose_pdf_fails_is_whole(folder, tmp_path, monkeypat
     assert "pdf" not in open_result(folder).paths  # the old one would not fit
 
 
-def test_without_a_browser_it_is_told_before_the_work(root, tmp_path, monkeypatch):
+def test_without_a_browser_it_is_told_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setenv("GEOSIM_CHROMIUM", "no-such-browser")
     with pytest.raises(MissingDependencyError, match="no-such-browser"):
         find_chromium()
     write_pair(tmp_path, *drawn_pair())
     before = listing(tmp_path)
-    command = [
-        sys.executable,
-        root / "cli.py",
-        "change",
-        "1990.tif",
-        "2020.tif",
-        "--pdf",
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+    done = call("change", "1990.tif", "2020.tif", "--pdf", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: a PDF is printed by Chromium, and none was")
     assert listing(tmp_path) == before
 
 
-def test_a_pdf_that_fails_leaves_a_whole_result(root, tmp_path, monkeypatch):
+def test_a_pdf_that_fails_leaves_a_whole_result(tmp_path, monkeypatch):
     browser = stand_in(tmp_path / "browser", "exit 7")
     monkeypatch.setenv("GEOSIM_CHROMIUM", str(browser))
     pair = write_pair(tmp_path, *drawn_pair())
-    command = [sys.executable, root / "cli.py", "change", *pair, "--method", "cva"]
-    done = subprocess.run(
-        [*command, "--pdf", "-o", "out"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    how = ("--method", "cva", "--pdf", "-o", "out")
+    done = call("change", *pair, *how, folder=tmp_path)
     assert done.returncode == 1
     assert "could not print the report" in done.stderr
     assert "the result in 'out' is whole" in done.stderr

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from affine import Affine
-from browsers import MARKS
+from browsers import MARKS, serious
 from rasters import drawn_pair, write_pair
 
 from geosim import ChangeOptions, detect_change
@@ -61,16 +61,6 @@ def page(chromium, result):
     yield made
     context.close()
     assert faults == []
-
-
-def serious(page):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page).response["violations"]
-    return [
-        (one["id"], [node["html"][:90] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 def test_all_pictures_are_there_and_lie_on_each_other(page):

@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from processes import run_code
 from rasters import NORTH_UP, drawn_pair, texture, write_pair
 
 from geosim import ChangeOptions
-from geosim.batch import _Job, compare
+from geosim.batch import compare
+from geosim.batch_jobs import PairJob
 from geosim.pairs import ImagePair
 from geosim.siamese import keeping
 from geosim.worker import Here, Shared
@@ -18,7 +20,7 @@ NEVER = {"torch", "matplotlib", "dask", "distributed", "openvino_telemetry"}
 LATER = {"openvino", "geopandas", "pandas", "pyogrio", "pystac", "scipy", "scipy.stats"}
 
 
-def loaded(root, code, *arguments):
+def loaded(code, *arguments):
     """Modules that a process has loaded after it ran some code, and its forks."""
     whole = (
         "import os, sys, json\nforks = []\n"
@@ -26,44 +28,32 @@ def loaded(root, code, *arguments):
         f"{code}\n"
         "print(json.dumps([list(sys.modules), len(forks)]))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", whole, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=root,
-    )
+    done = run_code(whole, *arguments)
     modules, forks = json.loads(done.stdout)
     return set(modules), forks
 
 
-def test_a_run_begins_with_little(root):
-    modules, _ = loaded(root, "import geosim.cli, geosim.pipeline")
+def test_a_run_begins_with_little():
+    modules, _ = loaded("import geosim.cli, geosim.pipeline")
     assert {"geosim.scanning", "rasterio"} <= modules
     assert modules.isdisjoint(NEVER | LATER)
 
 
-def test_threads_of_linear_algebra_are_told_to_sleep_before_they_start(root):
+def test_threads_of_linear_algebra_are_told_to_sleep_before_they_start():
     code = (
         "import os, sys, geosim.cli\n"
         "names = list(sys.modules)\n"
         "print(names.index('geosim.blas') < names.index('numpy'))\n"
         "print(os.environ['OPENBLAS_THREAD_TIMEOUT'])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=root,
-    )
+    done = run_code(code)
     assert done.stdout.split() == ["True", "4"]
 
 
-def test_a_run_imports_nothing_in_vain_and_tells_nobody(root, tmp_path):
+def test_a_run_imports_nothing_in_vain_and_tells_nobody(tmp_path):
     code = "from geosim import detect_change\ndetect_change(*sys.argv[1:])\n"
     pair = write_pair(tmp_path, *drawn_pair())
-    modules, forks = loaded(root, code, *pair, tmp_path / "out")
+    modules, forks = loaded(code, *pair, tmp_path / "out")
     assert {"openvino", "geopandas"} <= modules
     assert modules.isdisjoint(NEVER | {"openvino.tools.ovc", "scipy.stats"})
     assert forks == 0
@@ -77,7 +67,7 @@ def test_a_worker_compiles_once_for_all_its_pairs(tmp_path):
     here = Here(threads=1, attempt=1, shared=Shared(value=True), tell=lambda _: None)
     networks = []
     for number in range(2):
-        job = _Job(
+        job = PairJob(
             pair=ImagePair(before=before, after=after),
             folder=tmp_path / f"{number}",
             options=ChangeOptions(),

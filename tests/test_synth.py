@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import as_uint8, textured
 from PIL import Image
+from processes import call
 from rasters import listing
 
 from geosim import SynthOptions, make_pairs
@@ -124,23 +122,16 @@ def test_refusals(tmp_path):
             SynthOptions(**wrong)
 
 
-def test_command(root, pictures, tmp_path):
-    def call(*arguments):
-        return subprocess.run(
-            [sys.executable, str(root / "cli.py"), "synth", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"},
-        )
-
-    done = call(pictures, "--count", 2, "--similarity", 0.75, "--size", 64, "--json")
+def test_command(pictures, tmp_path):
+    few = ("--count", 2, "--similarity", 0.75, "--size", 64)
+    done = call("synth", pictures, *few, "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["similarities"] == [0.75, 0.75]
     assert (tmp_path / found["folder"] / "pairs.csv").exists()
-    wrong = call(pictures, "--similarity", "much", "-o", "other")
+    wrong = call(
+        "synth", pictures, "--similarity", "much", "-o", "other", folder=tmp_path
+    )
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("error: --similarity wants a number from 0 to 1")
     assert not (tmp_path / "other").exists()

@@ -56,7 +56,7 @@ def test_a_gap_is_bridged():
     valid = np.array([1, 1, 0, 1, 1], bool).reshape(5, 1)
     steps = fit_steps(values, valid, np.ones((5, 1), bool), price=5.0)
     assert steps.starts[:, 0].tolist() == [False, False, False, True, False]
-    assert steps.previous[3, 0] == 1  # dated from the last date before the gap
+    assert previous_valid(valid)[3, 0] == 1  # dated from the last date before the gap
     assert steps.states[:, 0, 0].tolist() == [0, 0, 0, 9, 9]
 
 

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from processes import call
 from rasters import listing
 from test_labels import put
 
@@ -20,18 +21,6 @@ pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
 from geosim.train import train_model  # noqa: E402
-
-
-def call(root, *arguments, folder):
-    """`python cli.py train ...` to its end."""
-    return subprocess.run(
-        [sys.executable, str(root / "cli.py"), "train", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +162,8 @@ def test_folder_of_its_own_for_validation_without_change_is_refused(pairs, tmp_p
 
 
 @pytest.mark.slow
-def test_json_and_resume_by_the_command_line(root, pairs, tmp_path):
-    done = call(root, pairs, "--steps", 2, "--json", "--no-refit", folder=tmp_path)
+def test_json_and_resume_by_the_command_line(pairs, tmp_path):
+    done = call("train", pairs, "--steps", 2, "--json", "--no-refit", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert record["steps"] == 2

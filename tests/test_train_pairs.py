@@ -1,13 +1,10 @@
 """`geosim train` on a CSV file of similar and dissimilar pictures."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from pictures import as_uint8, textured
 from PIL import Image
+from processes import call
 from rasters import listing
 
 from geosim import TrainOptions, compare_images
@@ -21,6 +18,7 @@ pytestmark = pytest.mark.torch
 
 from geosim import train_pairs  # noqa: E402
 from geosim.siamese import metric  # noqa: E402
+from geosim.siamese.losses import pair_loss  # noqa: E402
 from geosim.train_pairs import train_on_pairs  # noqa: E402
 
 
@@ -67,10 +65,10 @@ def test_loss_by_hand():
     first = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
     second = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     similar = torch.tensor([False, True, False])
-    found = metric.pair_loss(first, second, similar, distance="cosine", margin=0.9)
+    found = pair_loss(first, second, similar, distance="cosine", margin=0.9)
     # similar: d = 1; others: d = 0 and 0.4, both nearer than 0.9
     assert float(found) == pytest.approx(1.0 + (0.81 + 0.25) / 2)
-    found = metric.pair_loss(first, second, similar, distance="euclidean", margin=0.5)
+    found = pair_loss(first, second, similar, distance="euclidean", margin=0.5)
     # the similar ones lie sqrt(2) apart, the others 0 and more than the margin
     assert float(found) == pytest.approx(2.0 + 0.25 / 2, abs=1e-4)
 
@@ -201,21 +199,12 @@ def test_words_for_similar(table):
     assert [pair.similar for pair in read_similar_pairs(path)] == [True, False]
 
 
-def test_command(root, commands, table, tmp_path):
-    def call(*arguments):
-        return subprocess.run(
-            [sys.executable, str(root / "cli.py"), "train", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"},
-        )
-
+def test_command(commands, table, tmp_path):
     rows = table.read_text().splitlines()
     few = table.with_name("few.csv")
     few.write_text("\n".join([rows[0], *rows[1:3], *rows[7:9]]))
-    done = call(few, "--steps", 1, "--distance", "euclidean", "--threads", 2, "-v")
+    how = ("--steps", 1, "--distance", "euclidean", "--threads", 2)
+    done = call("train", few, *how, "-v", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "area under ROC" in done.stdout
     assert "step 1: loss " in done.stderr

@@ -4,15 +4,14 @@ import asyncio
 import base64
 import io
 import os
-import struct
 import time
 import zipfile
-import zlib
 
 import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from pictures import png_that_claims
 from PIL import Image
 from rasterio.windows import Window
 
@@ -42,24 +41,6 @@ def drawn(seed=0, size=160):
     """A smooth picture of blobs."""
     small = np.random.default_rng(seed).integers(0, 256, (10, 10, 3), np.uint8)
     return np.asarray(Image.fromarray(small).resize((size, size), Image.BICUBIC))
-
-
-def png_that_claims(width, height):
-    """A PNG of a few bytes whose head tells of many pixels."""
-
-    def chunk(kind, data):
-        whole = kind + data
-        return (
-            struct.pack(">I", len(data)) + whole + struct.pack(">I", zlib.crc32(whole))
-        )
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [
-        chunk(b"IHDR", head),
-        chunk(b"IDAT", zlib.compress(bytes(9))),
-        chunk(b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from browsers import MARKS
+from browsers import MARKS, serious
 from PIL import Image, ImageDraw
 
 playwright = pytest.importorskip(
@@ -80,17 +80,6 @@ def compared(page, files):
     page.click("#go")
     expect(page.locator("#result")).to_be_visible(timeout=PATIENCE)
     expect(page.locator("#status")).to_contain_text("Done")
-
-
-def serious(page):
-    """What axe-core finds that is serious."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page).response["violations"]
-    return [
-        (one["id"], [node["html"][:90] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 def test_compare(page, pictures):

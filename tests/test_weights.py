@@ -1,11 +1,10 @@
 """Weights files: what is shipped loads, and whatever is wrong is named."""
 
 import hashlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from processes import run_code
 from safetensors.numpy import save_file
 
 from geosim.errors import WeightsError
@@ -166,7 +165,7 @@ def test_reading_weights_imports_neither_torch_nor_openvino():
         "import sys, geosim.siamese.weights as w; w.load_weights();"
         "assert not {'torch', 'openvino'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_code(code)
 
 
 def test_reach_is_half_the_known_receptive_field():

@@ -14,9 +14,9 @@ from rasterio.features import rasterize
 
 from geosim.assessing.placing import grid_of, lies_on, nearest_on
 from geosim.errors import LabelError
-from geosim.labels import FOLDERS, SUFFIXES, read_values
+from geosim.labels import FOLDERS, SUFFIXES, UNLABELLED, read_values
 from geosim.raster.grid import pixel_offset, same_crs
-from geosim.raster.source import describe, one_line_errors, open_raster
+from geosim.raster.source import one_line_errors, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,6 @@ VECTORS = (".fgb", ".geojson", ".gpkg", ".json", ".parquet", ".shp")
 
 _PAIR_NAMES = (("t1", "t2"), ("before", "after"))
 _LABEL_NAMES = ("label", "gt", "truth")
-_UNLABELLED = 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +183,7 @@ def _meaning(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """0 and 1, 0 and 255, or classes of change with 255 for no answer."""
     kinds = set(np.unique(values if seen is None else values[seen]).tolist())
-    if kinds <= {0, 1, _UNLABELLED}:
+    if kinds <= {0, 1, UNLABELLED}:
         held = values if seen is None else np.where(seen, values, 0)
         return read_values(held, nodata)
     if not np.issubdtype(values.dtype, np.integer) or label.suffix.lower() not in (
@@ -193,7 +192,7 @@ def _meaning(
         ".png",
     ):
         return read_values(values, nodata)
-    labelled = np.asarray(values != _UNLABELLED)
+    labelled = np.asarray(values != UNLABELLED)
     if nodata is not None and nodata != 0:
         labelled &= values != nodata
     return np.asarray(values != 0) & labelled, labelled
@@ -221,9 +220,3 @@ def _burnt(label: Path, grid: Grid) -> NDArray[np.bool_]:
         return np.zeros(shape, np.bool_)
     burnt = rasterize(areas, out_shape=shape, transform=grid.transform, dtype="uint8")
     return np.asarray(burnt > 0)
-
-
-def before_grid(path: Path) -> Grid:
-    """The pixels of a date."""
-    with open_raster(str(path)) as dataset:
-        return describe(str(path), dataset, None).grid

@@ -170,14 +170,6 @@ def unit_levels(
     return levels
 
 
-def unit_values(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """8-bit levels as values 0..1, NaN for nodata."""
-    values: NDArray[np.float32] = levels.astype(np.float32)
-    values /= UNIT_LEVELS
-    values[levels == UNIT_NODATA] = np.nan
-    return values
-
-
 @dataclass(frozen=True, kw_only=True)
 class ScoreScale:
     """How a method's score is held in 16 bits."""

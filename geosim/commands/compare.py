@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet, Threads
+from geosim.commands.shared import (
+    AsJson,
+    Debug,
+    Overwrite,
+    Quiet,
+    Threads,
+    parse_threads,
+)
 from geosim.console import aligned, hush_libraries
 from geosim.image_options import CompareOptions
 from geosim.images.names import Align
-from geosim.options import parse_threads
 from geosim.refusing import refusing
 
 if TYPE_CHECKING:

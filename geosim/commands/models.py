@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet, Threads
+from geosim.commands.shared import (
+    AsJson,
+    Debug,
+    Overwrite,
+    Quiet,
+    Threads,
+    parse_threads,
+)
 from geosim.console import hush_libraries, shown_progress
 from geosim.images.names import MODEL_NAMES
-from geosim.options import parse_threads
 from geosim.refusing import refusing
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from geosim.commands.shared import Overwrite, Threads
+from geosim.commands.shared import Overwrite, Threads, parse_threads
 from geosim.errors import OptionError
 from geosim.memory import default_memory
-from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea, parse_threads
+from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskKind
-from geosim.raster.radiometry import Normalization
+from geosim.raster.matching import Normalization
 from geosim.siamese.engine import Device, Precision
 from geosim.themes.classes import SeasonRule, ThemeName
 

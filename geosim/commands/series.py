@@ -12,6 +12,7 @@ from geosim.commands.shared import AsJson, Debug, Quiet
 from geosim.console import aligned, hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.options import ChangeOptions
+from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
 from geosim.refusing import refusing
 from geosim.siamese.weights import reading_weights
 from geosim.timeline.options import Decide, Extent, SeriesOptions
@@ -172,7 +173,8 @@ def _tell(result: "SeriesResult", *, verbose: bool) -> None:
     areas = record["areas"]
     changed = f"{areas['changed_px']:,} px at least once"
     if areas["changed_m2"] is not None:
-        changed = f"{areas['changed_m2'] / 1e4:,.2f} ha at least once"
+        hectares = areas["changed_m2"] / SQUARE_METRES_PER_HECTARE
+        changed = f"{hectares:,.2f} ha at least once"
     dates = [scene["date"] for scene in record["scenes"]]
     rows = [
         ("dates", f"{len(dates)}, {dates[0]} to {dates[-1]}"),

@@ -1,8 +1,10 @@
-"""Options that several commands take, each said once."""
+"""Options that several commands take, each said once, and how they are read."""
 
 from typing import Annotated
 
 import typer
+
+from geosim.errors import OptionError
 
 Threads = Annotated[str, typer.Option(help="A number, or 'all'.", metavar="N|all")]
 Overwrite = Annotated[
@@ -11,3 +13,16 @@ Overwrite = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def parse_threads(text: str) -> int | None:
+    """Read "all" as None, anything else as a number.
+
+    Raises:
+        OptionError: neither.
+    """
+    if text.lower() == "all":
+        return None
+    if not text.isdigit():
+        raise OptionError(f"--threads wants a number or 'all'; found '{text}'")
+    return int(text)

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet, Threads
+from geosim.commands.shared import (
+    AsJson,
+    Debug,
+    Overwrite,
+    Quiet,
+    Threads,
+    parse_threads,
+)
 from geosim.commands.train_pairs import (
     DistanceOption,
     MarginOption,
@@ -14,7 +21,6 @@ from geosim.commands.train_pairs import (
     train_table,
 )
 from geosim.console import hush_libraries, shown_progress, training_summary
-from geosim.options import parse_threads
 from geosim.refusing import refusing
 from geosim.train_options import TrainOptions
 

@@ -18,7 +18,7 @@ from skimage.measure import ransac
 from skimage.transform import ProjectiveTransform, warp
 
 from geosim.errors import OptionError
-from geosim.images.reading import resized
+from geosim.images.pixels import resized
 from geosim.images.structure import brightness
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosim.change.ssim import ssim_map
-from geosim.images.reading import resized
+from geosim.images.pixels import resized
 from geosim.images.similarity import difference_map, similarity
 from geosim.images.structure import brightness
 

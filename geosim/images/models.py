@@ -14,7 +14,7 @@ import numpy as np
 
 from geosim.errors import OptionError
 from geosim.images.names import MODEL_NAMES
-from geosim.images.reading import resized
+from geosim.images.pixels import resized
 from geosim.images.structure import (
     SMALLEST_SIDE,
     structure_differences,

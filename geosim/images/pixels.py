@@ -39,6 +39,14 @@ def resized(pixels: FloatArray, width: int, height: int) -> FloatArray:
     return whole
 
 
+def size_within(size: tuple[int, int], at_most: int | None) -> tuple[int, int]:
+    """(width, height) with no side longer than `at_most`, the shape kept."""
+    if not at_most or max(size) <= at_most:
+        return size
+    scale = at_most / max(size)
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
+
+
 def as_bytes(pixels: FloatArray) -> NDArray[np.uint8]:
     """(3, H, W) float32 in 0..1 as (H, W, 3) uint8 for Pillow."""
     scaled = np.clip(pixels, 0, 1) * np.float32(255) + np.float32(0.5)

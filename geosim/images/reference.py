@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from geosim.images.reading import resized
+from geosim.images.pixels import resized
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

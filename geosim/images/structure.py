@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosim.change.ssim import WINDOW, ssim_map
-from geosim.images.reading import resized
+from geosim.images.pixels import resized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

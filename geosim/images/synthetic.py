@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from geosim.images.reading import resized
+from geosim.images.pixels import resized
 from geosim.siamese.synthesis import add_nuisance, polygons, superpixels
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from html import escape
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from geosim.publish.area_chart import area_chart
+from geosim.publish.page import page_file
 from geosim.publish.wording import NOTHING, area, notes_list, table
 from geosim.themes.classes import NO_CHANGE
 
@@ -81,14 +81,13 @@ def render_assessment(values: Mapping[str, Any]) -> str:
     Args:
         values: contents of `assessment.json`.
     """
-    css = resources.files("geosim.publish") / "assessment.css"
     sample = values["sample"]
     where = (
         f"{values['samples']:,} samples of {sample['result']}, drawn by geosim "
         f"{sample['version']}, {str(sample['created'])[:10]}"
     )
     return _PAGE.format(
-        style=css.read_text(encoding="utf-8"),
+        style=page_file("assessment.css"),
         where=escape(where),
         summary=_summary(values),
         notes=notes_list(values["notes"]),

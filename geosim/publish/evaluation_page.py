@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from geosim.publish.page import page_file
+from geosim.publish.pictures import data_uri
 from geosim.publish.wording import NOTHING, table
 
 if TYPE_CHECKING:
@@ -78,13 +78,12 @@ def render_evaluation(values: Mapping[str, Any], curves: Mapping[str, bytes]) ->
         values: contents of `evaluation.json`.
         curves: PNG file of each set, by name.
     """
-    css = resources.files("geosim.publish") / "assessment.css"
     scenes = sum(len(one["scenes"]) for one in values["sets"])
     noun = "scene" if scenes == 1 else "scenes"
     options = values["options"]
     methods = list(values["sets"][0]["pooled"])
     return _PAGE.format(
-        style=css.read_text(encoding="utf-8"),
+        style=page_file("assessment.css"),
         where=escape(f"{', '.join(methods)} on {scenes} labelled {noun}"),
         sections="\n".join(
             _section(one, curves[one["name"]]) for one in values["sets"]
@@ -98,7 +97,6 @@ def render_evaluation(values: Mapping[str, Any], curves: Mapping[str, bytes]) ->
 def _section(one: Mapping[str, Any], curves: bytes) -> str:
     row = next(iter(one["pooled"].values()))
     told = f"{row['pixels']:,} labelled pixels, {100 * row['changed']:.1f} % changed"
-    picture = base64.b64encode(curves).decode("ascii")
     told_picture = (
         "Precision over recall, receiver operating characteristic and reliability of "
         + escape(one["name"])
@@ -106,7 +104,7 @@ def _section(one: Mapping[str, Any], curves: bytes) -> str:
     parts = [
         f"<section><h2>{escape(one['name'])}</h2>",
         f'<div class="wide">{_pooled(one["pooled"], told)}</div>',
-        f'<p><img src="data:image/png;base64,{picture}" alt="{told_picture}"></p>',
+        f'<p><img src="{data_uri("image/png", curves)}" alt="{told_picture}"></p>',
     ]
     if len(one["scenes"]) > 1:
         parts.append(f'<div class="wide">{_by_scene(one["scenes"])}</div>')

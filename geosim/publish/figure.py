@@ -8,16 +8,15 @@ a figure may be shown in any size.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
 
 from geosim.publish.cartography import (
-    GraticuleLine,
-    graticule,
     ground_size,
     map_shape,
     north_angle,
     scale_bar,
 )
+from geosim.publish.graticule import GraticuleLine, graticule
+from geosim.publish.page import page_file
 from geosim.publish.record import GridRecord
 
 _APART = {"bottom": 0.13, "left": 0.16}
@@ -54,7 +53,7 @@ class LegendEntry:
 
 def map_css() -> str:
     """The styles of all that this module makes."""
-    return (resources.files("geosim.publish") / "map.css").read_text(encoding="utf-8")
+    return page_file("map.css")
 
 
 def map_figure(

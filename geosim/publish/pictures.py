@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from geosim.publish import styles
+from geosim.themes.classes import RGBA
 
 RGB = NDArray[np.uint8]
 
@@ -28,7 +29,7 @@ _LARGE = 700
 _COARSE = Image.Resampling.NEAREST
 _GREY_WEIGHTS = (0.2126, 0.7152, 0.0722)
 NO_DATA_GREY = 200
-_CASING: styles.RGBA = (255, 255, 255, 170)
+_CASING: RGBA = (255, 255, 255, 170)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def photo_uri(image: RGB, limit: int = PHOTO_BYTES, *, drawn: bool = False) -> s
         data = _encoded(picture, "JPEG", quality=quality, **how)
         if len(data) <= limit:
             break
-    return _uri("image/jpeg", data)
+    return data_uri("image/jpeg", data)
 
 
 def probability_uri(pictures: ReportPictures) -> str:
@@ -207,7 +208,11 @@ def chip_uris(
 
 
 def surroundings(
-    box: Sequence[float], width: int, height: int, smallest: int = CHIP_SMALLEST
+    box: Sequence[float],
+    width: int,
+    height: int,
+    smallest: int = CHIP_SMALLEST,
+    margin: float = _CHIP_MARGIN,
 ) -> tuple[int, int, int]:
     """A square around a place with a margin, moved inside the picture.
 
@@ -216,12 +221,13 @@ def surroundings(
         width: of the picture.
         height: of the picture.
         smallest: side of the square at least, as far as there is room.
+        margin: on each side, in parts of the place's longer one.
 
     Returns:
         `(col_off, row_off, side)`.
     """
     left, top, wide, high = box
-    side = (1 + 2 * _CHIP_MARGIN) * max(wide, high)
+    side = (1 + 2 * margin) * max(wide, high)
     side = round(min(max(side, smallest), height, width))
     left = round(min(max(left + (wide - side) / 2, 0), width - side))
     top = round(min(max(top + (high - side) / 2, 0), height - side))
@@ -243,11 +249,17 @@ def _paletted(
 ) -> str:
     """0 transparent, then the classes' colours, then the casing."""
     opaque = [(*colour, 255) for colour in classes]
-    colours = (styles.TRANSPARENT, *opaque, _CASING)
+    return paletted_uri(levels, (styles.TRANSPARENT, *opaque, _CASING))
+
+
+def paletted_uri(levels: NDArray[np.uint8], colours: Sequence[RGBA]) -> str:
+    """A PNG of levels, `(height, width)`, the nth of which has the nth colour."""
     image = Image.fromarray(levels)
     image.putpalette([channel for colour in colours for channel in colour[:3]])
     alpha = bytes(colour[3] for colour in colours)
-    return _uri("image/png", _encoded(image, "PNG", transparency=alpha, optimize=True))
+    return data_uri(
+        "image/png", _encoded(image, "PNG", transparency=alpha, optimize=True)
+    )
 
 
 def _encoded(image: Image.Image, form: str, **options: object) -> bytes:
@@ -256,5 +268,6 @@ def _encoded(image: Image.Image, form: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-def _uri(media: str, data: bytes) -> str:
+def data_uri(media: str, data: bytes) -> str:
+    """A file as an address that holds it, such as `data:image/png;base64,...`."""
     return f"data:{media};base64,{base64.b64encode(data).decode('ascii')}"

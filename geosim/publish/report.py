@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
-from importlib import resources
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from geosim.publish.figure import (
 from geosim.publish.footprint import footprint
 from geosim.publish.histogram import histogram_svg
 from geosim.publish.method import method_text
+from geosim.publish.page import filled, page_file
 from geosim.publish.pictures import NO_DATA_GREY, ReportImages, ramp_colours
 from geosim.publish.record import InputRecord, RunRecord
 from geosim.publish.report_parts import (
@@ -39,6 +38,7 @@ from geosim.publish.report_parts import (
 from geosim.publish.wording import (
     TIMES,
     area,
+    cards,
     file_name,
     lonlat,
     notes_list,
@@ -107,8 +107,8 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
     dates = _label(record.before), _label(record.after)
     parts = {
         "version": escape(record.version),
-        "style": _part("report.css") + map_css() + _print_footer(title),
-        "script": _part("report.js"),
+        "style": page_file("report.css") + map_css() + _print_footer(title),
+        "script": page_file("report.js"),
         "title": escape(title),
         "logo": _logo(content.head),
         "byline": _byline(record, content.head),
@@ -138,8 +138,7 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
         "footer": escape(f"geosim {record.version} · {record.created:%Y-%m-%d %H:%M}"),
         "content": _json(content),
     }
-    page = Template(_part("report.html.in")).substitute(parts)
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return filled("report.html.in", parts)
 
 
 def _form(aspect: float) -> str:
@@ -147,10 +146,6 @@ def _form(aspect: float) -> str:
     if aspect > _BROAD:
         return " broad"
     return " tall" if aspect < _TALL else ""
-
-
-def _part(name: str) -> str:
-    return (resources.files("geosim.publish") / name).read_text(encoding="utf-8")
 
 
 def _label(source: InputRecord) -> str:
@@ -210,17 +205,13 @@ def _where(record: RunRecord) -> str:
 def _summary(record: RunRecord) -> str:
     """The three figures that a reader looks for first."""
     areas = record.areas
-    cards = (
+    return cards(
         ("changed", area(areas.changed_m2, areas.changed_px)),
         ("of what was compared", percent(areas.changed_percent)),
         (
             "changed place" + ("" if record.polygons == 1 else "s"),
             f"{record.polygons:,}",
         ),
-    )
-    return "\n".join(
-        f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>"
-        for name, value in cards
     )
 
 

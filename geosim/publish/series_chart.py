@@ -15,7 +15,7 @@ from geosim.publish.wording import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from geosim.publish.styles import RGBA
+    from geosim.themes.classes import RGBA
 
 _WIDTH, _HEIGHT = 960, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 16, 34, 52

@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
-from geosim.publish.pictures import photo_uri
+from geosim.publish.page import filled, page_file
+from geosim.publish.pictures import paletted_uri, photo_uri
 from geosim.publish.series_chart import Bars, chart_svg
-from geosim.publish.wording import (
-    NOTHING,
-    TIMES,
-    area,
-    facts,
-    lonlat,
-    notes_list,
-    number,
-    table,
-)
-from geosim.themes.classes import CLASSES, COVERS
+from geosim.publish.series_tables import area_table, change_table, provenance
+from geosim.publish.wording import TIMES, area, cards, notes_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from geosim.publish.styles import RGBA
+    from geosim.publish.series_tables import SeriesRow
+    from geosim.themes.classes import RGBA
 
 _ALL_PICTURES = 5_000_000
 """Bytes of all dates' pictures together."""
-_THUMBNAIL_BYTES = 12_000
-_THUMBNAIL = 128
-_MARGIN = 0.4
-_SMALLEST = 24
+_CLEAR = (0, 0, 0, 0)
 _METHOD = (
     "Rates: percent per year is the area over the base and the years; q is FAO's "
     "annual rate, (A2/A1)^(1/t) - 1; r is Puyravaud's, ln(A2/A1)/t (Puyravaud 2003, "
@@ -60,26 +45,6 @@ class SeriesPictures:
     first; 0 none."""
     years: NDArray[np.uint16]
     """(height, width) year of the first change; 0 none, 65535 no data."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SeriesRow:
-    """One of the largest changes."""
-
-    id: int
-    label: str
-    """Name of its class."""
-    before: int
-    """Number of the date before it, from 0."""
-    after: int
-    """Number of the date by which it had come."""
-    area_m2: float | None
-    area_px: int
-    persistent: bool | None
-    box: tuple[float, float, float, float]
-    """(left, top, width, height) as parts of the picture's width and height."""
-    lon: float | None
-    lat: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +80,9 @@ def render_series_report(
     dates = [scene["date"] for scene in record["scenes"]]
     height, width = pictures.years.shape
     parts = {
-        "style": _part("report.css"),
-        "own_style": _part("series_report.css"),
-        "script": _part("series_report.js"),
+        "style": page_file("report.css"),
+        "own_style": page_file("series_report.css"),
+        "script": page_file("series_report.js"),
         "title": escape(f"What changed, {dates[0]} to {dates[-1]}"),
         "where": escape(_where(record)),
         "summary": _summary(record),
@@ -130,20 +95,15 @@ def render_series_report(
         "overlays": _overlays(pictures, style, dates),
         "legend": _legend(dict(style.labels.values())),
         "chart": chart_svg(bars),
-        "areas": _areas(rows),
+        "areas": area_table(rows),
         "method": escape(_METHOD),
         "years": _years(pictures, style),
         "year_legend": _legend({str(year): rgba for year, rgba in style.years.items()}),
-        "changes": _changes(changes, pictures, dates),
-        "provenance": _provenance(record),
+        "changes": change_table(changes, pictures.dates, dates),
+        "provenance": provenance(record),
         "footer": escape(f"geosim {record['version']} · {record['created'][:16]}"),
     }
-    page = Template(_part("series_report.html.in")).substitute(parts)
-    return page.encode("utf-8", "replace").decode("utf-8")
-
-
-def _part(name: str) -> str:
-    return (resources.files("geosim.publish") / name).read_text(encoding="utf-8")
+    return filled("series_report.html.in", parts)
 
 
 def _where(record: Mapping[str, Any]) -> str:
@@ -158,14 +118,10 @@ def _where(record: Mapping[str, Any]) -> str:
 
 def _summary(record: Mapping[str, Any]) -> str:
     areas = record["areas"]
-    cards = (
+    return cards(
         ("changed at least once", area(areas["changed_m2"], areas["changed_px"])),
         ("intervals", f"{len(record['intervals']):,}"),
         ("changed places", f"{record['polygons']:,}"),
-    )
-    return "\n".join(
-        f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>"
-        for name, value in cards
     )
 
 
@@ -193,26 +149,13 @@ def _pictures(pictures: SeriesPictures, dates: Sequence[str]) -> str:
 def _overlays(
     pictures: SeriesPictures, style: SeriesStyle, dates: Sequence[str]
 ) -> str:
+    colours = [style.codes.get(code, _CLEAR) for code in range(256)]
     return "\n".join(
         f'      <figure class="overlay" data-date="{place}">'
-        f'<img src="{_paletted(codes, style.codes)}" alt="What changed by '
+        f'<img src="{paletted_uri(codes, colours)}" alt="What changed by '
         f'{escape(dates[place])}"></figure>'
         for place, codes in enumerate(pictures.codes, start=1)
     )
-
-
-def _paletted(levels: NDArray[np.uint8], colours: Mapping[int, RGBA]) -> str:
-    """A transparent PNG in which each level with a colour has it."""
-    table = [(0, 0, 0, 0)] * 256
-    for level, colour in colours.items():
-        table[level] = colour
-    image = Image.fromarray(levels)
-    image.putpalette([channel for colour in table for channel in colour[:3]])
-    stream = io.BytesIO()
-    alpha = bytes(colour[3] for colour in table)
-    image.save(stream, "PNG", transparency=alpha, optimize=True)
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return f"data:image/png;base64,{data}"
 
 
 def _years(pictures: SeriesPictures, style: SeriesStyle) -> str:
@@ -234,110 +177,3 @@ def _legend(colours: Mapping[str, RGBA]) -> str:
         f'rgb({colour[0]} {colour[1]} {colour[2]})"></i>{escape(name)}</span>'
         for name, colour in colours.items()
     )
-
-
-def _areas(rows: Sequence[Mapping[str, Any]]) -> str:
-    unit = "ha" if rows and "area_ha" in rows[0] else "px"
-    head = (
-        "interval", "class", unit, f"returning, {unit}", f"{unit} a year", "% a year",
-        "q, %", "r, %", "base",
-    )  # fmt: skip
-    keys = (
-        f"area_{unit}", f"returning_{unit}", f"{unit}_per_year", "percent_per_year",
-        "fao_q_percent", "puyravaud_r_percent",
-    )  # fmt: skip
-    lines = [
-        [
-            f"{row['date_from']} to {row['date_to']}",
-            CLASSES[row["class"]].label,
-            *(NOTHING if row[key] is None else number(row[key]) for key in keys),
-            f"{_base(row['base'])} ({number(row[f'base_{unit}'])} {unit})",
-        ]
-        for row in rows
-    ]
-    if not lines:
-        return "<p>Nothing changed by as much as the smallest kept.</p>"
-    return table(head, lines, "Areas and rates")
-
-
-def _base(name: str) -> str:
-    """What rates are relative to, with the label of the land cover."""
-    slug, *rest = name.split(" at ")
-    return " at ".join([COVERS[slug].label if slug in COVERS else slug, *rest])
-
-
-def _changes(
-    changes: Sequence[SeriesRow], pictures: SeriesPictures, dates: Sequence[str]
-) -> str:
-    if not changes:
-        return '<p class="none">No place changed by as much as the smallest kept.</p>'
-    head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("id", "before", "after", "what", "area", "stays", "centre", "map")
-    )
-    rows = "".join(_change(change, pictures, dates) for change in changes)
-    return (
-        f'<table class="changes"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>'
-        "</table>"
-    )
-
-
-def _change(change: SeriesRow, pictures: SeriesPictures, dates: Sequence[str]) -> str:
-    cells = []
-    for name, at in (("before", change.before), ("after", change.after)):
-        uri = _thumbnail(pictures.dates[at], change.box)
-        alt = escape(f"Change {change.id}, {dates[at]}")
-        date = escape(dates[at])
-        cells.append(
-            f'<td data-label="{name}"><img src="{uri}" alt="{alt}">{date}</td>'
-        )
-    stays = {True: "yes", False: "no, it returns", None: "not known yet"}
-    centre = NOTHING
-    if change.lon is not None and change.lat is not None:
-        centre = lonlat(change.lon, change.lat)
-    where = ",".join(f"{100 * part:.4f}" for part in change.box)
-    return (
-        f'<tr><th scope="row">{change.id}</th>{"".join(cells)}'
-        f'<td data-label="what">{escape(change.label)}</td>'
-        f'<td data-label="area">{escape(area(change.area_m2, change.area_px))}</td>'
-        f'<td data-label="stays">{stays[change.persistent]}</td>'
-        f'<td data-label="centre">{escape(centre)}</td>'
-        f'<td><button type="button" class="show" data-box="{where}" '
-        f'data-date="{change.after}" aria-label="Show change {change.id} on the map">'
-        "Show</button></td></tr>\n"
-    )
-
-
-def _thumbnail(image: NDArray[np.uint8], box: tuple[float, float, float, float]) -> str:
-    """The surroundings of a place with its bounding box."""
-    height, width = image.shape[:2]
-    left, top, wide, high = np.multiply(box, [width, height] * 2)
-    side = round(
-        min(max((1 + 2 * _MARGIN) * max(wide, high), _SMALLEST), width, height)
-    )
-    col = round(min(max(left + (wide - side) / 2, 0), width - side))
-    row = round(min(max(top + (high - side) / 2, 0), height - side))
-    part = Image.fromarray(image[row : row + side, col : col + side])
-    resized = part.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BICUBIC)
-    return photo_uri(np.array(resized), _THUMBNAIL_BYTES)
-
-
-def _provenance(record: Mapping[str, Any]) -> str:
-    scenes = [
-        [
-            one["date"],
-            one["path"],
-            f"{100 * one['valid_fraction']:.1f} %",
-            one["reading"],
-        ]
-        for one in record["scenes"]
-    ]
-    tables = [
-        table(("date", "scene", "covers", "read"), scenes, "Scenes"),
-        facts({k: v for k, v in record["grid"].items() if k != "wkt"}, "Grid"),
-        facts(record["decision"], "Decision"),
-        facts(record["options"], "Settings of each comparison"),
-        facts(record["series_options"], "Settings of the series"),
-        facts(record["timings"], "Seconds"),
-    ]
-    return "\n".join(text for text in tables if text)

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
-from geosim.themes.classes import CHANGED_CLASS, CLASSES
-
-RGBA = tuple[int, int, int, int]
+from geosim.themes.classes import CHANGED_CLASS, CLASSES, RGBA
 
 SAME, CHANGED, NODATA = 0, 1, 255
 CHANGE_COLOUR: RGBA = (216, 27, 96, 255)
@@ -134,13 +132,13 @@ def tiles_style() -> str:
 
 def change_style() -> str:
     """QML for `change.tif`: only what changed has a colour."""
-    items = "".join(
-        f'        <paletteEntry value="{value}" color="{_hex(colour)}"'
-        f' alpha="{colour[3]}" label={quoteattr(CLASS_LABELS[value])}/>\n'
-        for value, colour in CHANGE_COLOUR_TABLE.items()
-        if value != NODATA
+    return palette_style(
+        {
+            value: (CLASS_LABELS[value], colour)
+            for value, colour in CHANGE_COLOUR_TABLE.items()
+            if value != NODATA
+        }
     )
-    return _raster(_PALETTED.format(items=items))
 
 
 def palette_style(classes: Mapping[int, tuple[str, RGBA]]) -> str:

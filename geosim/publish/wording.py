@@ -84,6 +84,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> s
     return "\n".join(lines)
 
 
+def cards(*said: tuple[str, str]) -> str:
+    """Figures that a reader looks for first, each a name and its value."""
+    return "\n".join(
+        f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>"
+        for name, value in said
+    )
+
+
 def notes_list(notes: Sequence[str]) -> str:
     """Notes as a list of sentences; nothing for none."""
     if not notes:

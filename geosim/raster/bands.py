@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from geosim.errors import OptionError
-from geosim.themes.roles import band_roles, names_roles, role_of
+from geosim.themes.roles import COLOURS, band_roles, names_roles, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_COLOURS = ("red", "green", "blue")
 
 
 def choose_bands(
@@ -56,15 +54,15 @@ def _named_colours(
         [text.lower() for text in interpretations],
         [_colour_of(text) for text in descriptions],
     ):
-        if all(colour in names for colour in _COLOURS):
-            return tuple(names.index(colour) + 1 for colour in _COLOURS)
+        if all(colour in names for colour in COLOURS):
+            return tuple(names.index(colour) + 1 for colour in COLOURS)
     return ()
 
 
 def _colour_of(description: str) -> str:
     """The colour that a description names: red, green, blue or ""."""
     role = role_of(description)
-    return role if role in _COLOURS else ""
+    return role if role in COLOURS else ""
 
 
 def _find_band(text: str, descriptions: Sequence[str]) -> int:

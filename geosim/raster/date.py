@@ -19,6 +19,7 @@ from rasterio.windows import Window as RasterioWindow
 from geosim.raster.grid import Grid, Window, at, pixel_offset, same_crs
 from geosim.raster.shifted import aligned, kernel_window, resample, shift_between
 from geosim.raster.source import (
+    PLAIN_CRS,
     Source,
     alpha_band,
     has_mask,
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
 _DOWNSAMPLING = 1.9
 """From this ratio of pixel sizes on, pixels are averaged instead of interpolated."""
-
-_PLAIN_CRS = "EPSG:3857"
-"""Stands in for the missing CRS of plain images, which GDAL's warper insists on."""
 
 _WARP_BLOCK = 512, 128
 """Columns and rows of the blocks that GDAL warps as a whole, however little is read."""
@@ -208,7 +206,7 @@ def _warped(
     if nodata is None and source.dtype.startswith("float"):
         nodata = None if has_alpha or has_mask(dataset) else float("nan")
     plain = grid.crs is None
-    crs = _PLAIN_CRS if plain else grid.crs.to_wkt()  # type: ignore[union-attr]
+    crs = PLAIN_CRS if plain else grid.crs.to_wkt()  # type: ignore[union-attr]
     options = {
         "INIT_DEST": "0",
         # beside an alpha band GDAL would count that as a band that is not nodata

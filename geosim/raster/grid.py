@@ -110,6 +110,12 @@ class Grid:
         t = self.transform
         return math.hypot(t.a, t.d), math.hypot(t.b, t.e)
 
+    @property
+    def coefficients(self) -> tuple[float, float, float, float, float, float]:
+        """The geotransform as six plain numbers, a to f, for records."""
+        t = self.transform
+        return t.a, t.b, t.c, t.d, t.e, t.f
+
     def outline(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(x, y) of points along the outline, each of shape (4 * 21,)."""
         step = np.linspace(0.0, 1.0, _EDGE_POINTS)
@@ -141,13 +147,6 @@ class Grid:
             width=-(-self.width // cell),
             height=-(-self.height // cell),
         )
-
-    def same_pixels(self, other: Grid) -> bool:
-        """True where both have one CRS and their pixels lie on each other."""
-        if not same_crs(self.crs, other.crs):
-            return False
-        offset = pixel_offset(self, other)
-        return offset is not None
 
     def ground_resolution(self) -> float | None:
         """Side of a square as large as the middle pixel, in metres; None without CRS.

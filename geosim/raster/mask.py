@@ -19,7 +19,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.errors import GridMismatchError, OptionError, RasterReadError
-from geosim.raster.source import one_line_errors, open_raster
+from geosim.raster.source import PLAIN_CRS, one_line_errors, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +40,6 @@ _VECTORS = frozenset(
     {".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".gml", ".parquet"}
 )
 """Suffixes of files that are read as polygons."""
-
-_PLAIN_CRS = "EPSG:3857"
-"""Stands in for the missing CRS of plain images, which GDAL's warper insists on."""
 
 
 class Mask(Protocol):
@@ -120,9 +117,9 @@ def open_mask(path: str, kind: MaskKind, grid: Grid, stack: ExitStack) -> Mask:
     plain = grid.crs is None
     reader = WarpedVRT(
         dataset,
-        src_crs=_PLAIN_CRS if plain else None,
+        src_crs=PLAIN_CRS if plain else None,
         src_transform=_picture(dataset, grid) if plain else None,
-        crs=_PLAIN_CRS if plain else grid.crs.to_wkt(),  # type: ignore[union-attr]
+        crs=PLAIN_CRS if plain else grid.crs.to_wkt(),  # type: ignore[union-attr]
         transform=grid.transform,
         width=grid.width,
         height=grid.height,

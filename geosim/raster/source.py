@@ -22,6 +22,9 @@ from geosim.themes.roles import band_roles
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PLAIN_CRS = "EPSG:3857"
+"""Stands in for the missing CRS of plain images, which GDAL's warper insists on."""
+
 _PICTURE = Affine.scale(1.0, -1.0)
 """Geotransform of plain images, rows downwards as QGIS draws them: without it polygons
 and rasters would lie mirrored to each other."""

@@ -15,7 +15,7 @@ from PIL import Image
 
 from geosim.errors import GeosimError
 from geosim.images.alignment import find_homography
-from geosim.images.reading import resized
+from geosim.images.pixels import resized
 from geosim.raster.source import plain_images_welcome
 from geosim.retrieval import tiles
 from geosim.retrieval.indexing import read_one

@@ -1,10 +1,11 @@
 """Losses: what did not change lies close, what did lies apart; or labels say it.
 
-Contrastive loss of Hadsell, Chopra & LeCun 2006 (doi:10.1109/CVPR.2006.100) on cosine
-distances, with a margin that grows with how much changed.
+Contrastive loss of Hadsell, Chopra & LeCun 2006 (doi:10.1109/CVPR.2006.100): on cosine
+distances with a margin that grows with how much changed, and of pairs of pictures.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from geosim.siamese.backend import functional, torch
 
@@ -19,6 +20,13 @@ CHANGED_ABOVE = 0.50
 
 EMBEDDING_MARGIN = 0.9
 """Cosine distance wanted between the embeddings of wholly different tiles."""
+
+Distance = Literal["cosine", "euclidean"]
+"""Of embeddings: `1 - cos`, 0..2, or the length of their difference, 0..2."""
+
+PAIR_MARGINS = {"cosine": 0.9, "euclidean": 1.3}
+"""Distance beyond which a dissimilar pair of pictures is pushed no further; about one
+place."""
 
 
 def level_loss(
@@ -102,6 +110,43 @@ def embedding_loss(
     near = (1 - changed_fraction) * distance.square()
     missing = functional.relu(EMBEDDING_MARGIN * changed_fraction - distance)
     return (near + missing.square()).mean()
+
+
+def pair_loss(
+    first: torch.Tensor,
+    second: torch.Tensor,
+    similar: torch.Tensor,
+    *,
+    distance: Distance,
+    margin: float,
+) -> torch.Tensor:
+    """Contrastive loss of pairs of embeddings.
+
+    Args:
+        first: (n, d) unit vectors.
+        second: (n, d) unit vectors.
+        similar: (n,) bool.
+        distance: how far two embeddings lie from each other.
+        margin: distance wanted of dissimilar pairs.
+
+    Returns:
+        Scalar: mean of d^2 over the similar pairs plus that of max(margin - d, 0)^2
+        over the others, each 0 without pairs.
+    """
+    found = pair_distances(first, second, distance)
+    missing = functional.relu(margin - found).square()
+    parts = [(found.square(), similar), (missing, ~similar)]
+    return torch.stack([_mean_where(part, at) for part, at in parts]).sum()
+
+
+def pair_distances(
+    first: torch.Tensor, second: torch.Tensor, distance: Distance
+) -> torch.Tensor:
+    """(n,) of unit vectors (n, d)."""
+    if distance == "cosine":
+        return 1 - (first * second).sum(dim=1)
+    # the root has no slope at 0
+    return ((first - second).square().sum(dim=1) + 1e-12).sqrt()
 
 
 def _area_average(values: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

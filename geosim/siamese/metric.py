@@ -1,7 +1,6 @@
-"""Learn an embedding from similar and dissimilar pairs.
+"""Learn an embedding from similar and dissimilar pairs, by the contrastive loss.
 
-The contrastive loss of Hadsell, Chopra & LeCun 2006 (doi:10.1109/CVPR.2006.100) with a
-margin. Only what lies behind relu4_3 learns: the last three convolutions and the linear
+Only what lies behind relu4_3 learns: the last three convolutions and the linear
 layer. So the differences at low, mid and high level, and with them every change map,
 stay as they were, and what lies before is computed once for each picture.
 """
@@ -9,12 +8,13 @@ stay as they were, and what lies before is computed once for each picture.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geosim.siamese.backend import functional, torch
 from geosim.siamese.devices import has_bfloat16
+from geosim.siamese.losses import pair_distances, pair_loss
 from geosim.siamese.network import SiameseVGG16, load_arrays, pool
 from geosim.siamese.synthesis import add_nuisance
 
@@ -23,13 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.siamese.losses import Distance
+
     FloatArray = NDArray[np.float32]
-
-Distance = Literal["cosine", "euclidean"]
-"""Of embeddings: `1 - cos`, 0..2, or the length of their difference, 0..2."""
-
-MARGINS = {"cosine": 0.9, "euclidean": 1.3}
-"""Distance beyond which a dissimilar pair is pushed no further; about one place."""
 
 _SPLIT = 24
 """Index in the network's features of the first layer that learns (after a pooling)."""
@@ -94,45 +90,6 @@ class PairFit:
         """Whether the last looks brought nothing."""
         since = len(self.looks) - 1 - self.looks.index(self.best_look)
         return since >= _PATIENCE
-
-
-def pair_loss(
-    first: torch.Tensor,
-    second: torch.Tensor,
-    similar: torch.Tensor,
-    *,
-    distance: Distance,
-    margin: float,
-) -> torch.Tensor:
-    """Contrastive loss of pairs of embeddings.
-
-    Args:
-        first: (n, d) unit vectors.
-        second: (n, d) unit vectors.
-        similar: (n,) bool.
-        distance: how far two embeddings lie from each other.
-        margin: distance wanted of dissimilar pairs.
-
-    Returns:
-        Scalar: mean of d^2 over the similar pairs plus that of max(margin - d, 0)^2
-        over the others, each 0 without pairs.
-    """
-    found = distances(first, second, distance)
-    missing = functional.relu(margin - found).square()
-    parts = [(found.square(), similar), (missing, ~similar)]
-    return torch.stack(
-        [(part * at).sum() / at.sum().clamp_min(1) for part, at in parts]
-    ).sum()
-
-
-def distances(
-    first: torch.Tensor, second: torch.Tensor, distance: Distance
-) -> torch.Tensor:
-    """(n,) of unit vectors (n, d)."""
-    if distance == "cosine":
-        return 1 - (first * second).sum(dim=1)
-    # the root has no slope at 0
-    return ((first - second).square().sum(dim=1) + 1e-12).sqrt()
 
 
 class PairTrainer:
@@ -258,7 +215,7 @@ class PairTrainer:
             loss = pair_loss(
                 first, second, similar, distance=self._distance, margin=self._margin
             )
-            apart = distances(first, second, self._distance).numpy()
+            apart = pair_distances(first, second, self._distance).numpy()
         near, far = apart[pairs.similar], apart[~pairs.similar]
         closer = (near[:, None] < far).mean() + 0.5 * (near[:, None] == far).mean()
         look = PairLook(step=self.fit.step, loss=float(loss), auc=float(closer))

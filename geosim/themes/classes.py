@@ -12,6 +12,7 @@ SeasonRule = Literal["auto", "keep"]
 """Whether what only the season changed is taken out where it can be told, or kept."""
 
 RGBA = tuple[int, int, int, int]
+"""Red, green, blue, opacity; 0..255."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from geosim.themes.cover import soft, stacked, texture
+from geosim.themes.cover import contrast, soft, stacked, texture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ def colour_cover(bands: Bands, metres: float | None) -> NDArray[np.float32]:
     snow = soft(light, 0.92, 0.015) * soft(-np.abs(warmth), -0.03, 0.008)
     water = _water(light, greenness, warmth, rough)
     plants: NDArray[np.float32] = np.maximum(soft(greenness, 0.085, 0.015), leaves)
-    built = _built(light, warmth, _contrast(seen))
+    built = _built(light, warmth, contrast(seen, _AROUND))
     dry = (1.0 - snow) * (1.0 - water)
     return stacked(
         {
@@ -69,15 +69,6 @@ def colour_cover(bands: Bands, metres: float | None) -> NDArray[np.float32]:
             "bare": dry * (1.0 - plants) * (1.0 - built),
         }
     )
-
-
-def _contrast(seen: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Relative spread of the brightness around a pixel."""
-    tone = np.log(np.maximum(seen, np.float32(1e-3)))
-    mean = uniform_filter(tone, _AROUND)
-    spread = np.maximum(uniform_filter(tone * tone, _AROUND) - mean * mean, 0.0)
-    contrast: NDArray[np.float32] = np.sqrt(spread)
-    return contrast
 
 
 def _water(

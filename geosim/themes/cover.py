@@ -68,11 +68,22 @@ def texture(seen: NDArray[np.float32]) -> NDArray[np.float32]:
     Args:
         seen: (height, width), what is seen, above 0.
     """
-    tone = np.log(np.maximum(seen, np.float32(1e-3)))
-    mean = uniform_filter(tone, _ROUGH)
-    spread = np.maximum(uniform_filter(tone * tone, _ROUGH) - mean * mean, 0.0)
-    calmest: NDArray[np.float32] = minimum_filter(np.sqrt(spread), _ROUGH)
+    calmest: NDArray[np.float32] = minimum_filter(contrast(seen, _ROUGH), _ROUGH)
     return calmest
+
+
+def contrast(seen: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Relative spread of the brightness around a pixel.
+
+    Args:
+        seen: (height, width), what is seen, above 0.
+        side: of the surroundings, in pixels.
+    """
+    tone = np.log(np.maximum(seen, np.float32(1e-3)))
+    mean = uniform_filter(tone, side)
+    spread = np.maximum(uniform_filter(tone * tone, side) - mean * mean, 0.0)
+    found: NDArray[np.float32] = np.sqrt(spread)
+    return found
 
 
 def spectral_cover(

@@ -17,7 +17,7 @@ ROLES = ("red", "green", "blue", "nir", "swir1", "swir2")
 """What a band can be, in the order in which a sensor's bands are compared: about 0.66,
 0.56, 0.48, 0.84, 1.6 and 2.2 micrometres."""
 
-_COLOURS = ROLES[:3]
+COLOURS = ROLES[:3]
 
 SENSORS: dict[str, dict[int, dict[str, int]]] = {
     # bands 1-5 and 7; a file of seven bands holds the thermal one as number 6
@@ -131,8 +131,8 @@ def band_roles(
         if (role := role_of(text)) is not None
     }
     kinds = [kind.lower() for kind in interpretations]
-    if all(colour in kinds for colour in _COLOURS):
-        told |= {colour: kinds.index(colour) + 1 for colour in _COLOURS}
+    if all(colour in kinds for colour in COLOURS):
+        told |= {colour: kinds.index(colour) + 1 for colour in COLOURS}
     return {role: told[role] for role in ROLES if role in told}
 
 

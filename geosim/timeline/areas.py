@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
 from geosim.timeline.rates import fao_rate, puyravaud_rate, years_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _PERCENT = 100.0
-_HECTARE = 10_000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,9 @@ def in_pixels(row: Mapping[str, Any]) -> dict[str, Any]:
         "base_ha": "base_px",
     }
     return {
-        names.get(key, key): value * _HECTARE if key in names and value else value
+        names.get(key, key): (
+            value * SQUARE_METRES_PER_HECTARE if key in names and value else value
+        )
         for key, value in row.items()
     }
 
@@ -123,6 +125,7 @@ def _row(
     base: tuple[str, float, bool],
 ) -> dict[str, Any]:
     years = years_between(interval.date_from, interval.date_to)
+    hectares = area / SQUARE_METRES_PER_HECTARE
     name, first, own = base
     last = first + area if own and kind.direction == "gain" else first - area
     q, r = fao_rate(first, last, years), puyravaud_rate(first, last, years)
@@ -132,11 +135,11 @@ def _row(
         "date_to": interval.date_to,
         "years": round(years, 3),
         "class": slug,
-        "area_ha": area / _HECTARE,
-        "returning_ha": interval.returning.get(slug, 0.0) / _HECTARE,
-        "ha_per_year": area / _HECTARE / years if years > 0 else None,
+        "area_ha": hectares,
+        "returning_ha": interval.returning.get(slug, 0.0) / SQUARE_METRES_PER_HECTARE,
+        "ha_per_year": hectares / years if years > 0 else None,
         "base": name,
-        "base_ha": first / _HECTARE,
+        "base_ha": first / SQUARE_METRES_PER_HECTARE,
         "percent_per_year": (
             None if share is None or years <= 0 else _PERCENT * share / years
         ),

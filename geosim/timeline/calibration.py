@@ -46,6 +46,15 @@ class Calibration:
         return float(chi2.ppf(CERTAINTY, self.gain.shape[1]))
 
 
+def no_calibration(dates: int, bands: int) -> Calibration:
+    """The calibration that leaves all values as they are."""
+    return Calibration(
+        gain=np.ones((dates, bands)),
+        offset=np.zeros((dates, bands)),
+        whitening=np.eye(bands),
+    )
+
+
 def fit_calibration(values: NDArray[np.float32]) -> Calibration:
     """Fit gains, offsets and noise.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from geosim.classifying import is_spectral, land_cover, pair_classes
+from geosim.classifying import CONFIDENCE_LEVELS, is_spectral, land_cover, pair_classes
 from geosim.themes import colour
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
 from geosim.themes.cover import with_banks
@@ -31,7 +31,6 @@ _COUNT = len(COVERS)
 UNKNOWN = _COUNT**2 + 1
 """Code of a change whose class cannot be told; others are 1 + 7 times the number of the
 cover before + that of the cover after."""
-SURE_LEVELS = 254
 _AROUND = 5
 """Side in pixels of the surroundings that a pixel's covers are averaged over."""
 _STAYED_WEIGHT = 0.5
@@ -83,8 +82,8 @@ class Covering:
         pair = np.where(member[:, best], pairs, -1.0).argmax(axis=0)
         sure = weight[best, np.arange(len(best))]
         trust = 1.0 if is_spectral(self.roles) else colour.TRUST
-        levels = np.rint(np.clip(sure * trust, 0, 1) * SURE_LEVELS).astype(np.uint8)
-        return (pair + 1).astype(np.uint8), levels
+        levels = np.rint(np.clip(sure * trust, 0, 1) * CONFIDENCE_LEVELS)
+        return (pair + 1).astype(np.uint8), levels.astype(np.uint8)
 
 
 def fit_covering(

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from geosim.raster.grid import Grid, Window, blocks, sample_windows
+from geosim.raster.grid import Grid, Window, blocks
 from geosim.siamese.architecture import smoothing_sigma
 from geosim.themes.classes import COVERS
-from geosim.timeline.calibration import Calibration, fit_calibration
 from geosim.timeline.classes import UNKNOWN, state_means
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.raster.writer import WorkRaster
+    from geosim.timeline.calibration import Calibration
     from geosim.timeline.classes import Covering
     from geosim.timeline.pairs import PairMaps
     from geosim.timeline.stack import Stack
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 RETURNS = 0x80
 """Added to a class's code where the change is taken back later."""
 
-_SAMPLE_SIDE, _SAMPLES = 256, 16
-_ENOUGH = 1000
-"""Pixels that a calibration needs."""
 _HIGH = 4.0
 """Squared height, over the price of a state, of a step that needs no further date:
 twice as high as what the noise would pass."""
@@ -53,8 +50,8 @@ class BlockDecision:
     """What was decided of a block, each (t - 1, height, width), by the later date."""
 
     codes: NDArray[np.uint8]
-    """Code of the change that came by a date (`series_classes`), 0 for none; `RETURNS`
-    is added where it is taken back later."""
+    """Code of the change that came by a date (see `geosim.timeline.classes`), 0 for
+    none; `RETURNS` is added where it is taken back later."""
     sure: NDArray[np.uint8]
     """How sure the class is, 0..254."""
     since: NDArray[np.uint8]
@@ -254,30 +251,6 @@ def reach_of(grid: Grid) -> float:
     return 3.0 * smoothing_sigma(grid.ground_resolution())
 
 
-def calibrate(
-    stack: Stack, maps: Mapping[tuple[int, int], PairMaps], reach: float
-) -> Calibration | None:
-    """Fit the light of the dates on a sample of what did not change.
-
-    None where too little is valid on all dates.
-    """
-    stable: list[NDArray[np.float32]] = []
-    whole: list[NDArray[np.float32]] = []
-    for window in sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES):
-        values, valid = stack.read(window)
-        seen = valid.all(axis=0)
-        changed = np.zeros(seen.shape, np.bool_)
-        for one in maps.values():
-            changed |= one.changed(window)
-        whole.append(values[:, :, seen])
-        stable.append(values[:, :, seen & ~within(changed, reach)])
-    for found in (stable, whole):
-        values = np.concatenate(found, axis=2)
-        if values.shape[2] >= _ENOUGH:
-            return fit_calibration(values)
-    return None
-
-
 def block_side(memory: int, layers: int) -> int:
     """Side in pixels of a block of so many layers, margins included in the memory."""
     side = math.sqrt(memory * 1e6 / 4 / (_BYTES * layers))
@@ -311,13 +284,3 @@ def decide_all(
             covered[date] += np.bincount(numbers.ravel(), weight, len(COVERS) + 1)
         tick(window.width * window.height)
     return covered[:, 1:]
-
-
-def samples_of(stack: Stack) -> list[NDArray[np.float32]]:
-    """(roles, n) file values of each date from all over the scene."""
-    found: list[list[NDArray[np.float32]]] = [[] for _ in stack.sources]
-    for window in sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES):
-        values, valid = stack.read(window)
-        for date, pieces in enumerate(found):
-            pieces.append(stack.role_bands(values[date], date)[:, valid[date]])
-    return [np.concatenate(pieces, axis=1) for pieces in found]

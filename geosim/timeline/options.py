@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from geosim.dates import is_date
 from geosim.errors import OptionError
-from geosim.options import is_date
 from geosim.themes.classes import CLASSES
 
 Extent = Literal["reference", "common"]

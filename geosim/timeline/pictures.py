@@ -10,6 +10,7 @@ import numpy as np
 from geosim.change.cells import CellSums, mean_where_any
 from geosim.publish.series_report import SeriesPictures
 from geosim.raster.grid import strips
+from geosim.themes.roles import COLOURS
 from geosim.timeline.summing import KIND, STRIP_ROWS
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from geosim.raster.writer import WorkRaster
     from geosim.timeline.stack import Stack
 
-_COLOURS = ("red", "green", "blue")
 _STRETCH_PERCENT = (1.0, 99.0)
 _HALF = 0.5
 
@@ -52,8 +52,8 @@ def previews(
 def _colour_bands(names: tuple[str, ...]) -> list[int]:
     """Places of red, green and blue, or of the first bands."""
     lower = [name.lower() for name in names]
-    if all(colour in lower for colour in _COLOURS):
-        return [lower.index(colour) for colour in _COLOURS]
+    if all(colour in lower for colour in COLOURS):
+        return [lower.index(colour) for colour in COLOURS]
     return [min(place, len(names) - 1) for place in range(3)]
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.vectorize import Outlines
+from geosim.classifying import CONFIDENCE_LEVELS
 from geosim.raster.grid import Grid, Window, strips
-from geosim.timeline.classes import SURE_LEVELS
 from geosim.timeline.deciding import RETURNS
 from geosim.timeline.summing import KIND, STRIP_ROWS, Key
 
@@ -94,7 +94,7 @@ class _Tally:
         found, pixels = np.unique(both, return_counts=True)
         self.pairs.append(np.stack([*np.divmod(found, KIND + 1), pixels]))
         np.add.at(self.returning, place, code >= RETURNS)
-        np.add.at(self.sure, place, levels[mask] / SURE_LEVELS)
+        np.add.at(self.sure, place, levels[mask] / CONFIDENCE_LEVELS)
 
     def codes(self) -> NDArray[np.int64]:
         """(places,) the code that most pixels have, the lowest of several."""

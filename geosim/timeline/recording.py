@@ -14,13 +14,14 @@ from geosim.timeline.summing import changed_once
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from geosim.raster.grid import Grid
     from geosim.raster.writer import WorkRaster
     from geosim.result import ChangeResult
     from geosim.timeline.calibration import Calibration
-    from geosim.timeline.delivery import SeriesFound
     from geosim.timeline.pairs import Interval, PairMaps
     from geosim.timeline.plan import Plan
     from geosim.timeline.stack import Stack
+    from geosim.timeline.tables import SeriesFound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,72 +57,85 @@ def series_record(
         polygons: how many there are.
     """
     grid = plan.grid
-    changed = made.rasters["count"]
-    pixels, area = changed_once(grid, changed)
     return {
         "type": "geosim series",
         "version": geosim.__version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "scenes": [
-            {
-                "path": scene.path,
-                "date": scene.date,
-                "valid_fraction": round(share, 6),
-                "reading": reading,
-            }
-            for scene, share, reading in zip(
-                plan.scenes, made.shares, made.stack.readings, strict=True
-            )
-        ],
+        "scenes": _scenes(plan, made),
         "left_out": [
             {"path": one.scene.path, "date": one.scene.date, "reason": one.reason}
             for one in plan.left_out
         ],
-        "intervals": [
-            {
-                "date_from": plan.dates[interval.before],
-                "date_to": plan.dates[interval.after],
-                "bridged_px": interval.bridged_px,
-                "folder": f"{PAIRS}/{pair_name(plan.scenes, interval)}",
-                "threshold": result.record.threshold.value,
-                "changed_px": result.record.areas.changed_px,
-            }
-            for interval, result in made.results.items()
-        ],
-        "grid": {
-            "crs": ":".join(grid.crs.to_authority() or ()) if grid.crs else None,
-            "wkt": grid.crs.to_wkt() if grid.crs else None,
-            "transform": list(grid.transform)[:6],
-            "width": grid.width,
-            "height": grid.height,
-            "resolution_m": grid.ground_resolution(),
-            "reference": plan.reference,
-        },
-        "areas": {
-            "changed_px": pixels,
-            "changed_m2": area if grid.crs else None,
-            "valid_m2": max(found.sums.valid.values(), default=0.0)
-            if grid.crs
-            else None,
-        },
+        "intervals": _intervals(plan, made),
+        "grid": _grid(grid) | {"reference": plan.reference},
+        "areas": _areas(grid, made, found),
         "covers_m2" if grid.crs else "covers_px": dict(
             zip(plan.dates, made.covered, strict=False)
         ),
         "polygons": polygons,
         "year": "of the later date of the interval in which the change came",
-        "decision": {
-            "by": "all dates together"
-            if plan.together and made.calibration
-            else "pairs",
-            "reach_px": reach_of(grid),
-            "bands": list(made.stack.bands),
-            "price": made.calibration.price if made.calibration else None,
-            "gain": made.calibration.gain.round(4).tolist()
-            if made.calibration
-            else None,
-        },
+        "decision": _decision(plan, made),
         "options": plan.options.to_dict(),
         "series_options": plan.series.to_dict(),
         "notes": made.notes,
         "timings": dict(timings),
+    }
+
+
+def _scenes(plan: Plan, made: Made) -> list[dict[str, Any]]:
+    told = zip(plan.scenes, made.shares, made.stack.readings, strict=True)
+    return [
+        {
+            "path": scene.path,
+            "date": scene.date,
+            "valid_fraction": round(share, 6),
+            "reading": reading,
+        }
+        for scene, share, reading in told
+    ]
+
+
+def _intervals(plan: Plan, made: Made) -> list[dict[str, Any]]:
+    return [
+        {
+            "date_from": plan.dates[interval.before],
+            "date_to": plan.dates[interval.after],
+            "bridged_px": interval.bridged_px,
+            "folder": f"{PAIRS}/{pair_name(plan.scenes, interval)}",
+            "threshold": result.record.threshold.value,
+            "changed_px": result.record.areas.changed_px,
+        }
+        for interval, result in made.results.items()
+    ]
+
+
+def _grid(grid: Grid) -> dict[str, Any]:
+    return {
+        "crs": ":".join(grid.crs.to_authority() or ()) if grid.crs else None,
+        "wkt": grid.crs.to_wkt() if grid.crs else None,
+        "transform": list(grid.coefficients),
+        "width": grid.width,
+        "height": grid.height,
+        "resolution_m": grid.ground_resolution(),
+    }
+
+
+def _areas(grid: Grid, made: Made, found: SeriesFound) -> dict[str, Any]:
+    pixels, area = changed_once(grid, made.rasters["count"])
+    valid = max(found.sums.valid.values(), default=0.0)
+    return {
+        "changed_px": pixels,
+        "changed_m2": area if grid.crs else None,
+        "valid_m2": valid if grid.crs else None,
+    }
+
+
+def _decision(plan: Plan, made: Made) -> dict[str, Any]:
+    fitted = made.calibration
+    return {
+        "by": "all dates together" if plan.together and fitted else "pairs",
+        "reach_px": reach_of(plan.grid),
+        "bands": list(made.stack.bands),
+        "price": fitted.price if fitted else None,
+        "gain": fitted.gain.round(4).tolist() if fitted else None,
     }

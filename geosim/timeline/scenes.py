@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import rasterio
 from rasterio.errors import RasterioError
 
-from geosim.dates import image_date
+from geosim.dates import image_date, is_date
 from geosim.errors import OptionError, SceneListError
-from geosim.options import is_date
-from geosim.pairs import located
+from geosim.pairs import delimiter_of, located
 from geosim.raster.source import plain_images_welcome
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ _SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".png", ".jpg", ".jpeg")
 _PATH_COLUMNS = ("path", "scene", "file", "image", "raster", "location")
 _DATE_COLUMNS = ("date", "datetime", "year")
 _DATA_KEYS = ("data", "image", "visual", "analytic")
-_DELIMITERS = ",;\t"
 _DAY = 10
 """Characters of a date up to the day."""
 
@@ -154,7 +152,7 @@ def _in_csv(path: Path) -> list[DatedScene]:
             f"'{path}' must be a CSV file of scenes and cannot be read: {cause}"
         ) from error
     header = lines[0] if lines else ""
-    reader = csv.DictReader(lines, delimiter=max(_DELIMITERS, key=header.count))
+    reader = csv.DictReader(lines, delimiter=delimiter_of(header))
     columns = {name.strip().lower(): name for name in reader.fieldnames or []}
     key = next((columns[name] for name in _PATH_COLUMNS if name in columns), None)
     if key is None:

@@ -25,8 +25,6 @@ class Steps:
     pixel's first valid date."""
     states: NDArray[np.float32]
     """(t, bands, n), value of the state that each date belongs to."""
-    previous: NDArray[np.int16]
-    """(t, n), number of the last valid date before each date; -1 for none."""
 
 
 def previous_valid(valid: NDArray[np.bool_]) -> NDArray[np.int16]:
@@ -85,11 +83,7 @@ def fit_steps(
         starts[date] = at_start & (date > 0)
         if date:
             begin = np.where(at_start, begun[date - 1], begin)
-    return Steps(
-        starts=starts & (previous_valid(valid) >= 0),
-        states=states,
-        previous=previous_valid(valid),
-    )
+    return Steps(starts=starts & (previous_valid(valid) >= 0), states=states)
 
 
 def _end_of(date: int, starts: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -142,7 +136,7 @@ def returned(
         values: (t, bands, n), as given to `fit_steps`.
         valid: (t, n).
         starts: (t, n) of `Steps`.
-    """  # fmt: skip
+    """
     dates = len(states)
     back = np.zeros(starts.shape, np.bool_)
     last = dates - 1 - valid[::-1].argmax(axis=0)

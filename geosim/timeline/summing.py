@@ -9,9 +9,9 @@ import numpy as np
 
 from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.vectorize import Outlines, pixels_of
+from geosim.classifying import CONFIDENCE_LEVELS
 from geosim.raster.grid import Grid, Window, strips
 from geosim.themes.parts import split
-from geosim.timeline.classes import SURE_LEVELS
 from geosim.timeline.deciding import RETURNS
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _settle(
     mask = pixels_of(outline, kinds > 0, left, top)
     classes = of_code[kinds & KIND]
     weights = np.ones(int(of_code.max()) + 1)
-    certain = levels / np.float32(SURE_LEVELS)
+    certain = levels / np.float32(CONFIDENCE_LEVELS)
     parts, of_part = split(classes, certain, mask, least, _SIDE, weights)
     for number, name in enumerate(of_part, start=1):
         part = parts == number

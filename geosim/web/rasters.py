@@ -10,6 +10,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from geosim.errors import RasterReadError
+from geosim.images.decoding import TIFF_STARTS
 from geosim.raster.source import plain_images_welcome
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from geosim.web.limits import WebLimits
 
-_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _POINTERS = (b"<VRTDataset", b"<GDALTileIndexDataset", b"<GDAL_WMS", b"<WMS")
 """What GDAL looks for in a file's head to take it for a list of other files."""
@@ -36,7 +36,7 @@ _COLOURS = 3
 def is_tiff(path: Path) -> bool:
     """Whether the first bytes are those of a TIFF."""
     with path.open("rb") as file:
-        return file.read(4) in _STARTS
+        return file.read(4) in TIFF_STARTS
 
 
 def check_raster(path: Path, name: str, limits: WebLimits) -> None:
@@ -111,7 +111,7 @@ def stretched(pictures: list[np.ma.MaskedArray]) -> list[NDArray[np.uint8]]:
 def _opened(path: Path, name: str, limits: WebLimits) -> Iterator[Any]:
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    if head[:4] not in _STARTS or any(text in head for text in _POINTERS):
+    if head[:4] not in TIFF_STARTS or any(text in head for text in _POINTERS):
         raise RasterReadError(f"'{name}' is no GeoTIFF; two GeoTIFFs are wanted")
     try:
         with plain_images_welcome(), rasterio.open(path, driver="GTiff") as dataset:

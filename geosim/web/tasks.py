@@ -13,7 +13,9 @@ from PIL import Image
 
 from geosim.errors import MissingDependencyError
 from geosim.images.names import MODEL_NAMES, Align, ModelName
-from geosim.images.reading import Limits, as_bytes, read_picture
+from geosim.images.picture import Limits
+from geosim.images.pixels import as_bytes
+from geosim.images.reading import read_picture
 from geosim.web.explaining import explain
 
 if TYPE_CHECKING:

@@ -1,0 +1,225 @@
+"""Decode pictures that may come from a stranger.
+
+Formats are a closed list, a file's size and its pixels are looked at before anything is
+decoded, and only the first frame is. Nothing else decodes pictures of users.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from geosim.errors import PictureReadError
+from geosim.images.picture import Limits, Picture
+from geosim.images.pixels import bands_first, size_within, wide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
+"""Formats that are decoded, by Pillow's names; none of them runs a program."""
+
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""The first four bytes of a TIFF or a BigTIFF, of either byte order."""
+
+_WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_PAPER = (255, 255, 255)
+"""What shows through where a picture is transparent."""
+
+_OPENING = threading.Lock()
+
+
+def decode_file(path: Path, name: str, at_most: int | None, limits: Limits) -> Picture:
+    """Open a file and decode it; see `geosim.images.reading.read_picture`."""
+    try:
+        size = path.stat().st_size
+        _check_bytes(size, name, limits)
+        with path.open("rb") as file:
+            return _decoded(file, path.read_bytes, name, at_most, limits)
+    except OSError as error:
+        if isinstance(error, PictureReadError):
+            raise
+        raise PictureReadError(
+            f"'{name}' cannot be opened ({error.strerror or error}); check the path"
+        ) from error
+
+
+def decode_bytes(
+    content: bytes, name: str, at_most: int | None, limits: Limits
+) -> Picture:
+    """Decode what a file holds; see `geosim.images.reading.read_picture`."""
+    _check_bytes(len(content), name, limits)
+    return _decoded(io.BytesIO(content), lambda: content, name, at_most, limits)
+
+
+def _check_bytes(size: int, name: str, limits: Limits) -> None:
+    if size > limits.file_bytes:
+        raise PictureReadError(
+            f"'{name}' has {size / 1e6:,.0f} MB; at most "
+            f"{limits.file_bytes / 1e6:,.0f} MB are read; give a smaller file"
+        )
+    if size == 0:
+        raise PictureReadError(f"'{name}' is empty; a picture is wanted")
+
+
+def _decoded(
+    file: BinaryIO,
+    content: Callable[[], bytes],
+    name: str,
+    at_most: int | None,
+    limits: Limits,
+) -> Picture:
+    """Decode by Pillow; TIFFs that it does not know by GDAL."""
+    start = file.read(4)
+    file.seek(0)
+    try:
+        with _quietly():
+            image = Image.open(file, formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _too_large(name, None, limits) from error
+    except UnidentifiedImageError as error:
+        if start in TIFF_STARTS:
+            return _from_gdal(content(), name, limits)
+        raise PictureReadError(
+            f"'{name}' is no picture that can be read; wanted is one of "
+            f"{', '.join(FORMATS)}"
+        ) from error
+    except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+        raise _damaged(name, error) from error
+    with image:
+        _check_pixels(image.size, name, limits)
+        if _loses_bits(image):
+            return _from_gdal(content(), name, limits)
+        return decode_image(image, name, at_most)
+
+
+def _loses_bits(image: Image.Image) -> bool:
+    """Whether Pillow would cut a colour TIFF of 16 bits down to 8."""
+    if image.format != "TIFF" or image.mode in _WIDE_MODES:
+        return False
+    bits = image.tag_v2.get(258, (8,))  # type: ignore[attr-defined] # of TIFFs
+    return bool(max(bits) > 8)  # noqa: PLR2004
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """No warnings of Pillow's: geosim says itself what is too large or damaged."""
+    # the filter of warnings is the process's: one thread at a time
+    with _OPENING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _too_large(
+    name: str, size: tuple[int, int] | None, limits: Limits
+) -> PictureReadError:
+    has = f"has {size[0]:,} x {size[1]:,} pixels" if size else "has too many pixels"
+    return PictureReadError(
+        f"'{name}' {has}, at most {limits.pixels / 1e6:,.0f} million are read; give a "
+        "smaller picture"
+    )
+
+
+def _check_pixels(size: tuple[int, int], name: str, limits: Limits) -> None:
+    if size[0] * size[1] > limits.pixels:
+        raise _too_large(name, size, limits)
+
+
+def _damaged(name: str, error: Exception) -> PictureReadError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return PictureReadError(
+        f"'{name}' is damaged or cut short ({reason}); give a whole file"
+    )
+
+
+def decode_image(image: Image.Image, name: str, at_most: int | None) -> Picture:
+    """Turn an opened image upright and into sRGB."""
+    notes: list[str] = []
+    try:
+        size = image.size
+        if at_most and image.format in ("JPEG", "MPO"):
+            image.draft(None, (2 * at_most, 2 * at_most))
+        image.load()
+        with _quietly():
+            orientation = image.getexif().get(0x0112, 1)
+        if orientation in range(2, 9):
+            with _quietly():
+                image = ImageOps.exif_transpose(image)
+            notes.append("turned by its EXIF orientation")
+            if orientation >= 5:  # noqa: PLR2004 - these swap rows and columns
+                size = (size[1], size[0])
+        if image.mode in _WIDE_MODES:
+            notes.append("more than 8 bits")
+            pixels = wide(np.asarray(image))
+        else:
+            # while it has 8 bits: a large picture takes four times as much as floats
+            pixels = bands_first(np.asarray(_shrunk(_as_srgb(image, notes), at_most)))
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+        raise _damaged(name, error) from error
+    return Picture(pixels=pixels, name=name, original_size=size, notes=tuple(notes))
+
+
+def _shrunk(image: Image.Image, at_most: int | None) -> Image.Image:
+    size = size_within(image.size, at_most)
+    if size == image.size:
+        return image
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _as_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
+    """An 8-bit image of any mode as RGB, without transparency."""
+    if "transparency" in image.info or image.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
+        layer = image.convert("RGBA")
+        alpha = layer.getchannel("A")
+        if alpha.getextrema()[0] != 255:  # noqa: PLR2004 - opaque everywhere
+            notes.append("transparent parts shown as white")
+        image = Image.new("RGB", image.size, _PAPER)
+        image.paste(layer, mask=alpha)
+        return image
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "CMYK", "L"):
+        try:
+            converted = ImageCms.profileToProfile(
+                image,
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            notes.append("colour profile not usable")
+        else:
+            assert converted is not None  # noqa: S101 - only None where in place
+            return converted
+    if image.mode == "CMYK":
+        notes.append("CMYK without a colour profile")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _from_gdal(content: bytes, name: str, limits: Limits) -> Picture:
+    """A TIFF of a kind that Pillow does not decode, such as 16 bits in colour."""
+    from rasterio.errors import RasterioError
+    from rasterio.io import MemoryFile
+
+    try:
+        # no driver but that of TIFF: others may open further files by name
+        with (
+            MemoryFile(content, ext="tif") as memory,
+            memory.open(driver="GTiff") as file,
+        ):
+            _check_pixels((file.width, file.height), name, limits)
+            count = 3 if file.count >= 3 else 1  # noqa: PLR2004
+            values = file.read(list(range(1, count + 1)))
+    except RasterioError as error:
+        raise _damaged(name, error) from error
+    pixels = wide(values if count > 1 else values[0])
+    size = (pixels.shape[2], pixels.shape[1])
+    more = file.count - count
+    notes = ("more than 8 bits",) + ((f"{more} further bands left out",) * bool(more))
+    return Picture(pixels=pixels, name=name, original_size=size, notes=notes)
