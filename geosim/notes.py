@@ -14,7 +14,9 @@ from geosim.raster.grid import strips
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geosim.deciding import Decision
     from geosim.delivery import Found
+    from geosim.options import ChangeOptions
     from geosim.raster.scene import Scene
 
 _WHITE_PERCENT = 99.5
@@ -29,13 +31,7 @@ def notes_on(found: Found) -> tuple[str, ...]:
             "The images have no coordinate reference system: areas are in pixels."
         )
     decision = found.decision
-    if decision.changed_px == 0 and found.options.threshold == "auto":
-        largest = float(np.flatnonzero(decision.histogram).max()) / UNIT_LEVELS
-        notes.append(
-            f"Nothing was decided to have changed: the probability is at most "
-            f"{largest:.2f}, the threshold {decision.threshold.value:.2f}; a number or "
-            "otsu as --threshold shows the most different places all the same."
-        )
+    notes += _on_nothing(decision, found.options)
     if shift is None:
         notes.append("The shift between the dates could not be measured.")
     elif not shift.reliable:
@@ -55,6 +51,27 @@ def notes_on(found: Found) -> tuple[str, ...]:
             "dates: counted as season, not as change; --season keep counts them."
         )
     return (*notes, *_on_classes(found), *_on_masks(found), *_on_clouds(found))
+
+
+def _on_nothing(decision: Decision, options: ChangeOptions) -> list[str]:
+    """Why no place changed: the threshold, or the minimum mapping unit."""
+    if decision.changed_px:
+        return []
+    threshold, histogram = decision.threshold, decision.histogram
+    reached = int(histogram[threshold.level :].sum())
+    if reached:
+        return [
+            f"No object is kept: {reached:,} px reach the threshold "
+            f"{threshold.value:.2f}, but nowhere as many together as --min-area "
+            f"{options.min_area} wants."
+        ]
+    largest = float(np.flatnonzero(histogram).max()) / UNIT_LEVELS
+    other = "a smaller number" if threshold.rule == "fixed" else "a number or otsu"
+    return [
+        f"Nothing was decided to have changed: the probability is at most "
+        f"{largest:.2f}, the threshold {threshold.value:.2f}; {other} as --threshold "
+        "shows the most different places all the same."
+    ]
 
 
 def _on_classes(found: Found) -> list[str]:

@@ -20,7 +20,7 @@ from scipy.ndimage import label
 from typer.testing import CliRunner
 
 import geosim
-from geosim import ChangeOptions, GeosimError, detect_change
+from geosim import ChangeOptions, GeosimError, MinArea, detect_change
 from geosim.cli import app
 from geosim.errors import OptionError, ResultExistsError
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
@@ -345,6 +345,21 @@ def test_json_is_the_record(pair, tmp_path):
         gpd.read_file(tmp_path / "out" / "changes.gpkg", layer="changes")
     )
     assert told["areas"]["changed_percent"] > 1
+
+
+@pytest.mark.parametrize(
+    ("dates", "options", "said"),
+    [
+        ((0, 0), {"threshold": 0.9}, "the probability is at most 0."),
+        ((0, 1), {"min_area": MinArea(value=1e6, unit="m2")}, "--min-area 1000000m2"),
+    ],
+)
+def test_a_result_without_a_place_says_why(pair, tmp_path, dates, options, said):
+    before, after = (pair[date] for date in dates)
+    options = ChangeOptions(method="ssim", **options)
+    record = detect_change(before, after, tmp_path / "out", options).record
+    assert record.polygons == record.areas.changed_px == 0
+    assert [said in note for note in record.notes].count(True) == 1
 
 
 def test_default_folder_is_named_after_the_dates(pair, tmp_path, monkeypatch):
