@@ -86,6 +86,29 @@ def test_other_number_types(tmp_path, dtype, top):
     assert result.record.before.dtype == dtype
 
 
+def test_numbers_of_two_types_are_no_haze(tmp_path):
+    before, after = (date // 2 + 60 for date in drawn_pair())
+    counts = after.astype("uint16") * 40
+    pair = write(tmp_path / "a.tif", before), write(tmp_path / "b.tif", counts)
+    result = compare(pair, tmp_path)
+    assert_rectangle_found(result)
+    assert not any("cloud" in note or "hazy" in note for note in result.record.notes)
+
+
+def test_decibels_are_no_haze(tmp_path):
+    before, after = (date / 10 - 30 for date in drawn_pair(dtype="float32"))
+    result = compare(write_pair(tmp_path, before, after - 0.1), tmp_path)
+    assert_rectangle_found(result)
+    assert not any("cloud" in note or "hazy" in note for note in result.record.notes)
+
+
+def test_one_band_is_not_asked_for_the_names_of_its_bands(tmp_path):
+    pair = write_pair(tmp_path, *(date[:1] for date in drawn_pair()))
+    notes = compare(pair, tmp_path).record.notes
+    assert "What the changes are cannot be told from one band." in notes
+    assert not any("--bands" in note for note in notes)
+
+
 # --- plain pictures
 
 
