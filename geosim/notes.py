@@ -65,18 +65,20 @@ def _on_nothing(decision: Decision, options: ChangeOptions) -> list[str]:
     threshold, histogram = decision.threshold, decision.histogram
     reached = int(histogram[threshold.level :].sum())
     if reached:
-        return [
+        said = (
             f"No object is kept: {reached:,} px reach the threshold "
             f"{threshold.value:.2f}, but nowhere as many together as --min-area "
             f"{options.min_area} wants."
-        ]
+        )
+        return [said]
     largest = float(np.flatnonzero(histogram).max()) / UNIT_LEVELS
     other = "a smaller number" if threshold.rule == "fixed" else "a number or otsu"
-    return [
+    said = (
         f"Nothing was decided to have changed: the probability is at most "
         f"{largest:.2f}, the threshold {threshold.value:.2f}; {other} as --threshold "
         "shows the most different places all the same."
-    ]
+    )
+    return [said]
 
 
 def _on_classes(found: Found) -> list[str]:
