@@ -9,6 +9,7 @@ import numpy as np
 from geosim.change.clouds import cloud_signs
 from geosim.change.scores import UNIT_LEVELS
 from geosim.deciding import STRIP_ROWS
+from geosim.delivery import input_dates
 from geosim.raster.grid import strips
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def notes_on(found: Found) -> tuple[str, ...]:
         notes.append(
             "The images have no coordinate reference system: areas are in pixels."
         )
+    notes += _on_dates(*input_dates(found))
     decision = found.decision
     notes += _on_nothing(decision, found.options)
     if shift is None:
@@ -56,6 +58,20 @@ def notes_on(found: Found) -> tuple[str, ...]:
             "dates: counted as season, not as change; --season keep counts them."
         )
     return (*notes, *_on_classes(found), *_on_masks(found), *_on_clouds(found))
+
+
+def _on_dates(before: str | None, after: str | None) -> list[str]:
+    """ISO dates in the wrong order; of 2020 and 2020-07 either may be the later."""
+    if before is None or after is None:
+        return []
+    known = min(len(before), len(after))
+    if before[:known] <= after[:known]:
+        return []
+    said = (
+        f"BEFORE is of {before}, later than AFTER of {after}: what was lost is told as "
+        "gained; change their order, or the dates by --date-before and --date-after."
+    )
+    return [said]
 
 
 def _on_nothing(decision: Decision, options: ChangeOptions) -> list[str]:

@@ -362,6 +362,21 @@ def test_a_result_without_a_place_says_why(pair, tmp_path, dates, options, said)
     assert [said in note for note in record.notes].count(True) == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("2020", "1990", True),
+        ("2020-07-14", "2020-07-01", True),
+        ("2020-07", "2020", False),
+        ("2019", "2020-07", False),
+    ],
+)
+def test_dates_in_the_wrong_order_are_told(pair, tmp_path, before, after, told):
+    options = ChangeOptions(method="cva", date_before=before, date_after=after)
+    notes = detect_change(*pair, tmp_path / "out", options).record.notes
+    assert any("change their order" in note for note in notes) == told
+
+
 def test_default_folder_is_named_after_the_dates(pair, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = detect_change(*pair, options=ChangeOptions(method="cva"))

@@ -341,6 +341,12 @@ def test_no_overlap_names_both_extents():
     assert "EPSG:32633" in text
 
 
+def test_an_overlap_smaller_than_a_pixel_is_told_as_that():
+    with pytest.raises(GridMismatchError, match="smaller --resolution") as caught:
+        common_grid(utm_grid(), utm_grid(), resolution=1e6)
+    assert "a pixel 1e+06 x 1e+06" in str(caught.value)
+
+
 def test_where_the_projection_is_not_defined():
     polar = pyproj.CRS.from_proj4("+proj=ortho +lat_0=90 +lon_0=0 +datum=WGS84")
     one = Grid(crs=polar, transform=Affine.scale(10, -10), width=9, height=9)

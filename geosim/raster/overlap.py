@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyproj
@@ -16,6 +17,9 @@ from geosim.raster.grid import (
     at,
     same_crs,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]:
@@ -73,6 +77,8 @@ def common_grid(
     col, row = (math.ceil(v - 0.5 - slack) for v in low)
     col_end, row_end = (math.floor(v + 0.5 + slack) for v in high)
     if col_end <= col or row_end <= row:
+        if (low < high).all():
+            raise GridMismatchError(_too_narrow_message(reference, low, high))
         raise GridMismatchError(_no_overlap_message(before, after, bounds))
     return reference.cut(Window(col, row, col_end - col, row_end - row))
 
@@ -119,6 +125,19 @@ def _bounds_on(
     x, y = np.array([left, right, right, left]), np.array([bottom, bottom, top, top])
     col, row = at(~grid.transform, x, y)
     return float(col.min()), float(row.min()), float(col.max()), float(row.max())
+
+
+def _too_narrow_message(
+    grid: Grid, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> str:
+    """One line on an overlap, (col, row) of its corners, without a pixel's centre."""
+    across, down = (high - low) * grid.pixel_size
+    return (
+        "what the two rasters (and --bounds) have in common must hold a pixel: it is "
+        f"{across:g} x {down:g}, a pixel {grid.pixel_size[0]:g} x "
+        f"{grid.pixel_size[1]:g} in the CRS's units; take a smaller --resolution or "
+        "larger bounds"
+    )
 
 
 def _no_overlap_message(
