@@ -48,6 +48,13 @@ def test_known_shifts(d_row, d_col):
     assert found.error < 0.1
 
 
+@pytest.mark.parametrize("flat", [0, 1])
+def test_a_date_of_one_value_shows_no_shift(flat):
+    dates = [texture(1), texture(1)]
+    dates[flat] = np.full_like(dates[flat], 0.3)
+    assert estimate_shift([inner(*dates)]) is None
+
+
 def test_noise_light_and_change_do_not_mislead():
     before = texture(2)
     rng = np.random.default_rng(3)

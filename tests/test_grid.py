@@ -1,5 +1,6 @@
 """Windows, grids and blocks: arithmetic against brute force and other formulas."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -345,6 +346,22 @@ def test_an_overlap_smaller_than_a_pixel_is_told_as_that():
     with pytest.raises(GridMismatchError, match="smaller --resolution") as caught:
         common_grid(utm_grid(), utm_grid(), resolution=1e6)
     assert "a pixel 1e+06 x 1e+06" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wkt",
+    [
+        'LOCAL_CS["site",UNIT["metre",1]]',
+        'GEOGCS["Mars",DATUM["D_Mars",SPHEROID["Mars_IAU_IAG",3396190.0,169.894]],'
+        'PRIMEM["Reference_Meridian",0],UNIT["degree",0.0174532925199433]]',
+    ],
+)
+def test_a_coordinate_system_apart_from_the_earth_is_refused(wkt):
+    grid = dataclasses.replace(utm_grid(), crs=pyproj.CRS.from_wkt(wkt))
+    with pytest.raises(GridMismatchError, match="WGS 84.*found '(site|Mars)'"):
+        grid.ground_resolution()
+    with pytest.raises(GridMismatchError, match="wanted"):
+        common_grid(grid, utm_grid())
 
 
 def test_where_the_projection_is_not_defined():

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyproj
 from affine import Affine
 
 from geosim.errors import GridMismatchError
@@ -15,6 +14,7 @@ from geosim.raster.grid import (
     Grid,
     Window,
     at,
+    carried,
     same_crs,
 )
 
@@ -29,9 +29,8 @@ def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]
         GridMismatchError: the outline cannot be expressed in the reference's CRS.
     """
     x, y = other.outline()
-    if not same_crs(reference.crs, other.crs):
-        step = pyproj.Transformer.from_crs(other.crs, reference.crs, always_xy=True)
-        x, y = step.transform(x, y)
+    if reference.crs and other.crs and not same_crs(reference.crs, other.crs):
+        x, y = carried(other.crs, reference.crs).transform(x, y)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise GridMismatchError(
             "the two rasters must overlap; one lies where the other's coordinate "
