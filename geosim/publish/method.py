@@ -99,9 +99,10 @@ _CALIBRATED = (
     "orders places and does not replace a check on the ground."
 )
 _FITTED = (
-    "The probability was fitted to this pair's own scores, which are always parted "
-    "into two classes, also where nothing changed; it does not replace a check on the "
-    "ground."
+    "The probability was fitted to this pair's own scores. Where they fall into two "
+    "groups the upper one counts as change, even if nothing changed; where they do not, "
+    "only what lies far above the rest, even if much did. It does not replace a check "
+    "on the ground."
 )
 
 
