@@ -100,9 +100,9 @@ _CALIBRATED = (
 )
 _FITTED = (
     "The probability was fitted to this pair's own scores. Where they fall into two "
-    "groups the upper one counts as change, even if nothing changed; where they do not, "
-    "only what lies far above the rest, even if much did. It does not replace a check "
-    "on the ground."
+    "groups the upper one counts as change, even if nothing changed; where they do "
+    "not, only what lies far above the rest, even if much did. It does not replace a "
+    "check on the ground."
 )
 
 
