@@ -108,13 +108,18 @@ def _on_classes(found: Found) -> list[str]:
         if len(found.scene.before.bands) == 1:
             said = "What the changes are cannot be told from one band."
         return [said] if theme != "any" or found.decision.changed_px else []
+    notes = []
+    if theme != "any":
+        notes.append(
+            f"Places and classes are those of the theme '{theme}' alone; the changed "
+            "area and share, change.tif and the from-to table tell of all that changed."
+        )
     if "nir" not in roles:
-        said = (
+        notes.append(
             "The classes of change are told from colour and texture alone, which is "
             "less sure than from an infrared band."
         )
-        return [said]
-    return []
+    return notes
 
 
 def _on_masks(found: Found) -> list[str]:
