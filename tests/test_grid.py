@@ -342,6 +342,13 @@ def test_no_overlap_names_both_extents():
     assert "EPSG:32633" in text
 
 
+def test_longitudes_that_are_counted_in_two_ways_are_told():
+    with pytest.raises(GridMismatchError, match="360 degrees apart"):
+        common_grid(degree_grid(285.4, -8.0, 0.01), degree_grid(-74.6, -8.0, 0.01))
+    with pytest.raises(GridMismatchError, match="the same place"):
+        common_grid(degree_grid(285.4, -8.0, 0.01), degree_grid(-74.6, 8.0, 0.01))
+
+
 def test_an_overlap_smaller_than_a_pixel_is_told_as_that():
     with pytest.raises(GridMismatchError, match="smaller --resolution") as caught:
         common_grid(utm_grid(), utm_grid(), resolution=1e6)

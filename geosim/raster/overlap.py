@@ -149,8 +149,30 @@ def _no_overlap_message(
         authority = grid.crs.to_authority() if grid.crs else None
         return f"{corners} in {':'.join(authority) if authority else 'its own CRS'}"
 
+    advice = "check that both show the same place"
+    if _a_turn_apart(before, after):
+        advice = (
+            "their longitudes are counted 360 degrees apart; bring both to -180..180 "
+            "with 'gdal_translate -a_ullr LEFT TOP RIGHT BOTTOM'"
+        )
     with_bounds = f" within the bounds {bounds}" if bounds else ""
     return (
         f"the two rasters must overlap{with_bounds}: before covers {extent(before)}, "
-        f"after {extent(after)}; check that both show the same place"
+        f"after {extent(after)}; {advice}"
+    )
+
+
+def _a_turn_apart(before: Grid, after: Grid) -> bool:
+    """True where two grids in degrees would overlap if one were turned by 360."""
+    if not all(grid.crs and grid.crs.is_geographic for grid in (before, after)):
+        return False
+    left, bottom, right, top = before.bounds
+    other_left, other_bottom, other_right, other_top = after.bounds
+    return (
+        bottom < other_top
+        and other_bottom < top
+        and any(
+            left < other_right + turn and other_left + turn < right
+            for turn in (-360.0, 360.0)
+        )
     )
