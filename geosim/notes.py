@@ -33,9 +33,10 @@ def notes_on(found: Found) -> tuple[str, ...]:
     notes = []
     grid, shift = found.scene.grid, found.sample.shift
     if grid.crs is None:
-        notes.append(
-            "The images have no coordinate reference system: areas are in pixels."
-        )
+        said = "The images have no coordinate reference system: areas are in pixels"
+        least = found.options.min_area
+        also = f", also --min-area: {least.value:g} px" if least.unit == "m2" else ""
+        notes.append(f"{said}{also}.")
     notes += _on_dates(*input_dates(found))
     decision = found.decision
     notes += _on_nothing(decision, found.options)

@@ -349,6 +349,15 @@ def test_longitudes_that_are_counted_in_two_ways_are_told():
         common_grid(degree_grid(285.4, -8.0, 0.01), degree_grid(-74.6, 8.0, 0.01))
 
 
+@pytest.mark.parametrize(
+    "wanted", [{"resolution": 2.0}, {"bounds": (0.0, -5.0, 5.0, 0.0)}]
+)
+def test_plain_images_have_no_units_to_cut_by(wanted):
+    plain = Grid(crs=None, transform=Affine.scale(1, -1), width=9, height=9)
+    with pytest.raises(GridMismatchError, match=f"--{next(iter(wanted))} wants images"):
+        common_grid(plain, plain, **wanted)
+
+
 def test_an_overlap_smaller_than_a_pixel_is_told_as_that():
     with pytest.raises(GridMismatchError, match="smaller --resolution") as caught:
         common_grid(utm_grid(), utm_grid(), resolution=1e6)

@@ -9,7 +9,7 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 from rasters import CHANGED, NORTH_UP, drawn_pair, on_lattice, read, write, write_pair
 
-from geosim import ChangeOptions, detect_change
+from geosim import ChangeOptions, MinArea, detect_change
 from geosim.errors import GridMismatchError, OptionError
 
 NODATA = 255
@@ -134,6 +134,16 @@ def test_plain_pictures(tmp_path, suffix, driver):
             changes.geometry, file.shape, file.transform, invert=True
         )
         assert np.array_equal(mask, file.read(1) == 1)
+
+
+def test_square_metres_of_plain_pictures_are_told_as_pixels(tmp_path):
+    pair = write_pair(tmp_path, *drawn_pair(), "png", crs=None, driver="PNG")
+    result = compare(pair, tmp_path, min_area=MinArea(value=500, unit="m2"))
+    assert any("also --min-area: 500 px" in note for note in result.record.notes)
+    assert (result.changes["area_px"] > 0).all()
+    page = result.paths["report"].read_text()
+    assert "objects below 500 pixels were dropped" in page
+    assert "500 m²" not in page
 
 
 def test_plain_pictures_of_two_sizes_are_refused(tmp_path):

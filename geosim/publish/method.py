@@ -249,6 +249,8 @@ def _reason(record: RunRecord) -> str:
 def _smallest(option: Any, resolution: float | None) -> str:  # noqa: ANN401
     """The minimum mapping unit in words."""
     text = str(option or "")
+    if resolution is None:  # without a CRS a pixel has no size
+        text = text.replace("m2", "px")
     if text.endswith("px") and resolution is not None:
         square = float(text.removesuffix("px")) * resolution**2
         return f"{text.removesuffix('px')} pixels ({number(square)} m²)"

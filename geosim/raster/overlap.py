@@ -63,6 +63,12 @@ def common_grid(
     """
     reference = reference or before
     if before.crs is None or after.crs is None or reference.crs is None:
+        for name, wanted in (("resolution", resolution), ("bounds", bounds)):
+            if wanted is not None:
+                raise GridMismatchError(
+                    f"--{name} wants images with a coordinate reference system; these "
+                    "have none; leave it out, or change the images before"
+                )
         return _plain_grid(before, after, reference)
     if resolution is not None:
         reference = _resampled(reference, resolution)
