@@ -7,10 +7,10 @@ sztaki/train and levir_cd/train. Measured are tiles at odd places of each class'
 list; those at even places are what `scripts/calibrate_similarity.py` may look at.
 
 Same pictures: a tile beside itself as JPEG of quality 60, at half the size, 15 %
-brighter and 15 % darker. Others: tiles of two classes, drawn at random. Registered: an
-object (an ellipse of another place) stands in the first picture and is painted out in
-the second, which is turned by 7 degrees and scaled by 1.2. Graded: pairs of which a
-known share shows the same, as `geosim synth` makes them.
+brighter and 15 % darker. Others, drawn at random: tiles of two classes, and two tiles
+of one class. Registered: an object (an ellipse of another place) stands in the first
+picture and is painted out in the second, which is turned by 7 degrees and scaled by
+1.2. Graded: pairs of which a known share shows the same, as `geosim synth` makes them.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
 TREATMENTS = ("identical", "jpeg 60", "half size", "15 % brighter", "15 % darker")
 OTHERS = "two classes"
+KIN = "two tiles of one class"
+SAME_FROM = 0.95
+"""Similarity from which a reader takes two pictures for one."""
 SHARES = (1.0, 0.95, 0.9, 0.75, 0.5, 0.25, 0.0)
 GRADED = 12
 """Pairs of each share."""
@@ -76,7 +79,7 @@ def treated(picture: FloatArray, treatment: str) -> FloatArray:
 def pairs_of(
     files: list[Path], count: int, rng: np.random.Generator
 ) -> Iterator[tuple[str, Path, Path]]:
-    """(treatment, first, second): every treatment of `count` tiles, `count` others."""
+    """(treatment, first, second): treatments of `count` tiles, `count` others, kin."""
     chosen = [files[index] for index in rng.permutation(len(files))[:count]]
     for path in chosen:
         yield from ((treatment, path, path) for treatment in TREATMENTS)
@@ -84,6 +87,9 @@ def pairs_of(
         while (other := files[rng.integers(len(files))]).parent == path.parent:
             pass
         yield OTHERS, path, other
+    for path in chosen:
+        kin = [file for file in files if file.parent == path.parent and file != path]
+        yield KIN, path, kin[rng.integers(len(kin))]
 
 
 @cache
@@ -97,7 +103,7 @@ def alike(task: tuple[str, Path, Path, str, str | None, Any]) -> tuple[str, floa
     treatment, first, second, name, weights, how = task
     model, calibration = _model(name, weights)
     images = [read_picture(path).pixels for path in (first, second)]
-    if treatment != OTHERS:
+    if treatment not in (OTHERS, KIN):
         images[1] = treated(images[1], treatment)
     pair = align(images[0], images[1], how)
     scores = score(model, calibration, at_one_resolution(pair))
@@ -145,6 +151,7 @@ def similarities(data: Path, options: argparse.Namespace) -> dict[str, Any]:
             "median": float(np.median(values)),
             "5 %": float(np.quantile(values, 0.05)),
             "95 %": float(np.quantile(values, 0.95)),
+            "share from 0.95 on": float(np.mean(np.array(values) >= SAME_FROM)),
         }
         for name, values in found.items()
     }

@@ -4,6 +4,7 @@ Nothing heavy is imported before a command runs: `geosim --help` answers at once
 """
 
 import gc
+import inspect
 import json
 import sys
 from collections.abc import Callable
@@ -88,7 +89,6 @@ def geosim_command(
     show_progress_as(progress)
 
 
-@app.command()
 @with_change_options()
 def change(  # noqa: PLR0913 - the options are the command
     before: Annotated[
@@ -238,21 +238,21 @@ def _tell(result: "ChangeResult", *, as_json: bool, quiet: bool, verbose: bool) 
     typer.echo(summary(result))
 
 
-app.command()(series)
-app.command()(batch)
-app.command()(bench)
-app.command()(compare)
-app.command()(synth)
-app.command()(report)
-app.command()(serve)
-app.command()(train)
-app.command()(index)
-app.command()(search)
-app.command()(pairs)
-app.command()(models)
-app.command()(sample)
-app.command()(assess)
-app.command()(evaluate)
+def _add(command: Callable[..., None]) -> None:
+    """Add a command whose help is its docstring, a paragraph in one line.
+
+    The terminal breaks lines; those of the source would stay where they are.
+    """
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    told = "\n\n".join(" ".join(text.split()) for text in paragraphs)
+    app.command(help=told)(command)
+
+
+for _command in (
+    *(change, series, batch, bench, compare, synth, report, serve, train, index),
+    *(search, pairs, models, sample, assess, evaluate),
+):
+    _add(_command)
 
 
 def main() -> None:

@@ -175,9 +175,11 @@ def summary(result: ChangeResult) -> str:
     if shift is not None:
         done = "corrected" if shift.corrected else "not corrected"
         moved = f"{shift.rows:+.2f} rows, {shift.cols:+.2f} columns ({done})"
+    theme = record.options.get("theme", "any")
+    of_theme = "" if theme == "any" else f" of the theme '{theme}'"
     rows = [
         ("changed", changed),
-        ("polygons", f"{record.polygons:,}"),
+        ("polygons", f"{record.polygons:,}{of_theme}"),
         ("threshold", f"{threshold.value:.3f} ({threshold.rule})"),
         ("shift found", moved),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,8 @@ def image_date(path: str, tags: Mapping[str, str]) -> str | None:
 
     >>> image_date("scenes/LS20010525.tif", {})
     '2001-05-25'
+    >>> image_date("tile_2048_1990.tif", {})  # 2048 px
+    '1990'
     >>> image_date("before.tif", {"TIFFTAG_DATETIME": "1990:07:14 10:00:00"})
     '1990-07-14'
     """
@@ -52,11 +54,10 @@ def image_date(path: str, tags: Mapping[str, str]) -> str | None:
 
 
 def _date_in(text: str) -> str | None:
-    """The most precise date that a text holds."""
-    if day := _DAY.search(text):
-        return f"{day[1]}-{day[3]}-{day[4]}"
-    if month := _MONTH.search(text):
-        return f"{month[1]}-{month[2]}"
-    if year := _YEAR.search(text):
-        return year[1]
+    """The most precise date that a text holds; years to come are other numbers."""
+    this_year = datetime.now(UTC).year
+    for pattern, parts in ((_DAY, (1, 3, 4)), (_MONTH, (1, 2)), (_YEAR, (1,))):
+        for found in pattern.finditer(text):
+            if int(found[1]) <= this_year:
+                return "-".join(found[part] for part in parts)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geosim.errors import OptionError, OutputError
@@ -67,8 +68,12 @@ def export_changes(
     if postgis.is_postgis(dsn):
         postgis.write_postgis(dsn, layer, changes, overwrite=overwrite)
         return
+    path = Path(dsn)
+    new = not path.exists()
     try:
         write_layer(changes, dsn, driver=ogr_driver(dsn), layer=layer)
     except (OSError, RuntimeError, ValueError) as error:
+        if new and path.is_file():
+            path.unlink()  # half-written
         cause = " ".join(str(error).replace(dsn, shown_dsn(dsn)).split())
         raise OutputError(f"cannot write '{shown_dsn(dsn)}': {cause}") from error

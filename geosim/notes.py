@@ -9,15 +9,23 @@ import numpy as np
 from geosim.change.clouds import cloud_signs
 from geosim.change.scores import UNIT_LEVELS
 from geosim.deciding import STRIP_ROWS
+from geosim.delivery import input_dates
 from geosim.raster.grid import strips
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+    from geosim.deciding import Decision
     from geosim.delivery import Found
+    from geosim.options import ChangeOptions
     from geosim.raster.scene import Scene
 
 _WHITE_PERCENT = 99.5
+
+_LEAST_PERCENT = 0.05
+"""What would be told as 0.0 % is not worth a note."""
 
 
 def notes_on(found: Found) -> tuple[str, ...]:
@@ -25,17 +33,13 @@ def notes_on(found: Found) -> tuple[str, ...]:
     notes = []
     grid, shift = found.scene.grid, found.sample.shift
     if grid.crs is None:
-        notes.append(
-            "The images have no coordinate reference system: areas are in pixels."
-        )
+        said = "The images have no coordinate reference system: areas are in pixels"
+        least = found.options.min_area
+        also = f", also --min-area: {least.value:g} px" if least.unit == "m2" else ""
+        notes.append(f"{said}{also}.")
+    notes += _on_dates(*input_dates(found))
     decision = found.decision
-    if decision.changed_px == 0 and found.options.threshold == "auto":
-        largest = float(np.flatnonzero(decision.histogram).max()) / UNIT_LEVELS
-        notes.append(
-            f"Nothing was decided to have changed: the probability is at most "
-            f"{largest:.2f}, the threshold {decision.threshold.value:.2f}; a number or "
-            "otsu as --threshold shows the most different places all the same."
-        )
+    notes += _on_nothing(decision, found.options)
     if shift is None:
         notes.append("The shift between the dates could not be measured.")
     elif not shift.reliable:
@@ -48,13 +52,50 @@ def notes_on(found: Found) -> tuple[str, ...]:
         )
     if found.options.coregister and not found.sample.corrected:
         notes.append("The shift was not corrected, because it is not certain.")
-    if decision.season_px:
-        share = 100 * decision.season_px / decision.valid_px
+    share = 100 * (decision.season_px or 0) / max(decision.valid_px, 1)
+    if share >= _LEAST_PERCENT:
         notes.append(
             f"{share:.1f} % of the area look different, but are field or water on both "
             "dates: counted as season, not as change; --season keep counts them."
         )
     return (*notes, *_on_classes(found), *_on_masks(found), *_on_clouds(found))
+
+
+def _on_dates(before: str | None, after: str | None) -> list[str]:
+    """ISO dates in the wrong order; of 2020 and 2020-07 either may be the later."""
+    if before is None or after is None:
+        return []
+    known = min(len(before), len(after))
+    if before[:known] <= after[:known]:
+        return []
+    said = (
+        f"BEFORE is of {before}, later than AFTER of {after}: what was lost is told as "
+        "gained; change their order, or the dates by --date-before and --date-after."
+    )
+    return [said]
+
+
+def _on_nothing(decision: Decision, options: ChangeOptions) -> list[str]:
+    """Why no place changed: the threshold, or the minimum mapping unit."""
+    if decision.changed_px:
+        return []
+    threshold, histogram = decision.threshold, decision.histogram
+    reached = int(histogram[threshold.level :].sum())
+    if reached:
+        said = (
+            f"No object is kept: {reached:,} px reach the threshold "
+            f"{threshold.value:.2f}, but nowhere as many together as --min-area "
+            f"{options.min_area} wants."
+        )
+        return [said]
+    largest = float(np.flatnonzero(histogram).max()) / UNIT_LEVELS
+    other = "a smaller number" if threshold.rule == "fixed" else "a number or otsu"
+    said = (
+        f"Nothing was decided to have changed: the probability is at most "
+        f"{largest:.2f}, the threshold {threshold.value:.2f}; {other} as --threshold "
+        "shows the most different places all the same."
+    )
+    return [said]
 
 
 def _on_classes(found: Found) -> list[str]:
@@ -65,14 +106,21 @@ def _on_classes(found: Found) -> list[str]:
             "What the changes are cannot be told: the bands are not known; name them, "
             "such as --bands red=1,green=2,blue=3,nir=4 or --bands naip."
         )
+        if len(found.scene.before.bands) == 1:
+            said = "What the changes are cannot be told from one band."
         return [said] if theme != "any" or found.decision.changed_px else []
+    notes = []
+    if theme != "any":
+        notes.append(
+            f"Places and classes are those of the theme '{theme}' alone; the changed "
+            "area and share, change.tif and the from-to table tell of all that changed."
+        )
     if "nir" not in roles:
-        said = (
+        notes.append(
             "The classes of change are told from colour and texture alone, which is "
             "less sure than from an infrared band."
         )
-        return [said]
-    return []
+    return notes
 
 
 def _on_masks(found: Found) -> list[str]:
@@ -131,24 +179,52 @@ def _shown(
         dates = [scene.read_roles(piece.window) for piece in pieces]
     else:
         dates = [(piece.before, piece.after) for piece in pieces]
-    top = 255.0
-    if {scene.before.dtype, scene.after.dtype} != {"uint8"}:
-        top = _brightest(dates, [piece.valid for piece in pieces])
-    scale = np.float32(1.0 / top)
+    ranges = _ranges(
+        (scene.before.dtype, scene.after.dtype),
+        tuple(zip(*dates, strict=True)),
+        [piece.valid for piece in pieces],
+    )
     return [
-        (before * scale, after * scale, piece.valid)
+        (
+            _unit(before, *ranges[0]),
+            _unit(after, *ranges[1]),
+            piece.valid,
+        )
         for (before, after), piece in zip(dates, pieces, strict=True)
     ]
 
 
-def _brightest(
-    dates: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
+def _unit(
+    values: NDArray[np.float32], black: float, white: float
+) -> NDArray[np.float32]:
+    """Values on the scale that spans 0..1 from black to white."""
+    return (values - np.float32(black)) * np.float32(1.0 / max(white - black, 1e-9))
+
+
+def _ranges(
+    dtypes: tuple[str, str],
+    dates: tuple[Sequence[NDArray[np.float32]], ...],
     valid: list[NDArray[np.bool_]],
-) -> float:
-    """What counts as white: what hardly any value of both dates exceeds."""
-    values = [
-        date[:, known].ravel()
-        for both, known in zip(dates, valid, strict=True)
-        for date in both
-    ]
-    return max(float(np.percentile(np.concatenate(values), _WHITE_PERCENT)), 1e-9)
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Black and white of each date; numbers of two types are on two scales."""
+    if set(dtypes) == {"uint8"}:
+        return (0.0, 255.0), (0.0, 255.0)
+    before, after = (_range(pieces, valid) for pieces in dates)
+    if dtypes[0] != dtypes[1]:
+        return before, after
+    both = min(before[0], after[0]), max(before[1], after[1])
+    return both, both
+
+
+def _range(
+    date: Sequence[NDArray[np.float32]], valid: list[NDArray[np.bool_]]
+) -> tuple[float, float]:
+    """What hardly any value of a date exceeds, above 0 or what hardly any is below.
+
+    Decibels and other numbers below 0 have no black of their own.
+    """
+    values = np.concatenate(
+        [piece[:, known].ravel() for piece, known in zip(date, valid, strict=True)]
+    )
+    dark, white = np.percentile(values, [100 - _WHITE_PERCENT, _WHITE_PERCENT])
+    return min(float(dark), 0.0), float(white)

@@ -6,18 +6,29 @@ import math
 import os
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from geosim.change.threshold import Rule
 from geosim.dates import is_date
 from geosim.errors import OptionError
 from geosim.memory import ELSEWHERE, default_memory
+from geosim.option_values import (
+    check_creation_options,
+    plain_integer,
+    plain_number,
+    plain_numbers,
+    plain_pairs,
+    plain_text,
+)
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskFiles, MaskKind
 from geosim.raster.matching import Normalization
 from geosim.siamese.engine import Device, Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
 from geosim.themes.classes import SeasonRule, ThemeName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Method = Literal["siamese", "ssim", "cva", "irmad"]
 """How the dates are compared."""
@@ -31,20 +42,16 @@ BENCH_SIZE = 2048
 BENCH_RESOLUTION = 10.0
 """Size of its pixels in metres, that of Sentinel-2."""
 
-_CREATION_OPTIONS = {
-    "BIGTIFF": "YES|NO|IF_NEEDED|IF_SAFER",
-    "BLOCKSIZE": "128|256|512|1024|2048|4096",
-    "COMPRESS": "NONE|LZW|DEFLATE|ZSTD|LZMA",
-    "GEOTIFF_VERSION": "AUTO|1.0|1.1",
-    "LEVEL": "[1-9]|1[0-9]|2[0-2]",
-    "NUM_THREADS": "ALL_CPUS|[1-9][0-9]*",
-    "OVERVIEW_COMPRESS": "AUTO|NONE|LZW|DEFLATE|ZSTD|LZMA",
-    "PREDICTOR": "YES|NO",
-    "SPARSE_OK": "TRUE|FALSE",
-    "STATISTICS": "AUTO|YES|NO",
+_TEXTS = {
+    "bands": "4,3,2",
+    "grid": "after",
+    "date_before": "2020-07",
+    "date_after": "2020-07",
+    "mask_before": "clouds.gpkg",
+    "mask_after": "clouds.gpkg",
+    "weights": DEFAULT_WEIGHTS,
 }
-"""Options of GDAL's COG driver that leave pixels and grid alone, and their values.
-GDAL itself ignores a wrong value or, with BLOCKSIZE, aborts the process."""
+"""Options that are texts or paths, each with an example."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +162,8 @@ class ChangeOptions:
         Raises:
             OptionError: the first value that cannot be used.
         """
+        for name, value in self._plain_values():
+            object.__setattr__(self, name, value)
         self._check_choices()
         self._check_sizes()
         for name in ("date_before", "date_after"):
@@ -173,19 +182,30 @@ class ChangeOptions:
                     f"bottom < top; found {self.bounds}"
                 )
 
-        self._check_creation_options()
+        check_creation_options(self.creation_options)
 
-    def _check_creation_options(self) -> None:
-        for key, value in self.creation_options:
-            wanted = _CREATION_OPTIONS.get(key.upper())
-            if wanted is None:
-                raise OptionError(
-                    f"--co wants one of {', '.join(_CREATION_OPTIONS)}; found '{key}'"
-                )
-            if not re.fullmatch(wanted, value.upper()):
-                raise OptionError(
-                    f"--co {key} wants {wanted.replace('|', ', ')}; found '{value}'"
-                )
+    def _plain_values(self) -> Iterator[tuple[str, Any]]:
+        """Fields with their values as plain Python has them."""
+
+        def given(name: str) -> tuple[str, Any]:
+            return f"--{name.replace('_', '-')}", getattr(self, name)
+
+        for name, example in _TEXTS.items():
+            yield name, plain_text(*given(name), example)
+        for name in ("tile_size", "threads", "memory", "worker_memory", "block_size"):
+            yield name, plain_integer(*given(name))
+        yield "resolution", plain_number(*given("resolution"))
+        yield "bounds", plain_numbers(*given("bounds"), 4)
+        yield "creation_options", plain_pairs("--co", self.creation_options)
+        if isinstance(self.formats, str):
+            yield "formats", (self.formats,)
+        if not isinstance(self.threshold, str):
+            yield "threshold", plain_number("--threshold", self.threshold)
+        if not isinstance(self.min_area, MinArea):
+            raise OptionError(
+                "--min-area wants a MinArea such as MinArea.parse('500'); found "
+                f"{self.min_area!r}"
+            )
 
     def _check_choices(self) -> None:
         for name, kind in (

@@ -143,10 +143,16 @@ def _search(scene: Scene) -> list[Pair]:
         if pixels > _ENOUGH:
             break
     if not found:
+        masks = [path for path in (scene.masks.before, scene.masks.after) if path]
+        masked = (
+            f", and that {' and '.join(masks)} hold 0 where nothing is to be left out"
+            if masks
+            else ""
+        )
         raise NoDataError(
             "no pixel has data on both dates: "
             f"'{scene.before.path}' and '{scene.after.path}' share only nodata; check "
-            "the nodata values ('gdalinfo') and that the images overlap"
+            f"the nodata values ('gdalinfo') and that the images overlap{masked}"
         )
     return found
 

@@ -19,7 +19,7 @@ from scipy.ndimage import label
 from typer.testing import CliRunner
 
 import geosim
-from geosim import ChangeOptions, GeosimError, detect_change
+from geosim import ChangeOptions, GeosimError, MinArea, detect_change
 from geosim.cli import app
 from geosim.errors import OptionError, ResultExistsError
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
@@ -333,6 +333,36 @@ def test_json_is_the_record(pair, tmp_path):
         gpd.read_file(tmp_path / "out" / "changes.gpkg", layer="changes")
     )
     assert told["areas"]["changed_percent"] > 1
+
+
+@pytest.mark.parametrize(
+    ("dates", "options", "said"),
+    [
+        ((0, 0), {"threshold": 0.9}, "the probability is at most 0."),
+        ((0, 1), {"min_area": MinArea(value=1e6, unit="m2")}, "--min-area 1000000m2"),
+    ],
+)
+def test_a_result_without_a_place_says_why(pair, tmp_path, dates, options, said):
+    before, after = (pair[date] for date in dates)
+    options = ChangeOptions(method="ssim", **options)
+    record = detect_change(before, after, tmp_path / "out", options).record
+    assert record.polygons == record.areas.changed_px == 0
+    assert [said in note for note in record.notes].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("2020", "1990", True),
+        ("2020-07-14", "2020-07-01", True),
+        ("2020-07", "2020", False),
+        ("2019", "2020-07", False),
+    ],
+)
+def test_dates_in_the_wrong_order_are_told(pair, tmp_path, before, after, told):
+    options = ChangeOptions(method="cva", date_before=before, date_after=after)
+    notes = detect_change(*pair, tmp_path / "out", options).record.notes
+    assert any("change their order" in note for note in notes) == told
 
 
 def test_default_folder_is_named_after_the_dates(pair, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from rasterio.features import rasterize
 from rasters import write
 
 from geosim import ChangeOptions, MinArea, detect_change, open_result
+from geosim.console import summary
 from geosim.errors import OptionError
 
 SHAPE = 160, 200
@@ -131,6 +132,10 @@ def test_a_theme_keeps_its_classes_and_leaves_the_map(pair, result, tmp_path):
         assert other.record.areas == result.record.areas
         assert other.record.from_to == result.record.from_to
         assert other.record.polygons == len(other.changes)
+    assert any("theme 'water' alone" in note for note in wet.record.notes)
+    assert not any("theme" in note for note in result.record.notes)
+    assert f"{len(wet.changes)} of the theme 'water'" in summary(wet)
+    assert "theme" not in summary(result)
 
 
 def test_the_theme_names_the_class(pair, tmp_path):

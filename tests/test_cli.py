@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 from dataclasses import fields
+from itertools import pairwise
 
 import pytest
 import typer
@@ -53,6 +54,18 @@ def test_help_answers_at_once(arguments):
 def _of_children():
     used = os.times()
     return used.children_user + used.children_system
+
+
+def test_help_fills_the_lines_of_a_terminal():
+    names = [command.callback.__name__ for command in app.registered_commands]
+    assert {"change", "series", "evaluate"} <= set(names)
+    for name in names:
+        found = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "80"})
+        lines = [line.strip() for line in found.output.splitlines()]
+        frame = next(at for at, line in enumerate(lines) if line.startswith("╭"))
+        for line, following in pairwise(lines[3:frame]):
+            if line and following:  # neither ends a paragraph
+                assert len(f"{line} {following.split()[0]}") > 78, (name, line)
 
 
 def test_help_imports_nothing_heavy():

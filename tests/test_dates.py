@@ -29,6 +29,10 @@ from geosim.dates import image_date
         ("tile_202007145.tif", None),
         ("img_2200.tif", None),
         ("1850.tif", None),
+        # years to come are sizes or codes
+        ("tile_2048.tif", None),
+        ("tile_2048_1990.tif", "1990"),
+        ("epsg_2056_2019-07-14.tif", "2019-07-14"),
         ("before.tif", None),
         ("", None),
     ],

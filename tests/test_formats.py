@@ -228,12 +228,31 @@ def test_a_file_of_one_layer_is_not_replaced_unasked(tmp_path, result, suffix):
     assert len(gpd.read_file(target)) == 1
 
 
+def test_a_shapefile_has_names_that_can_be_told_apart(tmp_path, result):
+    target = str(tmp_path / "changes.shp")
+    export_changes(result.changes, target)
+    found = gpd.read_file(target)
+    assert found["prob_mean"].to_numpy() == pytest.approx(
+        result.changes["probability_mean"].to_numpy()
+    )
+    assert list(found["date_aft"]) == list(result.changes["date_after"])
+    assert len(found.columns) == len(result.changes.columns)
+
+
+def test_what_fails_leaves_nothing_half_written(tmp_path, result):
+    target = tmp_path / "changes.gpx"  # of points and lines alone
+    with pytest.raises(OutputError, match="cannot write"):
+        export_changes(result.changes, str(target))
+    assert not target.exists()
+
+
 @pytest.mark.parametrize(
     ("target", "said"),
     [
         ("nowhere/all.gpkg", "wants a folder that can be written"),
         ("MYSQL:db,user=u,password=hush", r"found 'MYSQL:\.\.\.'"),
         ("changes.xyz", "whose suffix tells a format"),
+        ("changes.csv", "'changes.csv' holds tables alone"),
     ],
 )
 def test_targets_that_cannot_be(commands, tmp_path, target, said):

@@ -1,5 +1,6 @@
 """Windows, grids and blocks: arithmetic against brute force and other formulas."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -343,6 +344,41 @@ def test_no_overlap_names_both_extents():
     assert "500000" in text
     assert "600000" in text
     assert "EPSG:32633" in text
+
+
+def test_longitudes_that_are_counted_in_two_ways_are_told():
+    with pytest.raises(GridMismatchError, match="360 degrees apart"):
+        common_grid(degree_grid(285.4, -8.0, 0.01), degree_grid(-74.6, -8.0, 0.01))
+    with pytest.raises(GridMismatchError, match="the same place"):
+        common_grid(degree_grid(285.4, -8.0, 0.01), degree_grid(-74.6, 8.0, 0.01))
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"resolution": 2.0}, {"bounds": (0.0, -5.0, 5.0, 0.0)}]
+)
+def test_plain_images_have_no_units_to_cut_by(wanted):
+    plain = Grid(crs=None, transform=Affine.scale(1, -1), width=9, height=9)
+    with pytest.raises(GridMismatchError, match=f"--{next(iter(wanted))} wants images"):
+        common_grid(plain, plain, **wanted)
+
+
+def test_an_overlap_smaller_than_a_pixel_is_told_as_that():
+    with pytest.raises(GridMismatchError, match="smaller --resolution") as caught:
+        common_grid(utm_grid(), utm_grid(), resolution=1e6)
+    assert "a pixel 1e+06 x 1e+06" in str(caught.value)
+
+
+MARS = """GEOGCS["Mars",DATUM["D_Mars",SPHEROID["Mars_IAU_IAG",3396190.0,169.894]],
+PRIMEM["Reference_Meridian",0],UNIT["degree",0.0174532925199433]]"""
+
+
+@pytest.mark.parametrize("wkt", ['LOCAL_CS["site",UNIT["metre",1]]', MARS])
+def test_a_coordinate_system_apart_from_the_earth_is_refused(wkt):
+    grid = dataclasses.replace(utm_grid(), crs=pyproj.CRS.from_wkt(wkt))
+    with pytest.raises(GridMismatchError, match=r"WGS 84.*found '(site|Mars)'"):
+        grid.ground_resolution()
+    with pytest.raises(GridMismatchError, match="wanted"):
+        common_grid(grid, utm_grid())
 
 
 def test_where_the_projection_is_not_defined():

@@ -9,7 +9,7 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 from rasters import CHANGED, NORTH_UP, drawn_pair, on_lattice, read, write, write_pair
 
-from geosim import ChangeOptions, detect_change
+from geosim import ChangeOptions, MinArea, detect_change
 from geosim.errors import GridMismatchError, OptionError
 
 NODATA = 255
@@ -86,6 +86,29 @@ def test_other_number_types(tmp_path, dtype, top):
     assert result.record.before.dtype == dtype
 
 
+def test_numbers_of_two_types_are_no_haze(tmp_path):
+    before, after = (date // 2 + 60 for date in drawn_pair())
+    counts = after.astype("uint16") * 40
+    pair = write(tmp_path / "a.tif", before), write(tmp_path / "b.tif", counts)
+    result = compare(pair, tmp_path)
+    assert_rectangle_found(result)
+    assert not any("cloud" in note or "hazy" in note for note in result.record.notes)
+
+
+def test_decibels_are_no_haze(tmp_path):
+    before, after = (date / 10 - 30 for date in drawn_pair(dtype="float32"))
+    result = compare(write_pair(tmp_path, before, after - 0.1), tmp_path)
+    assert_rectangle_found(result)
+    assert not any("cloud" in note or "hazy" in note for note in result.record.notes)
+
+
+def test_one_band_is_not_asked_for_the_names_of_its_bands(tmp_path):
+    pair = write_pair(tmp_path, *(date[:1] for date in drawn_pair()))
+    notes = compare(pair, tmp_path).record.notes
+    assert "What the changes are cannot be told from one band." in notes
+    assert not any("--bands" in note for note in notes)
+
+
 # --- plain pictures
 
 
@@ -111,6 +134,16 @@ def test_plain_pictures(tmp_path, suffix, driver):
             changes.geometry, file.shape, file.transform, invert=True
         )
         assert np.array_equal(mask, file.read(1) == 1)
+
+
+def test_square_metres_of_plain_pictures_are_told_as_pixels(tmp_path):
+    pair = write_pair(tmp_path, *drawn_pair(), "png", crs=None, driver="PNG")
+    result = compare(pair, tmp_path, min_area=MinArea(value=500, unit="m2"))
+    assert any("also --min-area: 500 px" in note for note in result.record.notes)
+    assert (result.changes["area_px"] > 0).all()
+    page = result.paths["report"].read_text()
+    assert "objects below 500 pixels were dropped" in page
+    assert "500 m²" not in page
 
 
 def test_plain_pictures_of_two_sizes_are_refused(tmp_path):

@@ -9,7 +9,12 @@ from rasters import NORTH_UP, UTM, drawn_pair, write, write_pair
 from shapely import box
 
 from geosim import ChangeOptions, detect_change, read_pair_list
-from geosim.errors import GridMismatchError, OptionError, RasterReadError
+from geosim.errors import (
+    GridMismatchError,
+    NoDataError,
+    OptionError,
+    RasterReadError,
+)
 from geosim.raster.grid import Window
 from geosim.raster.mask_files import MaskFiles
 from geosim.raster.scene import open_scene
@@ -189,6 +194,13 @@ def test_masks_that_cannot_be_used(pair, tmp_path, name, kind, error, said):
         write(tmp_path / name, np.zeros((1, 200, 240), np.uint8), crs=None)
     with pytest.raises(error, match=said):
         valid(pair, before=tmp_path / name, kind=kind)
+
+
+def test_a_mask_of_everything_is_named(pair, tmp_path):
+    mask = write(tmp_path / "all.tif", np.ones((1, 200, 240), np.uint8))
+    options = ChangeOptions(method="cva", mask_before=str(mask))
+    with pytest.raises(NoDataError, match=r"all\.tif hold 0 where nothing"):
+        detect_change(*pair, tmp_path / "result", options)
 
 
 def test_a_wrong_kind_is_refused():

@@ -2,9 +2,12 @@
 
 import dataclasses
 import inspect
+import json
 import os
+from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from geosim import cli
@@ -42,6 +45,16 @@ from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, Method, MinAre
         ("date_before", "14.07.2020", "2020-07-14", "'14.07.2020'"),
         ("date_after", "2020-13", "--date-after wants a date", "'2020-13'"),
         ("date_after", "2020-02-30", "--date-after wants a date", "'2020-02-30'"),
+        ("date_before", 2020, "--date-before wants text such as '2020-07'", "2020"),
+        ("bands", [1, 2, 3], "--bands wants text such as '4,3,2'", "[1, 2, 3]"),
+        ("tile_size", "256", "--tile-size wants a whole number", "'256'"),
+        ("memory", 1e3, "--memory wants a whole number", "1000.0"),
+        ("threshold", True, "--threshold wants a number", "True"),
+        ("resolution", "5", "--resolution wants a number", "'5'"),
+        ("bounds", (1.0, 2.0), "--bounds wants 4 numbers", "(1.0, 2.0)"),
+        ("bounds", (None, 0, 1, 1), "--bounds wants a number", "None"),
+        ("bounds", "1234", "--bounds wants 4 numbers", "'1234'"),
+        ("min_area", "500", "MinArea.parse('500')", "'500'"),
         ("date_after", "0000", "--date-after wants a date", "'0000'"),
     ],
 )
@@ -78,6 +91,33 @@ def test_taken(values):
     options = ChangeOptions(**values)
     for name, value in values.items():
         assert getattr(options, name) == value
+
+
+def test_values_of_programs_become_plain():
+    options = ChangeOptions(
+        grid=Path("grid.tif"),
+        mask_after=Path("clouds.gpkg"),
+        weights=Path("mine.safetensors"),
+        tile_size=np.int64(64),
+        threshold=np.float32(0.5),
+        resolution=np.float64(10),
+        bounds=np.array([0, 1, 2, 3]),
+        creation_options={"COMPRESS": "LZW"},
+        formats="geojson",
+    )
+    values = json.loads(json.dumps(options.to_dict()))
+    assert values["grid"] == "grid.tif"
+    assert values["mask_after"] == "clouds.gpkg"
+    assert values["weights"] == "mine.safetensors"
+    assert (values["tile_size"], values["threshold"]) == (64, 0.5)
+    assert (values["resolution"], values["bounds"]) == (10.0, [0.0, 1.0, 2.0, 3.0])
+    assert options.creation_options == (("COMPRESS", "LZW"),)
+    assert options.formats == ("geojson",)
+
+
+def test_creation_options_are_pairs():
+    with pytest.raises(OptionError, match="pairs; found 'COMPRESS=LZW'"):
+        ChangeOptions(creation_options=["COMPRESS=LZW"])
 
 
 def test_frozen():

@@ -87,6 +87,34 @@ def test_transparency_is_white_paper():
     assert np.allclose(read_picture(array).pixels, found.pixels, atol=1 / 255)
 
 
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "WEBP", "PNG"])
+def test_further_pages_are_told(form):
+    pages = [Image.new("RGB", (5, 4), colour) for colour in ("red", "blue")]
+    whole = encoded(pages[0], form, save_all=True, append_images=pages[1:])
+    found = read_picture(whole)
+    assert found.notes == ("its first page or frame only",)
+    assert (found.pixels[0] > 0.95).all()
+    assert (found.pixels[2] < 0.05).all()
+    assert read_picture(encoded(pages[0], form)).notes == ()
+
+
+def test_overviews_and_masks_of_a_tiff_are_no_pages(tmp_path):
+    path = tmp_path / "pyramid.tif"
+    profile = {"driver": "GTiff", "width": 600, "height": 600, "count": 3}
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(path, "w", dtype="uint8", photometric="RGB", **profile) as file,
+    ):
+        file.write(np.full((3, 600, 600), 90, np.uint8))
+        file.write_mask(np.full((600, 600), 255, np.uint8))
+    with rasterio.open(path, "r+") as file:
+        file.build_overviews([2, 4])
+        assert file.overviews(1) == [2, 4]
+    found = read_picture(path)
+    assert found.notes == ()
+    assert np.allclose(found.pixels, 90 / 255)
+
+
 @pytest.mark.parametrize(("largest", "top"), [(65535, 65535), (4000, 4095), (200, 255)])
 def test_sixteen_bits_over_the_bits_in_use(largest, top):
     values = np.array([[0, largest // 2, largest]], np.uint16)

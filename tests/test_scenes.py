@@ -7,7 +7,7 @@ import pytest
 from rasters import write
 
 from geosim import DatedScene, read_scenes
-from geosim.errors import OptionError, SceneListError
+from geosim.errors import OptionError, RasterReadError, SceneListError
 
 PICTURE = np.ones((3, 8, 8), np.uint8)
 
@@ -83,7 +83,6 @@ def test_stac_item_collection(tmp_path):
     ("scenes", "dates", "error", "words"),
     [
         (["1990.tif"], None, SceneListError, "at least two scenes; found 1"),
-        (["a.tif", "1990.tif"], None, SceneListError, "'a.tif' wants a date"),
         (["1990.tif", "x/1990.tif"], None, SceneListError, "are both of 1990"),
         (["1990.tif", "2000.tif"], ["1990"], OptionError, "wants 2 dates"),
         (["1990.tif", "2000.tif"], ["1990", "soon"], OptionError, "found '1990,soon'"),
@@ -129,6 +128,14 @@ def test_lists_that_are_not_in_order(tmp_path, name, text, words):
     path.write_text(text)
     with pytest.raises(SceneListError, match=words):
         read_scenes(path)
+
+
+def test_a_scene_that_is_not_there_is_told_as_that(tmp_path):
+    with pytest.raises(RasterReadError, match="no such file"):
+        read_scenes([tmp_path / "nowhere", tmp_path / "2000.tif"])
+    undated = write(tmp_path / "first.tif", PICTURE)
+    with pytest.raises(SceneListError, match="wants a date in its name"):
+        read_scenes([undated, tmp_path / "2000.tif"])
 
 
 def test_scenes_may_be_given_whole():

@@ -13,7 +13,6 @@ SERIES = Path(__file__).parent.parent / "sample_data" / "series"
 options = ChangeOptions(
     theme="deforestation",
     bands="red=1,green=2,blue=3,nir=4",
-    threshold="otsu",  # the dates differ little as a whole: auto finds hardly anything
     min_area=MinArea(value=0.5e4, unit="m2"),
     overwrite=True,
 )

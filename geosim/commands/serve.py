@@ -23,7 +23,7 @@ def serve(
     """Serve the web page: compare two pictures, or two GeoTIFFs, in a browser.
 
     The page works offline; uploads stay on this machine and are deleted. Needs
-    geosim[web].
+    the extra 'web'.
     """
     if not debug:
         hush_libraries()

@@ -30,6 +30,9 @@ TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first four bytes of a TIFF or a BigTIFF, of either byte order."""
 
 _WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_REDUCED, _MASK = 1, 4
+"""Bits of TIFF's NewSubfileType: what is no page of its own."""
+
 _PAPER = (255, 255, 255)
 """What shows through where a picture is transparent."""
 
@@ -143,6 +146,8 @@ def decode_image(image: Image.Image, name: str, at_most: int | None) -> Picture:
     """Turn an opened image upright and into sRGB."""
     notes: list[str] = []
     try:
+        if _has_another_page(image):
+            notes.append("its first page or frame only")
         size = image.size
         if at_most and image.format in ("JPEG", "MPO"):
             image.draft(None, (2 * at_most, 2 * at_most))
@@ -164,6 +169,21 @@ def decode_image(image: Image.Image, name: str, at_most: int | None) -> Picture:
     except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
         raise _damaged(name, error) from error
     return Picture(pixels=pixels, name=name, original_size=size, notes=tuple(notes))
+
+
+def _has_another_page(image: Image.Image) -> bool:
+    """Whether a file holds a second picture; a smaller copy of the first is none."""
+    if image.format != "TIFF":
+        moving = image.format in ("GIF", "WEBP", "PNG")
+        return moving and bool(getattr(image, "is_animated", False))
+    try:
+        image.seek(1)
+        kind = image.tag_v2.get(254, 0)  # type: ignore[attr-defined] # of TIFFs
+    except (EOFError, SyntaxError, ValueError):  # none, or none that can be read
+        return False
+    finally:
+        image.seek(0)
+    return not kind & (_REDUCED | _MASK)
 
 
 def _shrunk(image: Image.Image, at_most: int | None) -> Image.Image:

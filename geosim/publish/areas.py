@@ -171,7 +171,7 @@ def _by_size(places: Sequence[ChangedPlace]) -> AreaTable | None:
         rows.append((name, f"{len(chosen):,}", _total(chosen), percent(100 * part)))
     return AreaTable(
         caption="By size of the place",
-        head=("size", "places", "area", "of what changed"),
+        head=("size", "places", "area", "of these"),
         rows=tuple(rows),
     )
 

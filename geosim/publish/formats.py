@@ -126,6 +126,8 @@ def write_layer(
 
     import pyogrio
 
+    if driver == "ESRI Shapefile":
+        frame = frame.rename(columns=_SHORT_NAMES)
     has_many = bool((frame.geometry.geom_type == "MultiPolygon").any())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="'crs' was not provided")
@@ -154,6 +156,11 @@ def check_ogr_target(dsn: str, layer: str, *, overwrite: bool) -> None:
     import pyogrio
 
     driver = ogr_driver(dsn)
+    if driver in _TABLES:
+        raise OutputError(
+            f"--ogr wants a format that holds polygons, such as .gpkg or .geojson; "
+            f"'{dsn}' holds tables alone"
+        )
     path = Path(dsn)
     parent = path.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -203,6 +210,19 @@ def ogr_driver(dsn: str) -> str:
 
 _OF_SEVERAL = frozenset({"GPKG", "SQLite", "OpenFileGDB", "FileGDB", "KML", "LIBKML"})
 """Drivers whose files take a further layer; any other replaces the file as a whole."""
+
+_TABLES = frozenset({"CSV", "ODS", "XLSX"})
+"""Drivers whose files hold no outlines."""
+
+_SHORT_NAMES = {
+    "perimeter_m": "perim_m",
+    "probability_mean": "prob_mean",
+    "probability_max": "prob_max",
+    "class_probability": "class_prob",
+    "date_before": "date_bef",
+    "date_after": "date_aft",
+}
+"""Columns of shapefiles, of ten letters; what OGR cuts itself ends as `probabil_1`."""
 
 _PREFERRED = {".gdb": "OpenFileGDB", ".kml": "LIBKML"}
 """Of several drivers for one suffix."""

@@ -99,9 +99,10 @@ _CALIBRATED = (
     "orders places and does not replace a check on the ground."
 )
 _FITTED = (
-    "The probability was fitted to this pair's own scores, which are always parted "
-    "into two classes, also where nothing changed; it does not replace a check on the "
-    "ground."
+    "The probability was fitted to this pair's own scores. Where they fall into two "
+    "groups the upper one counts as change, even if nothing changed; where they do "
+    "not, only what lies far above the rest, even if much did. It does not replace a "
+    "check on the ground."
 )
 
 
@@ -248,6 +249,8 @@ def _reason(record: RunRecord) -> str:
 def _smallest(option: Any, resolution: float | None) -> str:  # noqa: ANN401
     """The minimum mapping unit in words."""
     text = str(option or "")
+    if resolution is None:  # without a CRS a pixel has no size
+        text = text.replace("m2", "px")
     if text.endswith("px") and resolution is not None:
         square = float(text.removesuffix("px")) * resolution**2
         return f"{text.removesuffix('px')} pixels ({number(square)} m²)"

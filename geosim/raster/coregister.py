@@ -67,7 +67,7 @@ class Shift:
 
 
 def estimate_shift(windows: Sequence[Window]) -> Shift | None:
-    """The one shift that explains all windows best; None where there is no window.
+    """The one shift that explains all windows best; None where no window shows any.
 
     Args:
         windows: (before, after, valid) each; before and after (height, width) grey
@@ -102,13 +102,19 @@ def estimate_shift(windows: Sequence[Window]) -> Shift | None:
 def _parts(
     windows: Sequence[Window],
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Cut windows into squares of 128 px that are almost wholly valid."""
+    """Cut windows into squares of 128 px that are almost wholly valid.
+
+    What is of one value on a date, such as a plain background, shows no shift.
+    """
     for before, after, valid in windows:
         for row in range(0, valid.shape[0] - _SIDE + 1, _SIDE):
             for col in range(0, valid.shape[1] - _SIDE + 1, _SIDE):
                 part = slice(row, row + _SIDE), slice(col, col + _SIDE)
-                if valid[part].mean() >= _MIN_VALID:
-                    yield before[part], after[part]
+                dates, known = (before[part], after[part]), valid[part]
+                if known.mean() >= _MIN_VALID and all(
+                    np.ptp(date[known]) > 0 for date in dates
+                ):
+                    yield dates
 
 
 def _spectrum(

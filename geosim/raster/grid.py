@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyproj
+import pyproj.exceptions
 from affine import Affine
+
+from geosim.errors import GridMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +131,7 @@ class Grid:
         """Longitude and latitude (WGS 84) of a place; None without a CRS."""
         if self.crs is None:
             return None, None
-        to_degrees = pyproj.Transformer.from_crs(self.crs, 4326, always_xy=True)
+        to_degrees = carried(self.crs, pyproj.CRS(4326))
         lon, lat = to_degrees.transform(*(self.transform @ (col, row)))
         return float(lon), float(lat)
 
@@ -180,13 +183,29 @@ class Grid:
         self, crs: pyproj.CRS, rows: NDArray[np.intp]
     ) -> NDArray[np.float64]:
         """See `row_areas`; the rows that are computed are given."""
-        to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
+        to_degrees = carried(crs, pyproj.CRS(4326))
         mid = self.width / 2 - 0.5
         col = np.tile(mid + np.array([0.0, 1.0, 1.0, 0.0]), (len(rows), 1))
         row = rows[:, None] + np.array([0.0, 0.0, 1.0, 1.0])
         corners = zip(*to_degrees.transform(*at(self.transform, col, row)), strict=True)
         found = [abs(_GEOD.polygon_area_perimeter(*each)[0]) for each in corners]
         return np.interp(np.arange(self.height), rows, found)
+
+
+def carried(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
+    """What carries (x, y) from one CRS to another.
+
+    Raises:
+        GridMismatchError: nothing does, as from a local system or another planet.
+    """
+    try:
+        return pyproj.Transformer.from_crs(source, target, always_xy=True)
+    except pyproj.exceptions.ProjError as error:
+        raise GridMismatchError(
+            f"a coordinate system that can be carried to '{target.name}' is wanted; "
+            f"found '{source.name}'; assign another with 'gdal_edit.py -a_srs "
+            "EPSG:CODE', or take JPEG or PNG files of one size, which need none"
+        ) from error
 
 
 def same_crs(a: pyproj.CRS | None, b: pyproj.CRS | None) -> bool:

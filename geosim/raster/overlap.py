@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyproj
 from affine import Affine
 
 from geosim.errors import GridMismatchError
@@ -14,8 +14,12 @@ from geosim.raster.grid import (
     Grid,
     Window,
     at,
+    carried,
     same_crs,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]:
@@ -25,9 +29,8 @@ def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]
         GridMismatchError: the outline cannot be expressed in the reference's CRS.
     """
     x, y = other.outline()
-    if not same_crs(reference.crs, other.crs):
-        step = pyproj.Transformer.from_crs(other.crs, reference.crs, always_xy=True)
-        x, y = step.transform(x, y)
+    if reference.crs and other.crs and not same_crs(reference.crs, other.crs):
+        x, y = carried(other.crs, reference.crs).transform(x, y)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise GridMismatchError(
             "the two rasters must overlap; one lies where the other's coordinate "
@@ -60,6 +63,12 @@ def common_grid(
     """
     reference = reference or before
     if before.crs is None or after.crs is None or reference.crs is None:
+        for name, wanted in (("resolution", resolution), ("bounds", bounds)):
+            if wanted is not None:
+                raise GridMismatchError(
+                    f"--{name} wants images with a coordinate reference system; these "
+                    "have none; leave it out, or change the images before"
+                )
         return _plain_grid(before, after, reference)
     if resolution is not None:
         reference = _resampled(reference, resolution)
@@ -73,6 +82,8 @@ def common_grid(
     col, row = (math.ceil(v - 0.5 - slack) for v in low)
     col_end, row_end = (math.floor(v + 0.5 + slack) for v in high)
     if col_end <= col or row_end <= row:
+        if (low < high).all():
+            raise GridMismatchError(_too_narrow_message(reference, low, high))
         raise GridMismatchError(_no_overlap_message(before, after, bounds))
     return reference.cut(Window(col, row, col_end - col, row_end - row))
 
@@ -121,6 +132,19 @@ def _bounds_on(
     return float(col.min()), float(row.min()), float(col.max()), float(row.max())
 
 
+def _too_narrow_message(
+    grid: Grid, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> str:
+    """One line on an overlap, (col, row) of its corners, without a pixel's centre."""
+    across, down = (high - low) * grid.pixel_size
+    return (
+        "what the two rasters (and --bounds) have in common must hold a pixel: it is "
+        f"{across:g} x {down:g}, a pixel {grid.pixel_size[0]:g} x "
+        f"{grid.pixel_size[1]:g} in the CRS's units; take a smaller --resolution or "
+        "larger bounds"
+    )
+
+
 def _no_overlap_message(
     before: Grid, after: Grid, bounds: tuple[float, float, float, float] | None
 ) -> str:
@@ -131,8 +155,30 @@ def _no_overlap_message(
         authority = grid.crs.to_authority() if grid.crs else None
         return f"{corners} in {':'.join(authority) if authority else 'its own CRS'}"
 
+    advice = "check that both show the same place"
+    if _a_turn_apart(before, after):
+        advice = (
+            "their longitudes are counted 360 degrees apart; bring both to -180..180 "
+            "with 'gdal_translate -a_ullr LEFT TOP RIGHT BOTTOM'"
+        )
     with_bounds = f" within the bounds {bounds}" if bounds else ""
     return (
         f"the two rasters must overlap{with_bounds}: before covers {extent(before)}, "
-        f"after {extent(after)}; check that both show the same place"
+        f"after {extent(after)}; {advice}"
+    )
+
+
+def _a_turn_apart(before: Grid, after: Grid) -> bool:
+    """True where two grids in degrees would overlap if one were turned by 360."""
+    if not all(grid.crs and grid.crs.is_geographic for grid in (before, after)):
+        return False
+    left, bottom, right, top = before.bounds
+    other_left, other_bottom, other_right, other_top = after.bounds
+    return (
+        bottom < other_top
+        and other_bottom < top
+        and any(
+            left < other_right + turn and other_left + turn < right
+            for turn in (-360.0, 360.0)
+        )
     )

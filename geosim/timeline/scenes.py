@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from geosim.dates import image_date, is_date
 from geosim.errors import OptionError, SceneListError
 from geosim.pairs import delimiter_of, located
-from geosim.raster.source import plain_images_welcome
+from geosim.raster.source import open_raster, plain_images_welcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +56,7 @@ def read_scenes(
         SceneListError: fewer than two scenes, a scene without a date, two of one date,
             or a list that is not in order.
         OptionError: not as many dates as scenes, or one that is none.
+        RasterReadError: a scene without a date in its name cannot be opened.
     """
     listed = _listed(scenes)
     if dates is not None:
@@ -109,6 +110,7 @@ def _listed(
 def _dated(scene: DatedScene) -> DatedScene:
     date = scene.date or _own_date(scene.path)
     if date is None:
+        open_raster(scene.path).close()  # what is not there lacks more than a date
         raise SceneListError(
             f"'{scene.path}' wants a date in its name or its tags; found none; give "
             "--dates, or a CSV file with a column 'date'"
