@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from geosim.raster.grid import Window
+from geosim.siamese.architecture import smoothing_sigma
 from geosim.themes.cover import NEEDED
 from geosim.themes.season import (
     CALM,
     SEASON_METRES,
     SEASON_REACH,
+    rim_reach,
     season_share,
+    with_rims,
     without_season,
 )
 
@@ -37,6 +40,8 @@ class Seasons:
 
     scene: Scene
     tones: tuple[Tones, Tones]
+    sigma: float
+    """Standard deviation in pixels of the Gaussian that smoothed the score."""
 
     def taken_out(
         self, window: Window, probability: NDArray[np.float32]
@@ -63,16 +68,16 @@ class Seasons:
     def _share(self, part: Window) -> NDArray[np.float32]:
         """(height, width) of a cell: how surely it is season."""
         grid, roles = self.scene.grid, self.scene.roles
-        outer = part.grown(SEASON_REACH).clipped(grid.width, grid.height)
+        reach = SEASON_REACH + rim_reach(self.sigma)
+        outer = part.grown(reach).clipped(grid.width, grid.height)
         before, after = (
             dict(zip(roles, tones.apply(values), strict=True))
             for values, tones in zip(
                 self.scene.read_roles(outer), self.tones, strict=True
             )
         )
-        share: NDArray[np.float32]
-        share = season_share(before, after, self.tones)[part.slices_in(outer)]
-        return share
+        share = with_rims(season_share(before, after, self.tones), self.sigma)
+        return share[part.slices_in(outer)]
 
 
 def fit_seasons(
@@ -97,4 +102,4 @@ def fit_seasons(
     if options.season == "keep" or not (scorer.untaught and told and sized):
         return None
     assert tones is not None  # noqa: S101 - as `told` says
-    return Seasons(scene=scene, tones=tones)
+    return Seasons(scene=scene, tones=tones, sigma=smoothing_sigma(metres))

@@ -1,11 +1,21 @@
 """Radiometry: against scikit-image and answers worked by hand."""
 
+import shutil
+from itertools import pairwise
+
 import numpy as np
 import pytest
+import rasterio
+from rasters import crop
 from skimage.exposure import match_histograms
 
+from geosim import ChangeOptions, detect_change
+from geosim.change.scores import UNIT_LEVELS
 from geosim.raster.matching import _counted
 from geosim.raster.radiometry import fit
+
+SHOWN = (300, 300, 320, 320)
+"""Columns and rows of a part of the sample data in which something changed."""
 
 
 def apply_flat(model, before, after, valid=None):
@@ -87,8 +97,13 @@ def test_any_rising_curve_is_undone(dtype):
 def test_matching_is_per_band():
     before = np.array([[0, 100, 200], [10, 20, 30]], np.float32)
     after = np.array([[1, 2, 3], [30, 20, 10]], np.float32)
-    _, two = apply_flat(fit(before, after, dtype="uint8"), before, after)
-    assert two * 255 == pytest.approx(np.array([[0, 100, 200], [30, 20, 10]]), abs=1e-4)
+    model = fit(before, after, dtype="uint8")
+    _, two = apply_flat(model, before, after)
+    matched = model.low[:, None] + two * (model.high - model.low)[:, None]
+    # what lies outside of the range is cut off: percentiles 1 and 99 are 2 and 198
+    wanted = np.array([[2, 100, 198], [30, 20, 10]])
+    assert matched[0] == pytest.approx(wanted[0], abs=2.01)
+    assert matched[1] == pytest.approx(wanted[1], abs=1e-3)
 
 
 def test_changed_pixels_stay_changed():
@@ -137,24 +152,81 @@ def test_bytes_that_take_a_small_part_of_their_range_are_stretched():
     assert model.high == pytest.approx([99.4], abs=1e-4)
 
 
+def spread(widths):
+    """Evenly spread values from 0, of which 98 % take so many levels."""
+    return np.linspace(0, np.array(widths) / 0.98, 201, axis=1).astype(np.float32)
+
+
 @pytest.mark.parametrize(
     ("widths", "kept"),
     [
         ((50, 50, 50, 250), False),  # the infrared says nothing: the mean would be 100
         ((50, 50, 50, 250, 250, 250, 250), False),  # nor where there is more of it
-        ((250, 60, 60), False),  # one wide band of three: the mean would be 123
-        ((250, 110, 60), True),
-        ((110, 110, 30), True),  # one narrow band of three: the mean would be 83
-        ((110, 110, 30, 30, 30), True),
-        ((110,), True),
+        ((85, 85), False),
+        ((250, 115, 60), True),
+        ((115, 115, 30), True),  # one narrow band of three: the mean would be 87
+        ((115, 115, 30, 30, 30), True),
+        ((115,), True),
     ],
 )
 def test_two_of_the_first_three_bands_tell_whether_bytes_are_stretched(widths, kept):
-    # of evenly spread values 98 % lie between percentiles 1 and 99
-    before = np.linspace(0, np.array(widths) / 0.98, 201, axis=1).astype(np.float32)
+    before = spread(widths)
     model = fit(before, before, dtype="uint8")
     shown = model.high - model.low
     assert shown == pytest.approx([255] * len(widths) if kept else widths, abs=2.01)
+
+
+def test_one_wide_band_of_three_does_not_keep_bytes_from_being_stretched():
+    before = spread((250, 60, 60)) + np.array([[0], [70], [10]], np.float32)
+    model = fit(before, before, dtype="uint8")
+    # 2.5..252.5 is 3/4 of the range; the others get three times their own width
+    assert model.high - model.low == pytest.approx([333, 240, 240], abs=2)
+    shown, _ = apply_flat(model, before, before)
+    assert np.ptp(shown, axis=1) == pytest.approx([0.76, 0.255, 0.255], abs=0.01)
+
+
+def test_a_narrow_picture_keeps_its_colours():
+    # percentiles 1 and 99 of 40..100 are 40.6 and 99.4, the other bands' lie between:
+    # a width of 58.8 that is 3/4 of the range of 78.4
+    rows = [np.linspace(low, 140 - low, 101) for low in (40, 50, 60)]
+    before = np.array(rows, np.float32)
+    model = fit(before, before, dtype="uint8")
+    assert model.low == pytest.approx([30.8] * 3, abs=1e-3)
+    assert model.high == pytest.approx([109.2] * 3, abs=1e-3)
+    grey, _ = apply_flat(model, np.full((3, 1), 70.0), np.full((3, 1), 70.0))
+    assert grey == pytest.approx(np.full((3, 1), 0.5), abs=1e-5)
+
+
+def test_a_band_that_shows_hardly_anything_is_seen_in_a_picture_too():
+    rows = np.linspace(0, 1, 101)
+    before = np.array([80 * rows, 60 * rows + 40, 12 * rows + 70], np.float32)
+    model = fit(before, before, dtype="uint8")
+    shown, _ = apply_flat(model, before, before)
+    assert np.ptp(shown, axis=1)[2] == pytest.approx(0.25, abs=0.01)
+    assert shown[2].min() > 0
+    assert shown[2].max() < 1
+
+
+@pytest.mark.parametrize("bands", [1, 3, 4])
+def test_a_range_that_narrows_is_stretched_by_and_by(bands):
+    """No step at any width; the ends are a picture's and a sensor's counts."""
+    widths = np.linspace(130, 70, 601)
+    ranges = []
+    for width in widths:
+        before = 20 + spread([width] * bands)
+        model = fit(before, before, dtype="uint8")
+        ranges.append([model.low, model.high])
+    ranges = np.array(ranges)
+    # a tenth of a level less: at most 1.2 levels of either end, 0.8 % of the width
+    steps = np.abs(np.diff(ranges, axis=0))
+    assert steps.max() < 1.2
+    assert (steps[:, 1].min(axis=1)[200:400] > 0).all()
+    kept, stretched = widths > 112, widths < 88
+    assert (ranges[kept, 0] == 0).all()
+    assert (ranges[kept, 1] == 255).all()
+    shown = (ranges[:, 1] - ranges[:, 0])[stretched]
+    wanted = widths[stretched, None] / (0.75 if bands == 3 else 1)
+    assert shown == pytest.approx(np.broadcast_to(wanted, shown.shape), abs=1e-3)
 
 
 def test_bytes_that_show_hardly_anything_stay_calm():
@@ -162,6 +234,37 @@ def test_bytes_that_show_hardly_anything_stay_calm():
     model = fit(before, before, dtype="uint8")
     assert model.low == pytest.approx([72 - 16], abs=0.1)
     assert model.high == pytest.approx([72 + 16], abs=0.1)
+
+
+@pytest.mark.slow
+def test_the_map_of_a_scene_that_fills_less_and_less_changes_by_and_by(
+    sample_pair, tmp_path
+):
+    """The same place with 116 levels, 114 and so on to 84: no step between two maps."""
+    kept = [crop(path, tmp_path / path.name, SHOWN) for path in sample_pair]
+    filled = np.median(np.subtract(*np.percentile(read_all(kept[0]), (99, 1), (1, 2))))
+    maps = []
+    for levels in range(116, 83, -2):
+        pair = [narrowed(path, levels / filled) for path in kept]
+        result = detect_change(*pair, tmp_path / str(levels), ChangeOptions(threads=1))
+        maps.append(read_all(result.paths["difference"])[0] / UNIT_LEVELS)
+    steps = [float(np.abs(two[1] - two[0]).mean()) for two in pairwise(maps)]
+    assert max(steps) < 0.012
+    assert np.abs(maps[0] - maps[-1]).mean() > 2 * max(steps)
+
+
+def read_all(path):
+    with rasterio.open(path) as file:
+        return file.read()
+
+
+def narrowed(path, share):
+    """A copy of the file whose values take a share of the levels that they took."""
+    target = path.with_name(f"{path.stem}_{share:.4f}.tif")
+    shutil.copy(path, target)
+    with rasterio.open(target, "r+") as file:
+        file.write(np.rint(40 + share * file.read()).astype("uint8"))
+    return target
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

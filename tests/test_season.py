@@ -9,7 +9,9 @@ from geosim import ChangeOptions, detect_change
 from geosim.themes.season import (
     CALM,
     SEASON_METRES,
+    rim_reach,
     season_share,
+    with_rims,
     without_season,
 )
 from geosim.themes.tones import Tones
@@ -95,6 +97,21 @@ def test_a_road_of_three_pixels_stays_and_a_track_of_one_goes_with_its_field():
     assert found[:, 10].min() > 0.9
     assert found[:, 31].max() < 0.1
     assert found[:, 20].min() > 0.9
+
+
+def test_rims_are_season_as_far_as_the_score_was_smoothed():
+    share = np.zeros((40, 40), np.float32)
+    share[:, :20] = 1
+    share[:, 9:12] = 0  # a road of three pixels
+    found = with_rims(share, 2.0)
+    # the part of a Gaussian that lies 0.5, 1.5, 4.5 px away from its middle and beyond
+    tails = [0.4013, 0.2266, 0.0122]
+    assert found[20, [20, 21, 24]] == pytest.approx(tails, abs=0.005)
+    assert (found[:, 20 + rim_reach(2.0) :] == 0).all()
+    # 2 * the tail beyond 1.5 px: of the score on the road as much is the field's
+    assert found[20, 10] == pytest.approx(2 * 0.2266, abs=0.01)
+    assert (found[share == 1] == 1).all()
+    assert (with_rims(share, 0.0) == share).all()
 
 
 def test_log_odds_shrink_towards_calm_by_the_share():

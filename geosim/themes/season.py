@@ -9,10 +9,11 @@ nor, like forest with or without its leaves, dark; water is water on both dates.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import grey_closing
+from scipy.ndimage import gaussian_filter, grey_closing
 
 from geosim.themes.cover import snow_cover, soft, texture, water_cover
 from geosim.themes.indices import spectral_index
@@ -77,6 +78,29 @@ def season_share(
     share = np.maximum(fields[0] * fields[1] * green, waters[0] * waters[1])
     closed: NDArray[np.float32] = grey_closing(share, (_GAP, _GAP))
     return closed
+
+
+def with_rims(share: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """The share, with the rims of what is season.
+
+    A score is smoothed, so what lies beside a field has a part of the field's score.
+    It is as much season as the same smoothing tells.
+
+    Args:
+        share: (height, width) 0..1, with a margin of `rim_reach` pixels.
+        sigma: standard deviation in pixels of the Gaussian that smoothed the score.
+    """
+    if sigma <= 0:
+        return share
+    smooth: NDArray[np.float32] = gaussian_filter(
+        share, sigma, radius=rim_reach(sigma), mode="nearest"
+    )
+    return np.maximum(share, smooth)
+
+
+def rim_reach(sigma: float) -> int:
+    """Pixels around a window that `with_rims` looks at."""
+    return math.ceil(3 * sigma)
 
 
 def _field(
