@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _WHITE_PERCENT = 99.5
 
+_BEYOND = 8.0
+"""Times white at which values are cut off."""
+
 _LEAST_PERCENT = 0.05
 """What would be told as 0.0 % is not worth a note."""
 
@@ -197,8 +200,12 @@ def _shown(
 def _unit(
     values: NDArray[np.float32], black: float, white: float
 ) -> NDArray[np.float32]:
-    """Values on the scale that spans 0..1 from black to white."""
-    return (values - np.float32(black)) * np.float32(1.0 / max(white - black, 1e-9))
+    """Values on the scale that spans 0..1 from black to white.
+
+    What lies far beyond it, as a single broken pixel of 3e38 does, is cut off.
+    """
+    known = np.clip(values, black, black + _BEYOND * (white - black))
+    return (known - np.float32(black)) * np.float32(1.0 / max(white - black, 1e-9))
 
 
 def _ranges(
