@@ -87,7 +87,7 @@ def _on_nothing(decision: Decision, options: ChangeOptions) -> list[str]:
     if reached:
         said = (
             f"No object is kept: {reached:,} px reach the threshold "
-            f"{threshold.value:.2f}, but nowhere as many together as --min-area "
+            f"{threshold.value:.3f}, but nowhere as many together as --min-area "
             f"{options.min_area} wants."
         )
         return [said]
@@ -95,7 +95,7 @@ def _on_nothing(decision: Decision, options: ChangeOptions) -> list[str]:
     other = "a smaller number" if threshold.rule == "fixed" else "a number or otsu"
     said = (
         f"Nothing was decided to have changed: the probability is at most "
-        f"{largest:.2f}, the threshold {threshold.value:.2f}; {other} as --threshold "
+        f"{largest:.3f}, the threshold {threshold.value:.3f}; {other} as --threshold "
         "shows the most different places all the same."
     )
     return [said]
