@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _WHITE_PERCENT = 99.5
 
+_BEYOND = 8.0
+"""Times white at which values are cut off."""
+
 _LEAST_PERCENT = 0.05
 """What would be told as 0.0 % is not worth a note."""
 
@@ -84,7 +87,7 @@ def _on_nothing(decision: Decision, options: ChangeOptions) -> list[str]:
     if reached:
         said = (
             f"No object is kept: {reached:,} px reach the threshold "
-            f"{threshold.value:.2f}, but nowhere as many together as --min-area "
+            f"{threshold.value:.3f}, but nowhere as many together as --min-area "
             f"{options.min_area} wants."
         )
         return [said]
@@ -92,7 +95,7 @@ def _on_nothing(decision: Decision, options: ChangeOptions) -> list[str]:
     other = "a smaller number" if threshold.rule == "fixed" else "a number or otsu"
     said = (
         f"Nothing was decided to have changed: the probability is at most "
-        f"{largest:.2f}, the threshold {threshold.value:.2f}; {other} as --threshold "
+        f"{largest:.3f}, the threshold {threshold.value:.3f}; {other} as --threshold "
         "shows the most different places all the same."
     )
     return [said]
@@ -197,8 +200,12 @@ def _shown(
 def _unit(
     values: NDArray[np.float32], black: float, white: float
 ) -> NDArray[np.float32]:
-    """Values on the scale that spans 0..1 from black to white."""
-    return (values - np.float32(black)) * np.float32(1.0 / max(white - black, 1e-9))
+    """Values on the scale that spans 0..1 from black to white.
+
+    What lies far beyond it, as a single broken pixel of 3e38 does, is cut off.
+    """
+    known = np.clip(values, black, black + _BEYOND * (white - black))
+    return (known - np.float32(black)) * np.float32(1.0 / max(white - black, 1e-9))
 
 
 def _ranges(

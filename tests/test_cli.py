@@ -88,6 +88,13 @@ def test_version():
     assert done.stdout == f"geosim {geosim.__version__}\n"
 
 
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "geosim", "--version"], capture_output=True, text=True
+    )
+    assert done.stdout == f"geosim {geosim.__version__}\n"
+
+
 def test_other_commands_take_the_options_of_change():
     commands = typer.main.get_command(app).commands
     names = {

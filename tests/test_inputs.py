@@ -102,6 +102,14 @@ def test_decibels_are_no_haze(tmp_path):
     assert not any("cloud" in note or "hazy" in note for note in result.record.notes)
 
 
+def test_a_broken_pixel_is_no_trouble(tmp_path):
+    before, after = (date.astype("float32") for date in drawn_pair())
+    after[:, 5, 5] = 3e38
+    result = compare(write_pair(tmp_path, before, after), tmp_path)
+    assert_rectangle_found(result)
+    assert not any("cloud" in note or "hazy" in note for note in result.record.notes)
+
+
 def test_one_band_is_not_asked_for_the_names_of_its_bands(tmp_path):
     pair = write_pair(tmp_path, *(date[:1] for date in drawn_pair()))
     notes = compare(pair, tmp_path).record.notes

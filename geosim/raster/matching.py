@@ -84,7 +84,8 @@ def _settled(
         for band, (own, target) in enumerate(knots):
             levels, places = seen[band]
             matched = np.interp(levels, own, target).astype(np.float32)[places]
-            apart += np.square((matched - before[band]) / max(spread[band], 1e-6))
+            with np.errstate(over="ignore"):  # of a broken pixel; infinite is as far
+                apart += np.square((matched - before[band]) / max(spread[band], 1e-6))
         least = len(before) * _ALIKE**2
         alike = apart <= max(float(np.quantile(apart, _STAYED)), least)
         knots = [
