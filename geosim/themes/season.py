@@ -83,6 +83,7 @@ def season_share(
     closed: NDArray[np.float32] = grey_closing(share, (_GAP, _GAP))
     if sigma <= 0:
         return closed
+    rims: NDArray[np.float32]
     rims = gaussian_filter(closed, sigma, radius=rim_reach(sigma), mode="nearest")
     return np.maximum(closed, rims * (1.0 - np.abs(waters[1] - waters[0])))
 
