@@ -17,7 +17,6 @@ from geosim.themes.season import (
     SEASON_REACH,
     rim_reach,
     season_share,
-    with_rims,
     without_season,
 )
 
@@ -76,7 +75,7 @@ class Seasons:
                 self.scene.read_roles(outer), self.tones, strict=True
             )
         )
-        share = with_rims(season_share(before, after, self.tones), self.sigma)
+        share = season_share(before, after, self.tones, self.sigma)
         return share[part.slices_in(outer)]
 
 

@@ -89,9 +89,8 @@ def test_version():
 
 
 def test_the_package_runs_as_a_module():
-    done = subprocess.run(
-        [sys.executable, "-m", "geosim", "--version"], capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "geosim", "--version"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout == f"geosim {geosim.__version__}\n"
 
 

@@ -11,7 +11,6 @@ from geosim.themes.season import (
     SEASON_METRES,
     rim_reach,
     season_share,
-    with_rims,
     without_season,
 )
 from geosim.themes.tones import Tones
@@ -100,18 +99,33 @@ def test_a_road_of_three_pixels_stays_and_a_track_of_one_goes_with_its_field():
 
 
 def test_rims_are_season_as_far_as_the_score_was_smoothed():
-    share = np.zeros((40, 40), np.float32)
-    share[:, :20] = 1
-    share[:, 9:12] = 0  # a road of three pixels
-    found = with_rims(share, 2.0)
-    # the part of a Gaussian that lies 0.5, 1.5, 4.5 px away from its middle and beyond
-    tails = [0.4013, 0.2266, 0.0122]
-    assert found[20, [20, 21, 24]] == pytest.approx(tails, abs=0.005)
-    assert (found[:, 20 + rim_reach(2.0) :] == 0).all()
-    # 2 * the tail beyond 1.5 px: of the score on the road as much is the field's
-    assert found[20, 10] == pytest.approx(2 * 0.2266, abs=0.01)
-    assert (found[share == 1] == 1).all()
-    assert (with_rims(share, 0.0) == share).all()
+    before, after = ground("crop"), ground("soil")
+    for date in (before, after):
+        for role, value in zip(ROLES, COVERS["concrete"], strict=True):
+            date[role][:, 24:] = value
+    alone = share(before, after)
+    with_rims = season_share(before, after, (tones(), tones()), 2.0)
+    assert alone[:, :24].min() > 0.9
+    assert alone[:, 24:].max() < 0.05
+    # the part of a Gaussian of 2 px from 0.5, 1.5, 4.5 px beside its middle on
+    assert with_rims[20, [24, 25, 28]] == pytest.approx(
+        [0.4013, 0.2266, 0.0122], abs=0.05
+    )
+    assert with_rims[:, 24 + rim_reach(2.0) :].max() < 0.05
+    assert (with_rims >= alone).all()
+
+
+def test_the_rim_of_a_water_that_widened_is_no_season():
+    before, after = ground("dry soil"), ground("dry soil")
+    for date, width, name in (
+        (before, 24, "clear water"),
+        (after, 27, "muddy water"),
+    ):
+        for role, value in zip(ROLES, COVERS[name], strict=True):
+            date[role][:, :width] = value
+    found = season_share(before, after, (tones(), tones()), 2.0)
+    assert found[:, :24].min() > 0.9
+    assert found[:, 24:27].max() < 0.1
 
 
 def test_log_odds_shrink_towards_calm_by_the_share():

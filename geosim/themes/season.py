@@ -50,15 +50,19 @@ SEASON_REACH = 8
 
 
 def season_share(
-    before: Bands, after: Bands, tones: tuple[Tones, Tones]
+    before: Bands, after: Bands, tones: tuple[Tones, Tones], sigma: float = 0.0
 ) -> NDArray[np.float32]:
-    """How surely a pixel is field on both dates, or water on both.
+    """How surely a pixel is field on both dates, or water on both, or beside such.
+
+    A score is smoothed, so what lies beside a field has a part of the field's score. It
+    is as much season as the same smoothing tells, but where water came or went.
 
     Args:
         before: reflectances of date 1 by role (red, green, nir and, better, swir1),
-            each (height, width), with a margin of `SEASON_REACH` pixels.
+            each (height, width), with a margin of `SEASON_REACH` + `rim_reach` pixels.
         after: of date 2.
         tones: of both dates, where water begins and what is dark.
+        sigma: standard deviation in pixels of the Gaussian that smoothed the score.
 
     Returns:
         (height, width) 0..1.
@@ -77,29 +81,15 @@ def season_share(
     green = soft(np.maximum(*indices), _GREEN, _GREEN_WIDTH)
     share = np.maximum(fields[0] * fields[1] * green, waters[0] * waters[1])
     closed: NDArray[np.float32] = grey_closing(share, (_GAP, _GAP))
-    return closed
-
-
-def with_rims(share: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """The share, with the rims of what is season.
-
-    A score is smoothed, so what lies beside a field has a part of the field's score.
-    It is as much season as the same smoothing tells.
-
-    Args:
-        share: (height, width) 0..1, with a margin of `rim_reach` pixels.
-        sigma: standard deviation in pixels of the Gaussian that smoothed the score.
-    """
     if sigma <= 0:
-        return share
-    smooth: NDArray[np.float32] = gaussian_filter(
-        share, sigma, radius=rim_reach(sigma), mode="nearest"
-    )
-    return np.maximum(share, smooth)
+        return closed
+    rims: NDArray[np.float32]
+    rims = gaussian_filter(closed, sigma, radius=rim_reach(sigma), mode="nearest")
+    return np.maximum(closed, rims * (1.0 - np.abs(waters[1] - waters[0])))
 
 
 def rim_reach(sigma: float) -> int:
-    """Pixels around a window that `with_rims` looks at."""
+    """Pixels around a window that the rims take."""
     return math.ceil(3 * sigma)
 
 
