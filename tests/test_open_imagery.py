@@ -39,7 +39,7 @@ def test_deep_images_are_scaled_by_date_1_and_what_is_not_valid_does_not_count()
     valid[:5] = False
     after[:, :5] = 65535
     pair = pair_of(before, after, valid=valid)
-    assert np.percentile(pair.before[:, valid], 1) == pytest.approx(0, abs=0.01)
-    assert np.percentile(pair.before[:, valid], 99) == pytest.approx(1, abs=0.01)
+    assert np.percentile(pair.before[:, valid], 1) == pytest.approx(0.125, abs=0.01)
+    assert np.percentile(pair.before[:, valid], 99) == pytest.approx(0.875, abs=0.01)
     np.testing.assert_allclose(pair.after[:, valid], pair.before[:, valid], atol=0.01)
     np.testing.assert_array_equal(pair.after[:, ~valid], pair.before[:, ~valid])

@@ -177,6 +177,29 @@ def test_two_of_the_first_three_bands_tell_whether_bytes_are_stretched(widths, k
     assert shown == pytest.approx([255] * len(widths) if kept else widths, abs=2.01)
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_a_picture_of_more_bits_keeps_its_colours(dtype):
+    # percentiles 1 and 99 of 40..100 are 40.6 and 99.4, the other bands' lie between:
+    # a width of 58.8 that is 3/4 of the range of 78.4
+    rows = [np.linspace(low, 140 - low, 101) for low in (40, 50, 60)]
+    before = np.array(rows, np.float32)
+    model = fit(before, before, dtype=dtype)
+    assert model.low == pytest.approx([30.8] * 3, abs=1e-3)
+    assert model.high == pytest.approx([109.2] * 3, abs=1e-3)
+    grey, _ = apply_flat(model, np.full((3, 1), 70.0), np.full((3, 1), 70.0))
+    assert grey == pytest.approx(np.full((3, 1), 0.5), abs=1e-5)
+
+
+def test_a_band_of_another_unit_is_seen_in_a_picture_too():
+    rows = np.linspace(0, 1, 101)
+    before = np.array([2000 * rows, 3000 * rows + 500, 10 * rows + 400], np.float32)
+    model = fit(before, before, dtype="float32")
+    shown, _ = apply_flat(model, before, before)
+    assert np.ptp(shown, axis=1)[2] == pytest.approx(0.25, abs=0.01)
+    assert shown[2].min() > 0
+    assert shown[2].max() < 1
+
+
 @pytest.mark.parametrize("bands", [1, 3, 4])
 def test_a_range_that_narrows_is_stretched_by_and_by(bands):
     """No step at any width; the ends are a picture's and a sensor's counts."""

@@ -83,9 +83,10 @@ def season_share(
     closed: NDArray[np.float32] = grey_closing(share, (_GAP, _GAP))
     if sigma <= 0:
         return closed
-    rims: NDArray[np.float32]
     rims = gaussian_filter(closed, sigma, radius=rim_reach(sigma), mode="nearest")
-    return np.maximum(closed, rims * (1.0 - np.abs(waters[1] - waters[0])))
+    rims *= 1.0 - np.abs(waters[1] - waters[0])
+    with_rims: NDArray[np.float32] = np.maximum(closed, rims)
+    return with_rims
 
 
 def rim_reach(sigma: float) -> int:
