@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from geosim.change.cells import mean_where_any
+from geosim.change.scores import UNIT_LEVELS
 from geosim.change.vectorize import sizes, to_map
 from geosim.dates import image_date
 from geosim.publish.formats import write_formats
@@ -63,8 +64,8 @@ def change_polygons(found: Found) -> gpd.GeoDataFrame:
         "area_ha": areas / SQUARE_METRES_PER_HECTARE,
         "area_px": decision.objects.pixels,
         "perimeter_m": perimeters,
-        "probability_mean": decision.objects.probability_mean / 254,
-        "probability_max": decision.objects.probability_max / 254,
+        "probability_mean": decision.objects.probability_mean / UNIT_LEVELS,
+        "probability_max": decision.objects.probability_max / UNIT_LEVELS,
         **_class_columns(decision.classes, count),
         "date_before": [before] * count,
         "date_after": [after] * count,

@@ -107,7 +107,6 @@ def build_other_graph(
 
     Args:
         arrays: as `graph.build_graph` takes them.
-        term_weights: likewise.
         quantization: likewise.
         size: height and width of the image, multiples of 16.
 
