@@ -195,9 +195,9 @@ def _range(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Date 1's values, (bands,) each, that become 0 and 1."""
     low, high = np.percentile(before, _STRETCH_PERCENT, axis=1).astype(np.float32)
-    if dtype != "uint8" and len(low) == _SEEN:
-        low, high = _picture_range(low, high)
     if dtype != "uint8":
+        if len(low) == _SEEN:
+            low, high = _picture_range(low, high)
         return low, np.where(high > low, high, low + 1.0).astype(np.float32)
     width = high - low
     first, last = _FILLED
