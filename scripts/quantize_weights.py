@@ -6,10 +6,10 @@
 IMAGERY is a folder as `open_imagery` reads it. NNCF's post-training quantisation runs
 the float32 network on crops of both dates and measures the range of what enters each
 convolution: the mean over the crops of each one's largest value. Only these ranges are
-kept, and not that of the first convolution, which stays in float32. Kernels are rounded
-symmetrically per output when the graph is built. The bias correction that NNCF makes is
-left out, since it brought nothing: on held-out crops the mean absolute error of the
-score was 0.0039 with and without it.
+kept, and not that of the first convolution, which reads an image in 0..1. Kernels are
+rounded symmetrically per output when the graph is built. The bias correction that NNCF
+makes is left out, since it brought nothing: on held-out crops the mean absolute error
+of the score was 0.0039 with and without it.
 
 The printed sha256 goes into `geosim.siamese.quantization.QUANTIZATIONS` and NOTICE.md
 together with the file; the printed errors are those of int8 on crops of places that
@@ -33,7 +33,7 @@ from open_imagery import open_imagery
 
 from geosim.siamese.graph import build_graph, build_trunk, compile_graph
 from geosim.siamese.pairs import ImagePair, random_crop
-from geosim.siamese.quantization import QUANTIZED, Quantization, pack_quantization
+from geosim.siamese.quantization import CALIBRATED, Quantization, pack_quantization
 from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
 
 CROP = 256
@@ -75,7 +75,7 @@ def read_numbers(model: openvino.Model, arrays: dict[str, np.ndarray]) -> Quanti
     """Take the ranges out of NNCF's model."""
     nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
     ranges = {}
-    for layer in QUANTIZED:
+    for layer in CALIBRATED:
         convolution = nodes[f"{layer.name}.weight"]
         source = convolution.input_value(0).get_node()
         while source.get_type_name() != "FakeQuantize":
@@ -127,7 +127,7 @@ def main() -> None:
     imagery = open_imagery(options.imagery)
     batches = list(crops(imagery.train, options.crops, options.seed))
     numbers = read_numbers(quantize(weights.arrays, batches), weights.arrays)
-    for layer in QUANTIZED:
+    for layer in CALIBRATED:
         low, high = numbers.ranges[layer.name]
         print(f"{layer.relu}: input {low:.3f} .. {high:.3f}")
     content = pack_quantization(

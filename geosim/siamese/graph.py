@@ -48,6 +48,10 @@ _ACTIVATION_LEVELS = 256
 _LARGEST_INT8 = np.float32(127)
 """Of a kernel: it is symmetric, so -128 is not used."""
 
+_REST = np.float32(16)
+"""What rounding an image to 8 bits leaves of it is taken so many times and rounded in
+turn. The kernel for it is as many times smaller, of which int8 keeps four bits."""
+
 
 def build_graph(
     arrays: Mapping[str, NDArray[np.float32]],
@@ -190,7 +194,11 @@ def trunk(
             flow = kept[above] = _rounded(flow, bounds)
         if above and layer.pool_before:
             flow = pooled(flow)
-        flow = _convolved(flow, layer.name, arrays, quantized=bounds is not None)
+        kernel = arrays[f"{layer.name}.weight"]
+        if quantization and layer is CONVOLUTIONS[0]:
+            flow, kernel = in_two_parts(flow, kernel)
+        kernel = _rounded_kernel(kernel) if quantization else ops.constant(kernel)
+        flow = _convolved(flow, kernel, layer.name, arrays)
         kept[layer.relu] = flow
         above = layer.relu
     return {relu: kept[relu] for relu in wanted if relu in kept}
@@ -203,20 +211,41 @@ def pooled(flow: Any) -> Any:  # noqa: ANN401
 
 def _convolved(
     values: Any,  # noqa: ANN401
+    kernel: Any,  # noqa: ANN401
     name: str,
     arrays: Mapping[str, NDArray[np.float32]],
-    *,
-    quantized: bool,
 ) -> Any:  # noqa: ANN401
     """Convolution, bias and ReLU of one layer."""
-    numbers = arrays[f"{name}.weight"]
-    kernel = _rounded_kernel(numbers) if quantized else ops.constant(numbers)
     ones = [1, 1]
     sums = ops.convolution(
         values, kernel, ones, ones, ones, ones, name=f"{name}.weight"
     )
     offset = ops.constant(arrays[f"{name}.bias"].reshape(1, -1, 1, 1))
     return ops.relu(ops.add(sums, offset))
+
+
+def in_two_parts(
+    image: Any,  # noqa: ANN401
+    kernel: NDArray[np.float32],
+) -> tuple[Any, NDArray[np.float32]]:
+    """An image of about 12 bits for a convolution of 8: as these and what they leave.
+
+    Args:
+        image: (2, 3, height, width) as `centred` makes it.
+        kernel: (outputs, 3, 3, 3) of the first convolution.
+
+    Returns:
+        (2, 6, height, width) of 256 levels, which are the same in all channels; the
+        kernel for it, (outputs, 6, 3, 3).
+    """
+    mean, deviation = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
+    largest = (np.maximum(mean, 1.0 - mean) / deviation).max()
+    step = np.float32(largest) / _LARGEST_INT8
+    bounds = np.array([-step * (_LARGEST_INT8 + 1), step * _LARGEST_INT8], np.float32)
+    coarse = _rounded(image, bounds)
+    rest = ops.multiply(ops.subtract(image, coarse), _REST)
+    parts = _rounded(ops.concat([coarse, rest], 1), bounds)
+    return parts, np.concatenate([kernel, kernel / _REST], axis=1)
 
 
 def _rounded(values: Any, bounds: NDArray[np.float32]) -> Any:  # noqa: ANN401

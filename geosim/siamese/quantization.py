@@ -1,11 +1,11 @@
 """The network in 8 bits: which ranges are rounded to, and where they come from.
 
 No second copy of the network: a quantisation is a small file beside the weights it was
-calibrated for, with the range of what enters each convolution but the first. That one
-stays in float32: 256 levels of an image would hide the fine texture of a field, and it
-is 0.6 % of the arithmetic. Kernels are rounded
-when the graph is built, symmetrically and per output channel (Krishnamoorthi 2018,
-arXiv:1806.08342). `scripts/quantize_weights.py` makes it.
+calibrated for, with the range of what enters each convolution but the first. What
+enters that one is known, an image in 0..1. It is given in two parts of 8 bits, since
+256 levels of it would hide the fine texture of a field (`graph.in_two_parts`). Kernels
+are rounded when the graph is built, symmetrically and per output channel
+(Krishnamoorthi 2018, arXiv:1806.08342). `scripts/quantize_weights.py` makes it.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ from geosim.siamese.weights import DATA_FOLDER
 
 FloatArray = npt.NDArray[np.float32]
 
-QUANTIZED = CONVOLUTIONS[1:]
-"""The convolutions that run in 8 bits."""
+CALIBRATED = CONVOLUTIONS[1:]
+"""The convolutions whose input has to be measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ QUANTIZATIONS: tuple[QuantizationRecord, ...] = (
 
 def quantization_shapes() -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of a quantisation, and of no other."""
-    return {f"{layer.name}.range": (2,) for layer in QUANTIZED}
+    return {f"{layer.name}.range": (2,) for layer in CALIBRATED}
 
 
 def find_quantization(weights_sha256: str) -> Quantization | None:
@@ -135,7 +135,7 @@ def parse_quantization(content: bytes, *, source: str) -> Quantization:
             "--precision float32"
         )
     return Quantization(
-        ranges={layer.name: tensors[f"{layer.name}.range"] for layer in QUANTIZED}
+        ranges={layer.name: tensors[f"{layer.name}.range"] for layer in CALIBRATED}
     )
 
 
