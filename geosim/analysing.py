@@ -216,6 +216,7 @@ def _first_pass(
             journal=journal,
             progress=lambda pixels: tick(pixels * tiles / total),
             spread=spread,
+            threads=fitted.options.thread_count,
         )
 
 

@@ -7,6 +7,7 @@ run that goes on from another one's blocks adds the same numbers in the same ord
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,7 @@ from geosim.change.scores import (
     score_histogram,
     unit_levels,
 )
+from geosim.overlapping import together
 from geosim.tile_embeddings import TileEmbeddings
 
 if TYPE_CHECKING:
@@ -101,34 +103,49 @@ class Gatherer:
             embeddings=TileEmbeddings(grid, tile_size, weights) if weights else None,
         )
 
-    def write(self, block: Block, found: BlockScores) -> BlockSums:
+    def write(self, block: Block, found: BlockScores, threads: int = 1) -> BlockSums:
         """Smooth and write the pixels of a block and find what it adds."""
-        window, inner = block.window, block.inner
-        valid = block.valid[inner]
+        steps = (self._write_score, self._write_ssim, self._write_bands)
+        sums: BlockSums = {}
+        for part in together([partial(step, block, found) for step in steps], threads):
+            sums |= part
+        return sums
+
+    def _write_score(self, block: Block, found: BlockScores) -> BlockSums:
+        """The smoothed score."""
         score = self.scorer.smoothed(found, block.before, block.after, block.valid)
-        levels = self.scorer.scale.levels(score[inner], valid)
-        self.scores.write(levels, window, 1)
-        similarity = _ssim_inside(block)
-        layers = {name: part[inner] for name, part in found.bands.items()}
-        layers["ssim"] = (1.0 - similarity) / 2.0
-        for name, values in layers.items():
-            band = self.layers.layout.bands.index(name) + 1
-            self.layers.write(unit_levels(values, valid), window, band)
-        place = window.row_off, window.col_off
+        levels = self.scorer.scale.levels(score[block.inner], block.valid[block.inner])
+        self.scores.write(levels, block.window, 1)
         counts = score_histogram(levels)
         bins = np.flatnonzero(counts)
-        sums: BlockSums = {
-            "bins": bins.astype(np.uint16),
-            "counts": counts[bins],
-            "tiles": self.tiles.part(
-                *place, (valid, np.where(valid, similarity, np.float32(0.0)))
-            ),
-            "preview": self._preview(block, valid),
-        }
+        return {"bins": bins.astype(np.uint16), "counts": counts[bins]}
+
+    def _write_ssim(self, block: Block, found: BlockScores) -> BlockSums:
+        """SSIM, which needs nothing of the method."""
+        del found
+        valid, similarity = block.valid[block.inner], _ssim_inside(block)
+        self._write_layer("ssim", (1.0 - similarity) / 2.0, block)
+        values = valid, np.where(valid, similarity, np.float32(0.0))
+        window = block.window
+        return {"tiles": self.tiles.part(window.row_off, window.col_off, values)}
+
+    def _write_bands(self, block: Block, found: BlockScores) -> BlockSums:
+        """The method's bands, pictures, embeddings."""
+        for name, values in found.bands.items():
+            self._write_layer(name, values[block.inner], block)
+        sums: BlockSums = {"preview": self._preview(block)}
         if self.embeddings is not None and found.features is not None:
             powers, share = self.embeddings.part(block, found.features)
             sums |= {"powers": powers, "share": share}
         return sums
+
+    def _write_layer(
+        self, name: str, values: NDArray[np.float32], block: Block
+    ) -> None:
+        """One band of the block without its margin, 0..1."""
+        band = self.layers.layout.bands.index(name) + 1
+        levels = unit_levels(values, block.valid[block.inner])
+        self.layers.write(levels, block.window, band)
 
     def add(self, window: Window, sums: BlockSums) -> None:
         """Add what `write` found for a block; block by block in their order."""
@@ -141,8 +158,9 @@ class Gatherer:
         if self.embeddings is not None and "powers" in sums:
             self.embeddings.add_part(window, sums["powers"], sums["share"])
 
-    def _preview(self, block: Block, valid: NDArray[np.bool_]) -> NDArray[Any]:
+    def _preview(self, block: Block) -> NDArray[Any]:
         """What a block adds to the preview, in the smallest type that holds it."""
+        valid = block.valid[block.inner]
         place = block.window.row_off, block.window.col_off
         whole = bool(valid.all())
         seen = (

@@ -13,6 +13,18 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
+def together(works: Iterable[Callable[[], _Out]], threads: int) -> list[_Out]:
+    """What several pieces of work give, in their order, so many at a time.
+
+    With one thread they are done here, one after the other.
+    """
+    if threads == 1:
+        return [work() for work in works]
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        waiting = [pool.submit(work) for work in works]
+        return [future.result() for future in waiting]
+
+
 def ahead(
     function: Callable[[_In], _Out],
     items: Iterable[_In],

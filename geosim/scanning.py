@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geosim.gathering import Gatherer
-from geosim.overlapping import ahead
+from geosim.overlapping import ahead, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -84,6 +85,7 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
     journal: Journal,
     progress: Callable[[int], None],
     spread: Spread | None = None,
+    threads: int = 1,
 ) -> Scan:
     """Run the first pass, or go on with it.
 
@@ -99,6 +101,8 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
         progress: called with the number of pixels done since the last call.
         spread: has blocks scored elsewhere and their pixels written; yields window and
             sums in the order of the windows. None: all is done here.
+        threads: of what the network waits for, or what waits for it: normalising the
+            first block, writing the last one.
     """
     gather = Gatherer.of(scene.grid, tile_size, scorer, scores, layers)
     windows = blocks.windows()
@@ -109,10 +113,17 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
     done: Iterator[tuple[Window, BlockSums]]
     with ExitStack() as stack:
         if spread is None:
-            read, compare = block_steps(scene, radiometry, scorer, blocks)
+            read, compare = block_steps(scene, radiometry, scorer, blocks, threads)
             found = stack.enter_context(closing(ahead(read, windows)))
             compared = stack.enter_context(closing(ahead(compare, found)))
-            done = ((scored[0], write_block(gather, scored)) for scored in compared)
+            grid = scene.grid
+
+            def written(scored: Scored) -> tuple[Window, BlockSums]:
+                window = scored[0]
+                last = (window.row_end, window.col_end) == (grid.height, grid.width)
+                return window, write_block(gather, scored, threads if last else 1)
+
+            done = map(written, compared)
         else:
             done = spread(windows)
         for window, sums in done:
@@ -129,7 +140,11 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
 
 
 def block_steps(
-    scene: Scene, radiometry: Radiometry, scorer: Scorer, blocks: Blocks
+    scene: Scene,
+    radiometry: Radiometry,
+    scorer: Scorer,
+    blocks: Blocks,
+    threads: int = 1,
 ) -> tuple[
     Callable[[Window], tuple[Window, Block | None]],
     Callable[[tuple[Window, Block | None]], Scored],
@@ -143,12 +158,16 @@ def block_steps(
         radiometry: its fitted normalisation.
         scorer: the method.
         blocks: how the scene is cut.
+        threads: for normalising the first block.
     """
 
     def read(window: Window) -> tuple[Window, Block | None]:
         outer = blocks.outer(window)
         pair = scene.read_around(window, outer)
-        return window, block_of(pair, radiometry, window, outer) if pair else None
+        if pair is None:
+            return window, None
+        at_once = 1 if window.row_off or window.col_off else threads
+        return window, block_of(pair, radiometry, window, outer, at_once)
 
     def compare(item: tuple[Window, Block | None]) -> Scored:
         window, block = item
@@ -159,12 +178,12 @@ def block_steps(
     return read, compare
 
 
-def write_block(gather: Gatherer, scored: Scored) -> BlockSums:
+def write_block(gather: Gatherer, scored: Scored, threads: int = 1) -> BlockSums:
     """Write what `block_steps` made of a block; what it adds comes back."""
     window, block, found = scored
     if block is None or found is None:
         return gather.write_nothing(window)
-    return gather.write(block, found)
+    return gather.write(block, found, threads)
 
 
 def read_block(
@@ -182,15 +201,26 @@ def read_block(
 
 
 def block_of(
-    pair: Pair, radiometry: Radiometry, window: Window, outer: Window
+    pair: Pair,
+    radiometry: Radiometry,
+    window: Window,
+    outer: Window,
+    threads: int = 1,
 ) -> Block:
-    """Normalise what was read of a block, see `read_block`."""
+    """Normalise what was read of a block, see `read_block`; rows by rows."""
     bands, shape = len(pair.before), (outer.height, outer.width)
     dates = tuple(np.empty((bands, *shape), np.float32) for _ in range(2))
     valid = np.zeros(shape, np.bool_)
     held = pair.window.slices_in(outer)
     before, after = (date[:, *held] for date in dates)
-    radiometry.apply_to((before, after), pair.before, pair.after, pair.valid)
+
+    def normalise(rows: slice) -> None:
+        read = pair.before[:, rows], pair.after[:, rows], pair.valid[rows]
+        radiometry.apply_to((before[:, rows], after[:, rows]), *read)
+
+    step = -(-pair.window.height // threads)
+    parts = (slice(row, row + step) for row in range(0, pair.window.height, step))
+    together([partial(normalise, rows) for rows in parts], threads)
     valid[held] = pair.valid
     for date in dates:
         _mirror(date, held)

@@ -11,8 +11,8 @@ from geosim.siamese.architecture import CONVOLUTIONS
 from geosim.siamese.engine import open_engine
 from geosim.siamese.graph import build_graph, centred, compile_graph, in_two_parts
 from geosim.siamese.quantization import (
-    QUANTIZATIONS,
     CALIBRATED,
+    QUANTIZATIONS,
     Quantization,
     find_quantization,
     pack_quantization,

@@ -10,11 +10,11 @@ import pytest
 import rasterio
 from affine import Affine
 
-from geosim.overlapping import ahead
+from geosim.overlapping import ahead, together
 from geosim.raster.grid import Grid, Window, blocks
 from geosim.raster.radiometry import fit
 from geosim.raster.scene import open_scene
-from geosim.scanning import Block, read_block
+from geosim.scanning import Block, block_of, read_block
 from geosim.siamese.weights import load_weights
 from geosim.tile_embeddings import TileEmbeddings
 
@@ -74,7 +74,41 @@ def test_blocks_are_mirrored_beyond_the_edge(pair, margin, size):
         assert (block.valid[inner] == valid[window.slices_in(scene.grid.window)]).all()
 
 
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_a_block_is_the_same_in_several_threads(pair, threads):
+    scene, model, _ = pair
+    window = scene.grid.window
+    outer = window.grown(16, 16)
+    read = scene.read(window)
+    one = block_of(read, model, window, outer)
+    more = block_of(read, model, window, outer, threads)
+    assert 0 < np.ptp(one.before)
+    for name in ("before", "after", "valid"):
+        assert np.array_equal(getattr(one, name), getattr(more, name))
+
+
 # working ahead
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_together_keeps_the_order(threads):
+    where = []
+
+    def work(number):
+        time.sleep(0.002 * (3 - number))
+        where.append(threading.get_ident())
+        return number**2
+
+    works = [lambda number=number: work(number) for number in range(4)]
+    assert together(works, threads) == [0, 1, 4, 9]
+    assert len(set(where)) == min(threads, 4)
+    assert (threading.get_ident() in where) == (threads == 1)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_together_passes_exceptions_on(threads):
+    with pytest.raises(ValueError, match="number 1"):
+        together([lambda n=n: fail_at(1)(n) for n in range(3)], threads)
 
 
 def test_ahead_keeps_the_order():

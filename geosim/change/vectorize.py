@@ -8,7 +8,6 @@ import numpy as np
 import pyproj
 import shapely
 from rasterio.features import shapes
-from shapely.geometry import shape
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -33,10 +32,13 @@ class Outlines:
             numbers: (rows, width), object numbers from 1, 0 where there is none.
             row_off: the strip's first row on the grid.
         """
+        offset = np.array([0.0, row_off])
         for geometry, number in shapes(numbers, mask=numbers > 0, connectivity=4):
-            polygon = shapely.transform(
-                shape(geometry), lambda xy: xy + np.array([0, row_off])
-            )
+            rings = [
+                shapely.linearrings(np.array(ring) + offset)
+                for ring in geometry["coordinates"]
+            ]
+            polygon = shapely.polygons(rings[0], rings[1:] or None)
             self._parts.setdefault(int(number), []).append(polygon)
 
     def joined(self, count: int) -> list[shapely.Polygon]:
