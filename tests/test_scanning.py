@@ -82,7 +82,7 @@ def test_a_block_is_the_same_in_several_threads(pair, threads):
     read = scene.read(window)
     one = block_of(read, model, window, outer)
     more = block_of(read, model, window, outer, threads)
-    assert 0 < np.ptp(one.before)
+    assert np.ptp(one.before) > 0
     for name in ("before", "after", "valid"):
         assert np.array_equal(getattr(one, name), getattr(more, name))
 
@@ -101,7 +101,7 @@ def test_together_keeps_the_order(threads):
 
     works = [lambda number=number: work(number) for number in range(4)]
     assert together(works, threads) == [0, 1, 4, 9]
-    assert len(set(where)) == min(threads, 4)
+    assert min(threads, 2) <= len(set(where)) <= threads
     assert (threading.get_ident() in where) == (threads == 1)
 
 
