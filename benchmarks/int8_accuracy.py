@@ -1,6 +1,7 @@
 """What rounding to 8 bits costs: `geosim change` in int8 beside float32.
 
     python -m benchmarks.int8_accuracy DATA [--sets szada,tiszadob,levir,oscd]
+    python -m benchmarks.int8_accuracy DATA --sets szada --weights model.safetensors
 
 DATA as for `python -m benchmarks.accuracy`. A row per set: AP and F1 at the automatic
 threshold in both, mean absolute difference of the probability over all labelled pixels
@@ -23,6 +24,7 @@ from benchmarks.accuracy.methods import Case, default
 from benchmarks.accuracy.sets import LabelledPair, cropped, find_sets, read_truth
 from geosim.change.scores import UNIT_LEVELS
 from geosim.raster.source import plain_images_welcome
+from geosim.siamese.weights import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
     from geosim.assessment.measuring import Answer
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 
 
-def both(pair: LabelledPair, threads: int | None) -> Scene:
+def both(pair: LabelledPair, weights: str, threads: int | None) -> Scene:
     """Both answers at the labelled pixels; the grid is date 1's."""
     answers: dict[str, Answer] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -41,6 +43,7 @@ def both(pair: LabelledPair, threads: int | None) -> Scene:
                 after=files.after,
                 all_bands=pair.all_bands,
                 scratch=Path(folder) / precision,
+                weights=weights,
                 threads=threads,
                 precision=precision,
             )
@@ -70,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with labelled pairs")
     parser.add_argument("--sets", default="szada,tiszadob,levir,oscd")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--threads", type=int, help="of the network")
     asked = parser.parse_args()
     parts = asked.sets.split(",")
@@ -83,7 +87,7 @@ def main() -> None:
             continue
         for pair in found.pairs:
             if pair not in seen:
-                seen[pair] = both(pair, asked.threads)
+                seen[pair] = both(pair, asked.weights, asked.threads)
         scenes = [seen[pair] for pair in found.pairs]
         rows = [measure(scenes, name, samples=1).figures for name in PRECISIONS]
         cells = [f"{row[key].value:.4f}" for key in ("ap", "f1") for row in rows]

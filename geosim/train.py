@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from geosim.errors import LabelError
 from geosim.labels import find_pairs, read_pairs
 from geosim.model_files import (
@@ -22,16 +24,22 @@ from geosim.model_files import (
 )
 from geosim.progress import Clock, Progress
 from geosim.publish.curves import running_mean
-from geosim.siamese.crops import Augmentation
+from geosim.siamese.crops import Augmentation, draw_crop
 from geosim.siamese.labelled import hold_out
+from geosim.siamese.ranges import as_tensors, measure_ranges
 from geosim.siamese.weights import load_weights
 from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from geosim.siamese.fit import Fit, Recipe
     from geosim.siamese.weights import LoadedWeights
+
+RANGE_CROPS = 32
+"""Crops on which the ranges for int8 are measured."""
 
 REFIT_SHARE = 1 / 3
 """Steps of the second fit, as a share of those that served best in the first."""
@@ -52,8 +60,8 @@ def train_model(
         out: the weights file to write; None: `model.safetensors` here. The card and the
             curves go beside it.
         options: how; the defaults where None.
-        progress: called as the work goes on; the stages are "reading", "training" and
-            "refitting".
+        progress: called as the work goes on; the stages are "reading", "training",
+            "refitting" and "measuring".
         say: called with a line of text at each look at the held-out pairs.
 
     Returns:
@@ -79,6 +87,7 @@ def train_model(
     held_out, final = _fit_twice(start, recipe, pairs, options, places, clock, say)
     assert held_out.blend is not None  # noqa: S101 - the first fit has ended
     tensors = finished(final.best, held_out.blend)
+    tensors |= _ranges(tensors, pairs, recipe, options, clock)
     known = training_record(start, pairs, options, tensors, (held_out, final))
     seconds = round(time.perf_counter() - began, 1)
     known |= {"device": describe_device(options.device), "seconds": seconds}
@@ -156,6 +165,27 @@ def _fit_twice(
         trainer = Trainer(best, recipe, options.device, number=2)
     steps = math.ceil(first.best_look.step * REFIT_SHARE if first.best_look else 1)
     return first, fit("refitting", steps, first=first.content())
+
+
+def _ranges(
+    tensors: Mapping[str, NDArray[np.float32]],
+    pairs: Pairs,
+    recipe: Recipe,
+    options: TrainOptions,
+    clock: Clock,
+) -> dict[str, NDArray[np.float32]]:
+    """What int8 rounds to, measured on crops of what was learned from."""
+    rng = np.random.default_rng(recipe.seed)
+    source = pairs.whole or pairs.training
+    with clock.stage("measuring", RANGE_CROPS) as tick:
+
+        def crops() -> Iterator[NDArray[np.float32]]:
+            for _ in range(RANGE_CROPS):
+                crop = draw_crop(source, rng, recipe.augmentation)
+                yield np.stack([crop.before, crop.after])
+                tick(1)
+
+        return as_tensors(measure_ranges(tensors, crops(), options.threads))
 
 
 def _key(start: LoadedWeights, recipe: Recipe, pairs: Pairs) -> dict[str, Any]:

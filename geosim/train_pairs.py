@@ -19,21 +19,26 @@ from geosim.progress import Clock, Progress
 from geosim.publish.curves import Line, curves_png, running_mean
 from geosim.publish.pair_card import PairTrainingRecord, pair_model_card
 from geosim.raster.staging import writing
+from geosim.siamese.ranges import as_tensors, measure_ranges
 from geosim.siamese.weights import load_weights, save_weights
 from geosim.similar_pairs import hold_out_pairs, read_similar_pairs
 from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from geosim.siamese.losses import Distance
-    from geosim.siamese.metric import PairFit, PairIndex, PairTrainer
+    from geosim.siamese.metric import PairFit, PairIndex
     from geosim.siamese.weights import LoadedWeights
     from geosim.similar_pairs import SimilarPair
 
     FloatArray = NDArray[np.float32]
+
+
+RANGE_PICTURES = 64
+"""Pictures on which the ranges for int8 are measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,8 @@ def train_on_pairs(
             file; `refit` and `swap_dates` count for nothing.
         distance: of embeddings, cosine or Euclidean.
         margin: distance wanted of dissimilar pairs; None: 0.9 cosine, 1.3 Euclidean.
-        progress: called as the work goes on; the stages are "reading" and "training".
+        progress: called as the work goes on; the stages are "reading", "training"
+            and "measuring".
         say: called with a line of text at each look at the held-out pairs.
 
     Returns:
@@ -125,11 +131,17 @@ def train_on_pairs(
                 lambda: write_checkpoint(places.checkpoint, trainer.content(), key),
             ),
         )
+    tensors = trainer.tensors(start.arrays)
+    shown = pictures[:RANGE_PICTURES]
+    with clock.stage("measuring", len(shown)) as tick:
+        tensors |= as_tensors(
+            measure_ranges(tensors, _batches(shown, tick), options.threads)
+        )
     known = _known(start, Path(table), (len(training), len(held_out)), fit)
     known |= {"distance": distance, "margin": wanted, "options": options.to_dict()}
     known["device"] = describe_device(options.device)
     known["seconds"] = round(time.perf_counter() - began, 1)
-    return _write(places, trainer, start, known)
+    return _write(places, trainer.fit, tensors, known)
 
 
 def _margin(distance: str, margin: float | None) -> float:
@@ -182,6 +194,15 @@ def _read(path: Path) -> FloatArray:
     return resized(picture.pixels, *working_size(*picture.size))
 
 
+def _batches(
+    paths: Sequence[Path], tick: Callable[[float], None]
+) -> Iterator[FloatArray]:
+    """Pictures one by one, (1, 3, height, width)."""
+    for path in paths:
+        yield _read(path)[None]
+        tick(1)
+
+
 def _teller(
     tick: Callable[[float], None],
     say: Callable[[str], None],
@@ -228,7 +249,10 @@ def _known(
 
 
 def _write(
-    places: Places, trainer: PairTrainer, start: LoadedWeights, known: dict[str, Any]
+    places: Places,
+    fit: PairFit,
+    tensors: Mapping[str, FloatArray],
+    known: dict[str, Any],
 ) -> PairTrainResult:
     """Write weights, curves and card; the checkpoint has done its duty then."""
     name = places.weights.stem
@@ -239,7 +263,6 @@ def _write(
         "attribution": known["attribution"],
         "trained_on": f"similar and dissimilar pairs: {known['trained_on']}",
     }
-    fit = trainer.fit
     looks = [look.step for look in fit.looks]
     steps = range(1, fit.step + 1)
     panels: list[tuple[str, list[Line]]] = [
@@ -257,9 +280,7 @@ def _write(
     ]
     picture = curves_png(panels, fit.step, fit.best_look.step)
     with writing(places.weights):
-        sha256 = save_weights(
-            places.weights, trainer.tensors(start.arrays), metadata=metadata
-        )
+        sha256 = save_weights(places.weights, tensors, metadata=metadata)
         record = PairTrainingRecord(name=name, sha256=sha256, **known)
         card = pair_model_card(
             record, weights=places.weights.name, curves=places.curves.name

@@ -33,7 +33,8 @@ from open_imagery import open_imagery
 
 from geosim.siamese.graph import build_graph, build_trunk, compile_graph
 from geosim.siamese.pairs import ImagePair, random_crop
-from geosim.siamese.quantization import CALIBRATED, Quantization, pack_quantization
+from geosim.siamese.quantization import Quantization, pack_quantization
+from geosim.siamese.ranges import CALIBRATED
 from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
 
 CROP = 256

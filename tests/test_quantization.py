@@ -7,16 +7,22 @@ import pytest
 
 from geosim.errors import OptionError, WeightsError
 from geosim.siamese import quantization
-from geosim.siamese.architecture import CONVOLUTIONS
+from geosim.siamese.architecture import CONVOLUTIONS, IMAGENET_MEAN, IMAGENET_STD
 from geosim.siamese.engine import open_engine
 from geosim.siamese.graph import build_graph, centred, compile_graph, in_two_parts
 from geosim.siamese.quantization import (
-    CALIBRATED,
     QUANTIZATIONS,
     Quantization,
     find_quantization,
     pack_quantization,
     parse_quantization,
+)
+from geosim.siamese.ranges import (
+    CALIBRATED,
+    as_tensors,
+    from_tensors,
+    measure_ranges,
+    range_shapes,
 )
 from geosim.siamese.runtime import openvino, ops
 from geosim.siamese.weights import DATA_FOLDER, WEIGHTS, load_weights, save_weights
@@ -27,7 +33,7 @@ MAPS = ("score", "low", "mid", "high")
 @pytest.fixture(scope="module")
 def shipped():
     weights = load_weights()
-    return weights, find_quantization(weights.record.sha256)
+    return weights, find_quantization(weights)
 
 
 @pytest.fixture(scope="module")
@@ -143,14 +149,81 @@ def test_int8_is_the_default_and_is_told(shipped):
     assert plain.description == "OpenVINO float32 on the CPU, 2 threads"
 
 
-def test_weights_of_ones_own_run_in_float32(shipped, tmp_path):
+def largest_by_hand(arrays, image):
+    """Largest value that enters each convolution but the first, by torch."""
+    torch = pytest.importorskip("torch")
+    mean, deviation = (np.reshape(v, (3, 1, 1)) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    flow = torch.from_numpy(((image - mean) / deviation).astype(np.float32))
+    found = []
+    for layer in CONVOLUTIONS:
+        if layer.pool_before:
+            flow = torch.nn.functional.max_pool2d(flow, 2)
+        found.append(flow.max().item())
+        kernel, bias = (
+            torch.from_numpy(arrays[f"{layer.name}.{part}"])
+            for part in ("weight", "bias")
+        )
+        flow = torch.relu(torch.nn.functional.conv2d(flow, kernel, bias, padding=1))
+    return np.array(found[1:])
+
+
+@pytest.mark.torch
+def test_ranges_are_the_means_of_the_largest_values(shipped, dates):
+    arrays = shipped[0].arrays
+    batches = [np.stack(dates), 0.5 * np.stack(dates)[:, :, :64]]
+    found = measure_ranges(arrays, batches, threads=1)
+    wanted = np.mean([largest_by_hand(arrays, batch) for batch in batches], axis=0)
+    assert list(found) == [layer.name for layer in CALIBRATED]
+    assert all(low == 0 for low, _ in found.values())
+    np.testing.assert_allclose([high for _, high in found.values()], wanted, rtol=1e-3)
+
+
+def test_weights_with_ranges_run_in_int8(shipped, dates, tmp_path):
+    path = tmp_path / "mine.safetensors"
+    weights, given = shipped
+    save_weights(path, weights.arrays | as_tensors(given.ranges), metadata={})
+    mine = load_weights(path)
+    assert mine.arrays.keys() == weights.arrays.keys()
+    engine = open_engine(mine, threads=1)
+    assert engine.precision == "int8"
+    same = open_engine(weights, threads=1).differences(*dates)
+    found = engine.differences(*dates)
+    # kernels are float16 in both files
+    assert all(np.array_equal(getattr(found, m), getattr(same, m)) for m in MAPS)
+    assert open_engine(mine, precision="float32").precision == "float32"
+
+
+@pytest.mark.parametrize("wrong", ["missing", "empty", "endless"])
+def test_a_model_with_half_its_ranges_is_refused(shipped, tmp_path, wrong):
+    weights, given = shipped
+    ranges = as_tensors(given.ranges)
+    name = list(ranges)[4]
+    if wrong == "missing":
+        del ranges[name]
+    else:
+        highest = np.inf if wrong == "endless" else 0.0
+        ranges[name] = np.array([0.0, highest], np.float32)
+    with pytest.raises(WeightsError, match=name):
+        save_weights(tmp_path / "x.safetensors", weights.arrays | ranges, metadata={})
+    assert not list(tmp_path.iterdir())
+
+
+def test_ranges_come_back_from_their_tensors(shipped):
+    given = shipped[1].ranges
+    tensors = as_tensors(given)
+    assert {name: value.shape for name, value in tensors.items()} == range_shapes()
+    back = from_tensors(tensors)
+    assert all(np.array_equal(back[name], given[name]) for name in given)
+
+
+def test_weights_without_ranges_run_in_float32(shipped, tmp_path):
     path = tmp_path / "mine.safetensors"
     save_weights(path, shipped[0].arrays, metadata={"name": "mine"})
     mine = load_weights(path)
     engine = open_engine(mine, threads=1)
     assert engine.precision == "float32"
     assert "no ranges for int8 belong to these weights" in engine.description
-    with pytest.raises(OptionError, match="--precision int8 wants weights that geosim"):
+    with pytest.raises(OptionError, match="--precision int8 wants weights that hold"):
         open_engine(mine, precision="int8")
 
 
@@ -183,10 +256,10 @@ def test_another_file_is_refused(monkeypatch, tmp_path):
     (tmp_path / record.file).write_bytes(b"other")
     monkeypatch.setattr(quantization, "DATA_FOLDER", tmp_path)
     with pytest.raises(WeightsError, match="is not the file that geosim was shipped"):
-        find_quantization(record.weights_sha256)
+        find_quantization(load_weights())
     (tmp_path / record.file).unlink()
     with pytest.raises(WeightsError, match="cannot be read"):
-        find_quantization(record.weights_sha256)
+        find_quantization(load_weights())
 
 
 def test_a_quantisation_comes_back_and_a_wrong_one_does_not(shipped):

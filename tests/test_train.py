@@ -20,7 +20,7 @@ from geosim.siamese.weights import load_weights
 pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
-from geosim.train import train_model  # noqa: E402
+from geosim.train import RANGE_CROPS, train_model  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,7 @@ def test_progress_and_looks_are_told(trained):
     assert [stage for stage, *_ in seen if stage == "reading"] == ["reading"] * 3
     assert ("training", 1.0, 1) in seen
     assert ("refitting", 1.0, 1) in seen
+    assert ("measuring", RANGE_CROPS, RANGE_CROPS) in seen
     assert len(said) == 1
     assert said[0].startswith("step 1: loss ")
 
@@ -92,6 +93,7 @@ def test_change_takes_the_model(trained, pairs, tmp_path):
     result = detect_change(*files, tmp_path / "out", options)
     assert result.record.threshold.value == pytest.approx(trained[0].record.threshold)
     assert result.record.weights.name == "mine"
+    assert "OpenVINO int8" in result.record.engine
 
 
 def test_an_earlier_model_is_not_replaced_unasked(trained, pairs):

@@ -101,6 +101,7 @@ def test_files_tell_the_same_story(trained):
     for text in (result.record.sha256, "contrastive, cosine distance, margin 0.9"):
         assert text in card
     loaded = load_weights(result.weights)
+    assert loaded.ranges is not None
     assert loaded.record.trained_on == "similar and dissimilar pairs: pairs.csv"
     assert np.array(Image.open(result.curves)).std() > 1
 

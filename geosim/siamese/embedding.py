@@ -53,7 +53,7 @@ class Embedder:
 
     def __init__(self, weights: LoadedWeights, threads: int | None = None) -> None:
         self._arrays = weights.arrays
-        self._quantization = find_quantization(weights.record.sha256)
+        self._quantization = find_quantization(weights)
         self._threads = threads or os.cpu_count() or 1
         self._requests: dict[tuple[tuple[int, int], bool], Any] = {}
 

@@ -101,10 +101,11 @@ def open_engine(
     chosen = row if term_weights is None else term_weights
     if device in ("auto", "cpu"):
         wanted = precision != "float32"
-        found = find_quantization(weights.record.sha256) if wanted else None
+        found = find_quantization(weights) if wanted else None
         if precision == "int8" and found is None:
             raise OptionError(
-                "--precision int8 wants weights that geosim comes with; found "
+                "--precision int8 wants weights that hold ranges for it, as those "
+                "that geosim comes with and models of its present version; found "
                 f"{weights.record.file}; leave --precision out to use float32"
             )
         missing = wanted and found is None

@@ -161,6 +161,23 @@ def build_trunk(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
     return openvino.Model([kept[EMBEDDING_RELU]], [image], "vgg16")
 
 
+def build_maxima_graph(arrays: Mapping[str, NDArray[np.float32]]) -> openvino.Model:
+    """The convolutions alone, float32, and the largest value of each but the last.
+
+    Args:
+        arrays: tensors of `architecture.state_shapes()`.
+
+    Returns:
+        A model of one input, (n, 3, height, width) float32 in 0..1, and of an output
+        () per convolution.
+    """
+    image = ops.parameter([-1, 3, -1, -1], np.float32, name="images")
+    relus = [layer.relu for layer in CONVOLUTIONS[:-1]]
+    kept = trunk(centred(image), CONVOLUTIONS, arrays, None, relus)
+    largest = [ops.reduce_max(kept[relu], np.arange(4)) for relu in relus]
+    return openvino.Model(largest, [image], "vgg16_maxima")
+
+
 def centred(image: Any) -> Any:  # noqa: ANN401 - OpenVINO's nodes have no types
     """An image in 0..1 as the first convolution wants it."""
     shape = (1, 3, 1, 1)

@@ -1,11 +1,13 @@
 """The network in 8 bits: which ranges are rounded to, and where they come from.
 
-No second copy of the network: a quantisation is a small file beside the weights it was
-calibrated for, with the range of what enters each convolution but the first. What
+No second copy of the network: a quantisation is the range of what enters each
+convolution but the first, twelve pairs of numbers: a small file beside the weights that
+geosim comes with, or tensors in the file of a model that a user trained. What
 enters that one is known, an image in 0..1. It is given in two parts of 8 bits, since
 256 levels of it would hide the fine texture of a field (`graph.in_two_parts`). Kernels
 are rounded when the graph is built, symmetrically and per output channel
-(Krishnamoorthi 2018, arXiv:1806.08342). `scripts/quantize_weights.py` makes it.
+(Krishnamoorthi 2018, arXiv:1806.08342). `scripts/quantize_weights.py` makes the file,
+`geosim train` the tensors.
 """
 
 import hashlib
@@ -19,13 +21,10 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
 from geosim.errors import WeightsError
-from geosim.siamese.architecture import CONVOLUTIONS
-from geosim.siamese.weights import DATA_FOLDER
+from geosim.siamese.ranges import as_tensors, from_tensors, range_shapes
+from geosim.siamese.weights import DATA_FOLDER, LoadedWeights
 
 FloatArray = npt.NDArray[np.float32]
-
-CALIBRATED = CONVOLUTIONS[1:]
-"""The convolutions whose input has to be measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,22 +65,18 @@ QUANTIZATIONS: tuple[QuantizationRecord, ...] = (
 """What comes with geosim."""
 
 
-def quantization_shapes() -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of a quantisation, and of no other."""
-    return {f"{layer.name}.range": (2,) for layer in CALIBRATED}
+def find_quantization(weights: LoadedWeights) -> Quantization | None:
+    """The quantisation of these weights: their own, or one that comes with geosim.
 
-
-def find_quantization(weights_sha256: str) -> Quantization | None:
-    """The quantisation that comes with geosim for these weights, None without one.
-
-    Args:
-        weights_sha256: SHA-256 of the weights file.
+    None where there is neither: models that geosim trained before it measured ranges.
 
     Raises:
         WeightsError: The file is missing, or not the one that geosim came with.
     """
+    if weights.ranges is not None:
+        return Quantization(ranges=weights.ranges)
     for record in QUANTIZATIONS:
-        if record.weights_sha256 == weights_sha256:
+        if record.weights_sha256 == weights.record.sha256:
             return _read(DATA_FOLDER / record.file, record.sha256)
     return None
 
@@ -121,7 +116,7 @@ def parse_quantization(content: bytes, *, source: str) -> Quantization:
         raise WeightsError(
             f"{source} cannot be read as safetensors ({error})"
         ) from error
-    shapes = quantization_shapes()
+    shapes = range_shapes()
     wrong = sorted(tensors.keys() ^ shapes.keys())
     wrong += [
         name
@@ -134,9 +129,7 @@ def parse_quantization(content: bytes, *, source: str) -> Quantization:
             "missing, unexpected or holds other values than it should; use "
             "--precision float32"
         )
-    return Quantization(
-        ranges={layer.name: tensors[f"{layer.name}.range"] for layer in CALIBRATED}
-    )
+    return Quantization(ranges=from_tensors(tensors))
 
 
 def _fits(found: FloatArray, shape: tuple[int, ...]) -> bool:
@@ -151,5 +144,5 @@ def pack_quantization(
     quantization: Quantization, *, metadata: Mapping[str, str]
 ) -> bytes:
     """The bytes of a file, which `parse_quantization` reads."""
-    tensors = {f"{name}.range": value for name, value in quantization.ranges.items()}
+    tensors = as_tensors(quantization.ranges)
     return safetensors_numpy.save(tensors, metadata=dict(metadata))

@@ -1,8 +1,9 @@
 """Weights files: what there is, where it comes from, and strict reading.
 
 A weights file is a safetensors file with exactly the tensors of
-`architecture.state_shapes()`, or with these and those of `decoder.decoder_shapes()`
-where it was trained on labels. Reading needs numpy only; neither torch nor OpenVINO.
+`architecture.state_shapes()`; where it was trained on labels also with those of
+`decoder.decoder_shapes()`, and where int8 was measured also with those of
+`ranges.range_shapes()`. Reading needs numpy only; neither torch nor OpenVINO.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from geosim.errors import WeightsError
 from geosim.siamese.architecture import state_shapes
 from geosim.siamese.decoder import THRESHOLD, decoder_shapes, has_decoder
 from geosim.siamese.keeping import keeping, kept
+from geosim.siamese.ranges import from_tensors, has_ranges, range_shapes
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -69,6 +71,9 @@ class LoadedWeights:
     arrays: Mapping[str, FloatArray]
     """Tensor by name, the names and shapes of `architecture.state_shapes()`; with a
     decoder also those of `decoder.decoder_shapes()`."""
+    ranges: Mapping[str, FloatArray] | None = None
+    """(lowest, highest) of what enters a convolution, by the name of the layer; None
+    where the file holds none."""
 
     @property
     def threshold(self) -> float | None:
@@ -131,9 +136,11 @@ def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> LoadedWeights:
             f"({error}); it is another kind of file or was cut short"
         ) from error
     arrays = check_tensors(tensors, source=str(path))
-    return LoadedWeights(
-        record=shipped or _user_record(path, sha256=sha256), arrays=arrays
-    )
+    ranges = from_tensors(arrays) if has_ranges(arrays) else None
+    for name in range_shapes():
+        arrays.pop(name, None)
+    record = shipped or _user_record(path, sha256=sha256)
+    return LoadedWeights(record=record, arrays=arrays, ranges=ranges)
 
 
 def kept_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> LoadedWeights:
@@ -173,22 +180,25 @@ def check_tensors(
         source: What to call their origin in a message, for example a path.
 
     Returns:
-        The same arrays as float32, in the order of `state_shapes()`, a decoder's last.
+        The same arrays as float32, in the order of `state_shapes()`, those of a
+        decoder and of ranges last.
 
     Raises:
         WeightsError: A tensor is missing, unexpected, misshapen, of another type, not
-            finite, or the head could fall where the score rises.
+            finite, a range is empty, or the head could fall where the score rises.
     """
     shapes = state_shapes()
     if has_decoder(tensors):
         shapes |= decoder_shapes()
+    if has_ranges(tensors):
+        shapes |= range_shapes()
     problems = [f"{name} is missing" for name in shapes if name not in tensors]
     problems += [f"{name} is unexpected" for name in tensors if name not in shapes]
     for name, shape in shapes.items():
         if name in tensors:
             problems += _problems_of(name, tensors[name], shape)
     if not problems:
-        problems = _head_problems(tensors)
+        problems = _value_problems(tensors)
     if problems:
         raise WeightsError(
             f"{source} is not a weights file of the Siamese VGG16: "
@@ -208,7 +218,8 @@ def save_weights(
 
     Args:
         path: File to write; an existing one is replaced at once, never half.
-        tensors: Arrays with the names and shapes of `state_shapes()`.
+        tensors: Arrays with the names and shapes of `state_shapes()`, perhaps those of
+            a decoder and of ranges.
         metadata: Text to keep in the file: `name`, `licence`, `attribution`,
             `trained_on`, `version` are read back into the record.
 
@@ -259,8 +270,11 @@ def _problems_of(
     return []
 
 
-def _head_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
-    """Name what would make the probability fall while the score rises."""
+def _value_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
+    """Name what no network can have, though its shape is right.
+
+    A probability that falls while the score rises, or a range without values.
+    """
     problems = []
     if bool((np.asarray(tensors["head.slope"], dtype=np.float32) <= 0).any()):
         problems.append("head.slope is not positive")
@@ -271,6 +285,12 @@ def _head_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]:
     ]
     if THRESHOLD in tensors and not 0 < float(tensors[THRESHOLD].item()) < 1:
         problems.append(f"{THRESHOLD} does not lie between 0 and 1")
+    if has_ranges(tensors):
+        problems += [
+            f"{name} is empty"
+            for name in range_shapes()
+            if not float(tensors[name][0]) < float(tensors[name][1])
+        ]
     return problems
 
 
