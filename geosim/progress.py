@@ -18,9 +18,9 @@ class Progress(Protocol):
 
         The stages come in the order "sampling", "scoring" (counted in tiles),
         "deciding", "writing"; those of a training "reading" (counted in pairs),
-        "training" and "refitting" (in steps); that of many pairs is "pairs",
-        those of `geosim bench` "drawing" and "comparing"; that of an index is
-        "indexing" (in sources).
+        "training" and "refitting" (in steps), "measuring" (in crops or pictures);
+        that of many pairs is "pairs", those of `geosim bench` "drawing" and
+        "comparing"; that of an index is "indexing" (in sources).
         """
 
 
