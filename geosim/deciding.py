@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     import shapely
     from numpy.typing import NDArray
 
-    from geosim.classifying import Classifier, ObjectClasses
+    from geosim.classifying import Classifier
     from geosim.options import ChangeOptions, MinArea
     from geosim.raster.writer import WorkRaster
     from geosim.scorer import Scorer
     from geosim.seasons import Seasons
+    from geosim.themes.transitions import ObjectClasses
 
 STRIP_ROWS = 256
 """Rows of a strip. Fixed, so that nothing depends on the blocks of the first pass."""

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.classifying import ObjectClasses
     from geosim.deciding import Decision
     from geosim.options import ChangeOptions
     from geosim.raster.grid import Grid
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from geosim.sampling import Sample
     from geosim.scanning import Scan
     from geosim.scorer import Scorer
+    from geosim.themes.transitions import ObjectClasses
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,15 +10,11 @@ import numpy as np
 import shapely
 
 from geosim.change.vectorize import Outlines, pixels_of
-from geosim.classifying import (
-    CONFIDENCE_LEVELS,
-    UNCHANGED_WEIGHT,
-    classes_of,
-    pair_classes,
-)
+from geosim.classifying import CONFIDENCE_LEVELS
 from geosim.raster.grid import Window
 from geosim.themes.classes import CLASSES, COVERS
 from geosim.themes.parts import split, window_side
+from geosim.themes.transitions import UNCHANGED_WEIGHT, classes_of, pair_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.change.objects import Objects
-    from geosim.classifying import Classifier, ObjectClasses
+    from geosim.classifying import Classifier
     from geosim.raster.writer import WorkRaster
+    from geosim.themes.transitions import ObjectClasses
 
 _LARGEST = 16_000_000
 """Pixels of the rectangle around an object beyond which it stays whole: what is worked

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
-from geosim.classifying import class_confidence
 from geosim.errors import OptionError
 from geosim.themes import CLASSES, COVERS, THEMES
 from geosim.themes.classes import class_of
@@ -16,6 +15,7 @@ from geosim.themes.indices import INDICES, spectral_index
 from geosim.themes.parts import split, window_side
 from geosim.themes.roles import SENSORS, band_roles, per_date, role_of
 from geosim.themes.tones import fit_display, fit_tones
+from geosim.themes.transitions import class_confidence
 
 GREY = ["gray"] + ["undefined"] * 20
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from geosim.classifying import CONFIDENCE_LEVELS, is_spectral, land_cover, pair_classes
+from geosim.classifying import CONFIDENCE_LEVELS
 from geosim.themes import colour
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
 from geosim.themes.cover import with_banks
+from geosim.themes.land_cover import is_spectral, land_cover
 from geosim.themes.roles import is_sensor
 from geosim.themes.tones import Tones, fit_display, fit_tones
+from geosim.themes.transitions import pair_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
