@@ -68,7 +68,7 @@ AUTO_THRESHOLDS = (0.20, 0.26)
 
 A map that weighs misses and false alarms alike draws its line at half of the F1 it can
 reach, not at 0.5 (Lipton et al. 2014). On held-out open pairs with pasted changes the
-best F1 lies at 0.16 and, of coarse pixels, at 0.23 (`scripts/train_weights.py` prints
+best F1 lies at 0.17 and, of coarse pixels, at 0.23 (`scripts/train_weights.py` prints
 it). Those changes are larger and rarer than real ones: for usual pixels the line is
 where labelled pairs of other places (docs/accuracy.md) come nearest to their best F1,
 and at most 2 % are flagged on pairs of dates without change; for coarse ones it is
