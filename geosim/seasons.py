@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from geosim.raster.grid import Window
-from geosim.siamese.architecture import smoothing_sigma
+from geosim.siamese.architecture import smoothing_spread
 from geosim.themes.cover import NEEDED
 from geosim.themes.season import (
     CALM,
@@ -40,7 +40,8 @@ class Seasons:
     scene: Scene
     tones: tuple[Tones, Tones]
     sigma: float
-    """Standard deviation in pixels of the Gaussian that smoothed the score."""
+    """Standard deviation in pixels of the Gaussian that stands for the score's
+    smoothing."""
 
     def taken_out(
         self, window: Window, probability: NDArray[np.float32]
@@ -101,4 +102,4 @@ def fit_seasons(
     if options.season == "keep" or not (scorer.untaught and told and sized):
         return None
     assert tones is not None  # noqa: S101 - as `told` says
-    return Seasons(scene=scene, tones=tones, sigma=smoothing_sigma(metres))
+    return Seasons(scene=scene, tones=tones, sigma=smoothing_spread(metres))

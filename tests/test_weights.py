@@ -13,7 +13,10 @@ from geosim.siamese.architecture import (
     REACHES,
     STRIDE,
     block_margin,
+    guide_radius,
     reach,
+    smoothing_sigma,
+    smoothing_spread,
     state_shapes,
 )
 from geosim.siamese.weights import WEIGHTS, load_weights, save_weights
@@ -184,8 +187,15 @@ def test_reach_is_half_the_known_receptive_field():
 
 @pytest.mark.parametrize(
     ("metres", "gaussian", "radius"),
-    # sigma 3 / sqrt(metres) within 2..8, cut at four of it; the window of the guide
-    [(None, 12, 4), (0.1, 32, 9), (1.0, 12, 4), (0.25, 24, 7), (30.0, 8, 3)],
+    # sigma 3 / sqrt(metres) within 1..8, cut at four of it; the window of the guide
+    [
+        (None, 12, 4),
+        (0.1, 32, 9),
+        (1.0, 12, 4),
+        (0.25, 24, 7),
+        (10.0, 4, 3),
+        (30.0, 4, 2),
+    ],
 )
 def test_margin_of_a_block_holds_network_and_smoothings(metres, gaussian, radius):
     margin = block_margin(metres)
@@ -193,6 +203,29 @@ def test_margin_of_a_block_holds_network_and_smoothings(metres, gaussian, radius
     beyond = REACHES["spread"] + gaussian + 2 * radius
     assert beyond <= margin < beyond + STRIDE
     assert REACHES["spread"] == REACHES["differences"] + 5 * 8
+
+
+@pytest.mark.parametrize(
+    ("metres", "sigma"),
+    [(None, 3), (0.1, 8), (1, 3), (4, 1.5), (9, 1), (10, 1), (49, 1), (50, 2)],
+)
+def test_smoothing_is_of_one_size_on_the_ground_within_limits(metres, sigma):
+    assert smoothing_sigma(metres) == sigma
+
+
+@pytest.mark.parametrize(
+    ("metres", "radius"),
+    [(None, 4), (0.1, 9), (2, 3), (10, 3), (19, 3), (20, 2), (30, 2), (60, 3)],
+)
+def test_window_along_edges_is_wide_enough_beside_a_narrow_gaussian(metres, radius):
+    assert guide_radius(metres) == radius
+
+
+@pytest.mark.parametrize(
+    ("metres", "spread"), [(None, 3), (0.25, 6), (10, 2), (30, 1), (60, 2)]
+)
+def test_both_smoothings_reach_as_far_as_the_wider_one(metres, spread):
+    assert smoothing_spread(metres) == pytest.approx(spread)
 
 
 def test_unknown_activation_is_refused():

@@ -68,7 +68,7 @@ AUTO_THRESHOLDS = (0.20, 0.26)
 
 A map that weighs misses and false alarms alike draws its line at half of the F1 it can
 reach, not at 0.5 (Lipton et al. 2014). On held-out open pairs with pasted changes the
-best F1 lies at 0.16 and, of coarse pixels, at 0.23 (`scripts/train_weights.py` prints
+best F1 lies at 0.17 and, of coarse pixels, at 0.23 (`scripts/train_weights.py` prints
 it). Those changes are larger and rarer than real ones: for usual pixels the line is
 where labelled pairs of other places (docs/accuracy.md) come nearest to their best F1,
 and at most 2 % are flagged on pairs of dates without change; for coarse ones it is
@@ -203,19 +203,32 @@ def smoothing_sigma(metres: float | None) -> float:
     """Standard deviation of the Gaussian that smooths the score, in pixels.
 
     What changes is of some size on the ground, so small pixels are smoothed over more
-    of them: `3 / sqrt(metres)`, at most 8 and at least 2; at least 1 from 20 m on,
-    where a field is a few pixels wide, but for coarse pixels, which flicker; 3 where
-    the pixel's size is unknown.
+    of them: `3 / sqrt(metres)`, at most 8 and at least 1; at least 2 of coarse pixels,
+    which flicker; 3 where the pixel's size is unknown.
     """
     if metres is None:
         return 3.0
-    least = 1.0 if 20.0 <= metres < COARSE_FROM_METRES else 2.0  # noqa: PLR2004
+    least = 2.0 if term_row(metres) else 1.0
     return float(min(max(3.0 / math.sqrt(metres), least), 8.0))
 
 
 def guide_radius(metres: float | None) -> int:
-    """Half the window of the guided filter in pixels: one more than the Gaussian's."""
-    return 1 + round(smoothing_sigma(metres))
+    """Half the window of the guided filter in pixels: one more than the Gaussian's.
+
+    At least 3, so that it averages enough pixels beside a narrow Gaussian, which blurs
+    the edges that it keeps; at least 2 from 20 m on, where fields are small.
+    """
+    fine = metres is None or metres < 20.0  # noqa: PLR2004
+    return max(1 + round(smoothing_sigma(metres)), 3 if fine else 2)
+
+
+def smoothing_spread(metres: float | None) -> float:
+    """Standard deviation in pixels of a Gaussian that stands for both smoothings.
+
+    Where the Gaussian is narrow the guided filter spreads a score further: on ground
+    without edges it is two means over its window.
+    """
+    return max(smoothing_sigma(metres), guide_radius(metres) - 1.0)
 
 
 def spread_kernel() -> tuple[float, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Grid, Window, blocks
-from geosim.siamese.architecture import smoothing_sigma
+from geosim.siamese.architecture import smoothing_spread
 from geosim.themes.classes import COVERS
 from geosim.timeline.classes import UNKNOWN, state_means
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
@@ -248,7 +248,7 @@ def _carried(
 
 def reach_of(grid: Grid) -> float:
     """How far from what a comparison found a change may lie, in pixels."""
-    return 3.0 * smoothing_sigma(grid.ground_resolution())
+    return 3.0 * smoothing_spread(grid.ground_resolution())
 
 
 def block_side(memory: int, layers: int) -> int:
