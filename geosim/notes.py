@@ -8,6 +8,7 @@ import numpy as np
 
 from geosim.change.clouds import cloud_signs
 from geosim.change.scores import UNIT_LEVELS
+from geosim.collars import notes_on_collars
 from geosim.deciding import STRIP_ROWS
 from geosim.delivery import input_dates
 from geosim.raster.grid import strips
@@ -61,6 +62,7 @@ def notes_on(found: Found) -> tuple[str, ...]:
             f"{share:.1f} % of the area look different, but are field or water on both "
             "dates: counted as season, not as change; --season keep counts them."
         )
+    notes += notes_on_collars(found)
     return (*notes, *_on_classes(found), *_on_masks(found), *_on_clouds(found))
 
 
