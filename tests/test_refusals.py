@@ -4,17 +4,22 @@ All through the real command line in a process of its own.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from affine import Affine
 from rasters import crop, drawn_pair, listing, read, write, write_pair
+
+from geosim.refusing import refusing
 
 CVA = ("--method", "cva")
 MISSING = "no such file; check the path"
@@ -322,6 +327,62 @@ def interrupt(root, folder, pair, number, again):
     code, stdout, stderr = outcome(process)
     assert stdout == ""
     return code, stderr, time.monotonic() - began
+
+
+def heeds(process, number):
+    """Whether a process has set a handler of its own for a signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16)
+    return bool(caught >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.3])
+def test_interrupted_while_modules_load(root, tmp_path, number, seconds):
+    process = start(root, tmp_path, "missing.tif", "missing.tif", "-o", "out")
+    deadline = time.monotonic() + 60
+    while not heeds(process, signal.SIGTERM):  # Python itself heeds only SIGINT
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    time.sleep(seconds)
+    process.send_signal(number)
+    code, stdout, stderr = outcome(process)
+    if "no such file" not in stderr:  # it came to its end before
+        assert (code, stdout) == (130, "")
+        assert stderr == "interrupted: nothing was written\n"
+    assert seconds or code == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_loading_module_makes_of_an_interruption(capsys):
+    def load():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    with pytest.raises(typer.Exit) as left, refusing(debug=False):
+        load()
+    assert left.value.exit_code == 130
+    assert capsys.readouterr().err == "interrupted: nothing was written\n"
+
+
+def test_a_second_interruption_waits_for_the_first(monkeypatch):
+    now, heeded = 100.0, []
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    def send(number):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            heeded.append(number)  # and so swallowed
+
+    with refusing(debug=False):
+        send(1)
+        send(2)
+        now += 6
+        send(3)
+    assert heeded == [1, 3]
 
 
 @pytest.mark.parametrize(("number", "again"), [(signal.SIGINT, 1), (signal.SIGTERM, 0)])

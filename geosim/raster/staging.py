@@ -154,7 +154,8 @@ def _leaving(work: WorkFolder) -> Iterator[WorkFolder]:
     except BaseException as error:
         if work.keep:
             if work.note:
-                error.add_note(work.note)
+                # what a folder inside of this one keeps is told by this one
+                error.__notes__ = [work.note]
         else:
             _remove(work.path)
         raise
