@@ -18,6 +18,7 @@ def main() -> None:
     for number in signals:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
+    _open_streams()
     ending = _Ending()
     atexit.register(ending.leave)  # the first one is the last to be called
     from geosim.cli import main as run
@@ -29,6 +30,20 @@ def main() -> None:
             signal.signal(number, signal.SIG_IGN)  # what ends, ends undisturbed
         ending.interrupted = error.code == _INTERRUPTED
         raise
+
+
+def _open_streams() -> None:
+    """Give closed streams a place to go.
+
+    The next file that is opened would else be where libraries write their remarks.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w+", encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 class _Ending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import signal
 import time
@@ -55,6 +56,8 @@ def _told(error: BaseException) -> str:
     """
     if isinstance(error, MemoryError):
         return "error: out of memory; give a smaller --memory or --block-size"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "error: no space left on the disk, or where the output goes; make room"
     if not isinstance(error, GeosimError):
         raise error
     text = "; ".join([str(error), *getattr(error, "__notes__", [])])

@@ -3,10 +3,13 @@
 All through the real command line in a process of its own.
 """
 
+import errno
 import os
 import re
+import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,6 +22,7 @@ import typer
 from affine import Affine
 from rasters import crop, drawn_pair, listing, read, write, write_pair
 
+from geosim.disk import cause_of
 from geosim.refusing import refusing
 
 CVA = ("--method", "cva")
@@ -302,6 +306,47 @@ def test_disk_that_fills_up(root, small_disk, sample_pair, stage):
 def test_files_that_may_not_grow(refuse, pair, kilobytes):
     """The limit is met in the first pass and in the GeoPackage."""
     refuse("cannot write '", *pair, *CVA, limit=1024 * kilobytes)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_trouble(root, tmp_path, closed):
+    pair = write_pair(tmp_path, *drawn_pair())
+    command = [sys.executable, root / "cli.py", "change", *pair, *CVA, "-o", "out"]
+    line = f"{shlex.join(map(str, command))} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("changed ") is (">&-" not in closed.split())
+    assert "<html" in (tmp_path / "out/report.html").read_text()[:200]
+    change = read(tmp_path / "out/change.tif", 1)
+    assert (change == 1).any()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_output_that_cannot_be_written_is_told_in_one_line(root):
+    command = [sys.executable, root / "cli.py", "models"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, check=False, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: no space left on the disk, or where the output goes; make room\n"
+    )
+
+
+def test_a_full_disk_is_told_whatever_a_library_says(tmp_path, monkeypatch):
+    told = "no space left on the disk; make room or choose another folder"
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert cause_of(full, tmp_path) == told
+    other = sqlite3.OperationalError("no such table: gpkg_contents\nand more")
+    assert cause_of(other, tmp_path) == "no such table: gpkg_contents"
+    denied = PermissionError(errno.EACCES, "Permission denied", "x")
+    assert cause_of(denied, tmp_path) == "Permission denied"
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert cause_of(other, tmp_path) == told
 
 
 # --- interruption

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rasterio.errors import RasterioError
 
+from geosim.disk import cause_of
 from geosim.errors import OutputError, ResultExistsError
 
 if TYPE_CHECKING:
@@ -228,8 +229,5 @@ def writing(path: Path) -> Iterator[None]:
     except (RasterioError, OSError) as error:
         if isinstance(error, OutputError):
             raise
-        cause = str(error.__cause__ or error).splitlines()[0]
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        if full or shutil.disk_usage(path.parent).free < 10_000_000:  # noqa: PLR2004 - 10 MB
-            cause = "no space left on the disk; make room or choose another folder"
+        cause = cause_of(error, path.parent)
         raise OutputError(f"cannot write '{path.name}': {cause}") from error
