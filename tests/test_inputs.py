@@ -294,6 +294,14 @@ def test_a_collar_of_one_value_is_told_and_nodata_mends_it(tmp_path, value, dtyp
     assert record.after.sha256
 
 
+def test_a_black_collar_is_no_sign_of_haze(tmp_path):
+    before, after = (np.maximum(date, 60) for date in drawn_pair())
+    after[:, :, :60] = 0
+    result = compare(write_pair(tmp_path, before, after), tmp_path)
+    assert len(collar_notes(result)) == 1
+    assert not any("hazy" in note for note in result.record.notes)
+
+
 def test_a_collar_of_a_large_raster_is_told(tmp_path):
     before, after = drawn_pair(height=1500, width=1600)
     before[:, :300, :400] = 255

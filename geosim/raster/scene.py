@@ -243,7 +243,8 @@ def _check_bands(before: Source, after: Source, bands: str | None) -> None:
     if len(before.bands) != len(after.bands):
         raise OptionError(
             "both dates need the same bands: before gives "
-            f"{len(before.bands)}, after {len(after.bands)}; choose with --bands"
+            f"{len(before.bands)}, after {len(after.bands)}; choose as many of both "
+            "with --bands, such as --bands 1 for the first of each"
         )
     wanted = per_date(bands)
     if wanted[0] != wanted[1] and list(before.roles) != list(after.roles):

@@ -116,6 +116,11 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
             f"'{path}' has ground control points but no geotransform; "
             "run 'gdalwarp' on it first"
         )
+    if dataset.crs is None and dataset.rpcs and dataset.transform.is_identity:
+        raise GridMismatchError(
+            f"'{path}' has rational polynomial coefficients (RPC) but no geotransform; "
+            "run 'gdalwarp -rpc' on it first, with '-to RPC_DEM=...' in hills"
+        )
     names = [text or "" for text in dataset.descriptions]
     kinds = [kind.name for kind in dataset.colorinterp]
     chosen = choose_bands(bands, kinds, names)
