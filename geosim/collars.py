@@ -22,8 +22,9 @@ _LEAST_SHARE = 0.01
 _LOOKS, _FIRST_LOOKS = 64, 8
 """Places of an area that are read; after the first few it is clear enough."""
 
-_MOST_ALIKE = 0.9
-"""Share of these places that hold the one value."""
+_MOST_ALIKE, _FIRST_ALIKE = 0.7, 0.5
+"""Share of these places, and of the first few, that hold the one value. JPEG spoils the
+rim of what a program filled in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +68,15 @@ def _collar(
     """The first area of one value; the previews tell where, the file what."""
     dtype = (found.scene.before, found.scene.after)[date].dtype
     for area in plain_edges(counts, sums, _LEAST_SHARE):
-        value = _one_value(found, area, date)
-        if value is not None and is_fill(value, dtype):
-            share = float(counts[area].sum() / counts.sum())
+        value, alike = _one_value(found, area, date)
+        if alike >= _MOST_ALIKE and is_fill(value, dtype):
+            share = alike * float(counts[area].sum() / counts.sum())
             return _Collar(share=share, value=value)
     return None
 
 
-def _one_value(found: Found, area: NDArray[np.bool_], date: int) -> float | None:
-    """The value of all bands in nearly all places of an area; None: there is none."""
+def _one_value(found: Found, area: NDArray[np.bool_], date: int) -> tuple[float, float]:
+    """The value of all bands in most places of an area, and the share of these."""
     cell = found.scan.preview.cell
     rows, cols = np.nonzero(area)
     mixed = np.random.default_rng(0).permutation(len(rows))[:_LOOKS]
@@ -84,8 +85,8 @@ def _one_value(found: Found, area: NDArray[np.bool_], date: int) -> float | None
         values.append(
             _value_in(found, int(rows[number]), int(cols[number]), cell, date)
         )
-        if len(values) == _FIRST_LOOKS and _most_frequent(values) is None:
-            return None
+        if len(values) == _FIRST_LOOKS and _most_frequent(values)[1] < _FIRST_ALIKE:
+            break
     return _most_frequent(values)
 
 
@@ -98,10 +99,11 @@ def _value_in(found: Found, row: int, col: int, cell: int, date: int) -> float |
     return float(pixels.flat[0])
 
 
-def _most_frequent(values: list[float | None]) -> float | None:
+def _most_frequent(values: list[float | None]) -> tuple[float, float]:
+    """The most frequent value and its share; of what is None, none."""
     known = [value for value in values if value is not None]
-    if len(known) < _MOST_ALIKE * len(values):
-        return None
+    if not known:
+        return 0.0, 0.0
     each, count = np.unique(known, return_counts=True)
     often = int(count.argmax())
-    return float(each[often]) if count[often] >= _MOST_ALIKE * len(values) else None
+    return float(each[often]), float(count[often] / len(values))

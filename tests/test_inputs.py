@@ -294,6 +294,15 @@ def test_a_collar_of_one_value_is_told_and_nodata_mends_it(tmp_path, value, dtyp
     assert record.after.sha256
 
 
+def test_a_collar_that_jpeg_spoilt_is_told(tmp_path):
+    (first, second), empty = collared(tmp_path, 0)
+    how = {"compress": "JPEG", "photometric": "YCBCR"}
+    write(second, read(second), **how)
+    assert 0.5 * empty.sum() < (read(second)[:, empty] == 0).all(axis=0).sum()
+    (note,) = collar_notes(compare((first, second), tmp_path))
+    assert "nothing but 0 in after" in note
+
+
 def test_a_black_collar_is_no_sign_of_haze(tmp_path):
     before, after = (np.maximum(date, 60) for date in drawn_pair())
     after[:, :, :60] = 0
