@@ -26,9 +26,10 @@ def main() -> None:
     try:
         run()
     except SystemExit as error:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)  # what ends, ends undisturbed
         ending.interrupted = error.code == _INTERRUPTED
+        for number in signals if ending.interrupted else ():
+            # a thread that hangs does not keep the process
+            signal.signal(number, lambda *_: os._exit(_INTERRUPTED))
         raise
 
 
