@@ -80,6 +80,7 @@ def _row(number: int, outcome: PairOutcome, home: Path) -> dict[str, Any]:
         "threshold": record.threshold.value if record else None,
         "shift_rows": shift.rows if shift else None,
         "shift_cols": shift.cols if shift else None,
+        "notes": " ".join(record.notes) if record else None,
         "error": outcome.error,
         "attempts": outcome.attempts,
         "folder": _seen_from(outcome.folder, home),

@@ -238,7 +238,10 @@ def training_summary(result: TrainResult) -> str:
     rows = [
         ("learned from", f"{len(record.trained_on)} pairs, {record.steps} steps"),
         ("held out", ", ".join(record.held_out)),
-        ("average precision", f"{record.average_precision:.3f} (held out)"),
+        (
+            "average precision",
+            f"{record.average_precision:.3f} (held out; a guess {record.chance:.3f})",
+        ),
         ("F1", f"{record.f1:.3f} (held out)"),
         ("threshold", f"{record.threshold:.3f}"),
         ("took", f"{record.seconds / 60:.1f} min"),

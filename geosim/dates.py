@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 _DAY = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)"
 )
-_MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.](0[1-9]|1[0-2])(?!\d)")
-_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
+_NO_SIZE = r"(?!\d|(?:[ckm]?m|px|ft|bit)(?![A-Za-z\d]))"
+"""What follows is neither a digit nor a unit: `2020_10m` is of 2020, in 10 m."""
+_MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.](0[1-9]|1[0-2])" + _NO_SIZE)
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)" + _NO_SIZE)
 _ISO = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 _TAGS = ("ACQUISITION_DATE", "DATE_ACQUIRED", "acquisition_date", "TIFFTAG_DATETIME")
 

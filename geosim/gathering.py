@@ -6,6 +6,7 @@ run that goes on from another one's blocks adds the same numbers in the same ord
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
     from geosim.scorer import BlockScores, Scorer
 
 PREVIEW_SIDE = 1400
-"""Longest side in pixels of the pictures for the report."""
+"""Longest side in pixels of the pictures for the report, but of strips."""
+
+_STRIP_SIDE, _LONGEST_SIDE = 400, 16_000
+"""Of a strip: its width as far as there is no more to keep than of a square, and its
+length at most, which is what browsers and JPEG take."""
 
 _PREVIEW_LAYERS = 7
 _PREVIEW_LEVELS = 255
@@ -187,7 +192,10 @@ class Gatherer:
 
 def preview_cell(grid: Grid) -> int:
     """Pixels of the grid per pixel of the report's pictures, each way."""
-    return max(1, -(-max(grid.width, grid.height) // PREVIEW_SIDE))
+    short, long = sorted((grid.width, grid.height))
+    area = math.sqrt(short * long) / PREVIEW_SIDE
+    strip = max(short / _STRIP_SIDE, area, long / _LONGEST_SIDE)
+    return max(1, math.ceil(min(long / PREVIEW_SIDE, strip)))
 
 
 def sums_bytes(grid: Grid, tile_size: int) -> int:

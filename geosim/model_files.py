@@ -133,8 +133,6 @@ def training_record(
     look = first.best_look
     refitted = final is not first
     learned = pairs.whole if refitted else pairs.training
-    changed = sum(len(pair.places) for pair in learned)
-    valid = sum(int(pair.valid.sum()) for pair in learned)
     return {
         "started_from": f"{start.record.name}, sha256 `{start.record.sha256}`",
         "licence": start.record.licence,
@@ -142,14 +140,21 @@ def training_record(
         "trained_on": tuple(pair.name for pair in learned),
         "held_out": tuple(pair.name for pair in pairs.held_out),
         "refitted": refitted,
-        "changed_percent": 100 * changed / max(valid, 1),
+        "changed_percent": 100 * _changed_share(learned),
         "steps": (look.step if look else first.step) + refitted * final.step,
         "average_precision": first.blend.average_precision if first.blend else 0.0,
+        "chance": _changed_share(pairs.held_out),
         "f1": first.blend.f1 if first.blend else 0.0,
         "threshold": float(tensors["decoder.threshold"][0]),
         "software": f"geosim {geosim.__version__}",
         "options": options.to_dict(),
     }
+
+
+def _changed_share(pairs: list[LabelledPair]) -> float:
+    """Share of the labelled pixels that changed."""
+    changed = sum(len(pair.places) for pair in pairs)
+    return changed / max(sum(int(pair.valid.sum()) for pair in pairs), 1)
 
 
 def write_model(

@@ -8,6 +8,7 @@ import numpy as np
 
 from geosim.change.clouds import cloud_signs
 from geosim.change.scores import UNIT_LEVELS
+from geosim.collars import notes_on_collars
 from geosim.deciding import STRIP_ROWS
 from geosim.delivery import input_dates
 from geosim.raster.grid import strips
@@ -61,7 +62,9 @@ def notes_on(found: Found) -> tuple[str, ...]:
             f"{share:.1f} % of the area look different, but are field or water on both "
             "dates: counted as season, not as change; --season keep counts them."
         )
-    return (*notes, *_on_classes(found), *_on_masks(found), *_on_clouds(found))
+    collars = notes_on_collars(found)
+    notes += [*collars, *_on_classes(found), *_on_masks(found)]
+    return (*notes, *_on_clouds(found, haze=not collars))
 
 
 def _on_dates(before: str | None, after: str | None) -> list[str]:
@@ -152,8 +155,11 @@ def masked_shares(scene: Scene) -> tuple[float | None, ...]:
     )
 
 
-def _on_clouds(found: Found) -> list[str]:
-    """Signs of cloud and haze in the sampled pieces of the scene."""
+def _on_clouds(found: Found, *, haze: bool) -> list[str]:
+    """Signs of cloud and, where wanted, of haze in the sampled pieces of the scene.
+
+    Haze is told from the darkest places; a black edge that is no place spoils that.
+    """
     grid = found.scene.grid
     notes = []
     signs = cloud_signs(_shown(found), grid.ground_resolution())
@@ -165,7 +171,7 @@ def _on_clouds(found: Found) -> list[str]:
                 "and soft-edged, and is not so on the other date; pale bare fields can "
                 f"look alike); --mask-{date} takes them out."
             )
-        if sign.hazy:
+        if haze and sign.hazy:
             notes.append(
                 f"The image of {date} seems hazy: its darkest places are brighter than "
                 "the other date's; subtle changes are told less surely."

@@ -23,6 +23,7 @@ from geosim.option_values import (
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskFiles, MaskKind
 from geosim.raster.matching import Normalization
+from geosim.raster.nodata import Nodata, nodata_text, parse_nodata
 from geosim.siamese.engine import Device, Precision
 from geosim.siamese.weights import DEFAULT_WEIGHTS
 from geosim.themes.classes import SeasonRule, ThemeName
@@ -128,6 +129,10 @@ class ChangeOptions:
     mask_kind: MaskKind = "auto"
     """What a raster mask's numbers mean: "auto", "binary" (all but 0 is masked),
     "qa_pixel" (Landsat), "scl" (Sentinel-2)."""
+    nodata: str | None = None
+    """Value of pixels without data, in place of what the files declare: "0" of both
+    dates, "0:255" one for each, "0:" or ":0" of one alone; also as a number or two.
+    None: as the files say."""
     weights: str = DEFAULT_WEIGHTS
     """Name of the weights or path of a weights file."""
     device: Device = "auto"
@@ -166,6 +171,7 @@ class ChangeOptions:
             object.__setattr__(self, name, value)
         self._check_choices()
         self._check_sizes()
+        parse_nodata(self.nodata)
         for name in ("date_before", "date_after"):
             text = getattr(self, name)
             if text is not None and not is_date(text):
@@ -192,6 +198,10 @@ class ChangeOptions:
 
         for name, example in _TEXTS.items():
             yield name, plain_text(*given(name), example)
+        if self.nodata is not None and not isinstance(self.nodata, str):
+            several = isinstance(self.nodata, list | tuple)
+            each = self.nodata if several else [self.nodata]
+            yield "nodata", nodata_text([plain_number("--nodata", v) for v in each])
         for name in ("tile_size", "threads", "memory", "worker_memory", "block_size"):
             yield name, plain_integer(*given(name))
         yield "resolution", plain_number(*given("resolution"))
@@ -270,6 +280,11 @@ class ChangeOptions:
         return MaskFiles(
             before=self.mask_before, after=self.mask_after, kind=self.mask_kind
         )
+
+    @property
+    def nodata_values(self) -> Nodata:
+        """What takes the place of the nodata value that each date's file declares."""
+        return parse_nodata(self.nodata)
 
     @property
     def thread_count(self) -> int:

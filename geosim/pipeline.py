@@ -125,6 +125,7 @@ def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
             resolution=options.resolution,
             bounds=options.bounds,
             masks=options.masks,
+            nodata=options.nodata_values,
             hold=True,
         ) as scene,
     ):

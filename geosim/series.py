@@ -157,7 +157,13 @@ def _run(plan: Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     check_space(work, total * layers)
     with ExitStack() as closing:
         stack = closing.enter_context(
-            open_stack(plan.scenes, grid, plan.bands, plan.options.mask_kind)
+            open_stack(
+                plan.scenes,
+                grid,
+                plan.bands,
+                plan.options.nodata_values[0],
+                plan.options.mask_kind,
+            )
         )
         with clock.stage("reading", total) as tick:
             counts, shares = count_intervals(stack, len(dates), tick)

@@ -193,6 +193,7 @@ def _open(setup: ScanSetup, threads: int, closing: ExitStack) -> _Opened:
             resolution=options.resolution,
             bounds=options.bounds,
             masks=options.masks,
+            nodata=options.nodata_values,
         )
     )
     if sample.corrected and sample.shift is not None:

@@ -154,6 +154,9 @@ def test_summary(finished):
         shift = item["properties"]["geosim:shift"]
         assert float(row["shift_rows"]) == pytest.approx(shift["rows"])
         assert row["error"] == ""
+        assert row["notes"] == " ".join(item["properties"]["geosim:notes"])
+        assert "colour and texture alone" in row["notes"]
+    assert found[3]["notes"] == ""
     assert "no such file" in found[3]["error"]
     assert found[3]["polygons"] == ""
 
@@ -167,6 +170,7 @@ def test_summary_with_footprints(finished):
         bounds = rasterio.warp.transform_bounds(raster.crs, 4326, *raster.bounds)
     assert table.geometry[0].bounds == pytest.approx(bounds, abs=1e-6)
     assert table.geometry[3] is None
+    assert list(table["notes"].fillna("")) == [row["notes"] for row in rows(home)]
 
 
 def test_resume_makes_what_is_missing_or_other(root, finished):

@@ -33,6 +33,13 @@ from geosim.dates import image_date
         ("tile_2048.tif", None),
         ("tile_2048_1990.tif", "1990"),
         ("epsg_2056_2019-07-14.tif", "2019-07-14"),
+        # nor are sizes
+        ("1990_10m.tif", "1990"),
+        ("s2-2020-10m-rgb.tif", "2020"),
+        ("dem_2000m.tif", None),
+        ("dem_2000m_2011.tif", "2011"),
+        ("city_2020-07_map.tif", "2020-07"),
+        ("city_2020-07mosaic.tif", "2020-07"),
         ("before.tif", None),
         ("", None),
     ],

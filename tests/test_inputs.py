@@ -253,6 +253,143 @@ def test_zero_is_data_where_the_file_does_not_say_otherwise(tmp_path):
     assert (read(result.paths["change"], 1)[CORNER] == 1).mean() > 0.8
 
 
+def collared(tmp_path, value, dtype="uint8", top=255, **how):
+    """A pair whose date 2 holds one value beyond a slanting line; where that is."""
+    before, after = drawn_pair(dtype=dtype, top=top)
+    rows, cols = np.indices(after.shape[1:])
+    empty = cols + 0.3 * rows < 60
+    after[:, empty] = value
+    return write_pair(tmp_path, before, after, **how), empty
+
+
+def collar_notes(result):
+    return [note for note in result.record.notes if "--nodata" in note]
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "top"),
+    [
+        (0, "uint8", 255),
+        (255, "uint8", 255),
+        (65535, "uint16", 4000),
+        (-32768, "int16", 4000),
+        (-9999, "float32", 1),
+    ],
+)
+def test_a_collar_of_one_value_is_told_and_nodata_mends_it(tmp_path, value, dtype, top):
+    pair, empty = collared(tmp_path, value, dtype, top)
+    (note,) = collar_notes(compare(pair, tmp_path))
+    share = round(100 * empty.mean())
+    assert f"{share} % of the area" in note or f"{share - 1} % of the area" in note
+    assert f"nothing but {value} in after" in note
+    assert f"--nodata=:{value} " in note
+
+    mended = compare(pair, tmp_path, nodata=f":{value}", overwrite=True)
+    change = read(mended.paths["change"], 1)
+    assert np.array_equal(change == NODATA, empty)
+    assert collar_notes(mended) == []
+    record = mended.record
+    assert (record.before.nodata, record.after.nodata) == (None, value)
+    assert record.after.driver == "GTiff"
+    assert record.after.sha256
+
+
+def test_a_collar_that_jpeg_spoilt_is_told(tmp_path):
+    (first, second), empty = collared(tmp_path, 0)
+    how = {"compress": "JPEG", "photometric": "YCBCR"}
+    write(second, read(second), **how)
+    assert 0.5 * empty.sum() < (read(second)[:, empty] == 0).all(axis=0).sum()
+    (note,) = collar_notes(compare((first, second), tmp_path))
+    assert "nothing but 0 in after" in note
+
+
+def test_a_black_collar_is_no_sign_of_haze(tmp_path):
+    before, after = (np.maximum(date, 60) for date in drawn_pair())
+    after[:, :, :60] = 0
+    result = compare(write_pair(tmp_path, before, after), tmp_path)
+    assert len(collar_notes(result)) == 1
+    assert not any("hazy" in note for note in result.record.notes)
+
+
+def test_a_collar_of_a_large_raster_is_told(tmp_path):
+    before, after = drawn_pair(height=1500, width=1600)
+    before[:, :300, :400] = 255
+    before[:, 400:700, 600:1000] = 255  # no collar: it does not reach the edge
+    result = compare(write_pair(tmp_path, before, after), tmp_path)
+    (note,) = collar_notes(result)
+    assert "5 % of the area hold nothing but 255 in before" in note
+    assert "--nodata=255: " in note
+
+
+def test_a_collar_of_both_dates_is_one_note(tmp_path):
+    before, after = drawn_pair()
+    for date in (before, after):
+        date[:, :40] = 0
+    (note,) = collar_notes(compare(write_pair(tmp_path, before, after), tmp_path))
+    assert "20 % of the area hold nothing but 0 in both dates" in note
+    assert "--nodata=0 " in note
+
+
+def test_what_is_no_collar_is_not_told(tmp_path):
+    before, after = drawn_pair()
+    before[:, 50:110, 50:130] = 0  # inside
+    after[:, :40] = np.array([0, 0, 9], "uint8")[:, None, None]  # not one value
+    after[:, -40:] = 17  # no end of the type
+    assert collar_notes(compare(write_pair(tmp_path, before, after), tmp_path)) == []
+
+
+@pytest.mark.parametrize("kind", [with_alpha, with_mask])
+def test_nodata_counts_beside_alpha_and_masks(tmp_path, kind):
+    before, after = drawn_pair()
+    empty = np.zeros(after.shape[1:], bool)
+    empty[CORNER] = True
+    after[:, 150:, 200:] = 255
+    pair = (
+        write(tmp_path / "before.tif", before),
+        kind(tmp_path / "after.tif", after, empty),
+    )
+    empty[150:, 200:] = True
+    result = compare(pair, tmp_path, nodata=":255")
+    assert np.array_equal(read(result.paths["change"], 1) == NODATA, empty)
+
+
+def test_nodata_of_a_warped_date(tmp_path):
+    pair, empty = collared(tmp_path, 0)
+    before = read(pair[0])
+    moved = NORTH_UP @ Affine.translation(-0.5, -0.25)
+    write(pair[0], before, transform=moved)
+    result = compare(pair, tmp_path, nodata=":0")
+    nothing = read(result.paths["change"], 1) == NODATA
+    assert result.record.after.warped
+    assert abs(nothing.sum() - empty.sum()) < 3 * 200
+    assert collar_notes(result) == []
+
+
+def test_nodata_takes_the_place_of_what_a_file_declares(tmp_path):
+    pair, empty = collared(tmp_path, 0, nodata=7)
+    assert len(collar_notes(compare(pair, tmp_path))) == 1
+    result = compare(pair, tmp_path, nodata=0, overwrite=True)
+    assert (read(result.paths["change"], 1) == NODATA)[empty].all()
+
+
+@pytest.mark.parametrize("wrong", ["x", ":", "", "0:1:2", "nan", ":inf"])
+def test_nodata_that_is_no_number_is_refused(wrong):
+    with pytest.raises(OptionError, match="--nodata wants a number for both dates"):
+        ChangeOptions(nodata=wrong)
+
+
+def test_nodata_that_a_file_cannot_hold_is_refused(tmp_path):
+    pair, _ = collared(tmp_path, 0)
+    with pytest.raises(OptionError, match=r"from 0 to 255 \(uint8\); found -9999"):
+        compare(pair, tmp_path, nodata=-9999)
+
+
+def test_nodata_as_programs_give_it():
+    for given, text in ((0, "0"), (np.float32(2.5), "2.5"), ((None, 255), ":255")):
+        assert ChangeOptions(nodata=given).nodata == text
+    assert ChangeOptions(nodata="0:").nodata_values == (0, None)
+
+
 def test_infinity_and_nan_of_date_1_are_no_data(tmp_path):
     before, after = drawn_pair(dtype="float32", top=1)
     before[1, 5:9, 5:9] = np.inf

@@ -1,6 +1,7 @@
 """Any picture becomes (3, height, width) float32 in 0..1; nothing else does."""
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -9,11 +10,19 @@ from pictures import as_uint8, png_that_claims, textured
 from PIL import Image, ImageCms
 
 from geosim.errors import PictureReadError
+from geosim.images import decoding
+from geosim.images.decoding import FORMATS
 from geosim.images.picture import Limits
 from geosim.images.pixels import as_bytes, resized
 from geosim.images.reading import find_pictures, read_picture
 
 RGB = as_uint8(textured(1, 40, 60))
+
+
+AVIF = pytest.param(
+    "AVIF",
+    marks=pytest.mark.skipif("AVIF" not in FORMATS, reason="wants Pillow 11.3"),
+)
 
 
 def encoded(image, form, **options):
@@ -22,7 +31,9 @@ def encoded(image, form, **options):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "PPM", "GIF", "WEBP", "JPEG"])
+@pytest.mark.parametrize(
+    "form", ["PNG", "BMP", "TIFF", "PPM", "GIF", "WEBP", "JPEG", AVIF]
+)
 def test_formats(form, tmp_path):
     path = tmp_path / "picture"  # the content counts, not the name
     options = {"lossless": True} if form == "WEBP" else {}
@@ -30,7 +41,7 @@ def test_formats(form, tmp_path):
     found = read_picture(path)
     assert found.pixels.dtype == np.float32
     assert found.size == found.original_size == (60, 40)
-    tolerance = {"JPEG": 0.1, "GIF": 0.15}.get(form, 0)
+    tolerance = {"JPEG": 0.1, "GIF": 0.15, "AVIF": 0.1}.get(form, 0)
     wanted = np.moveaxis(RGB, -1, 0) / np.float32(255)
     assert np.abs(found.pixels - wanted).mean() <= tolerance / 2
     assert tolerance or np.array_equal(found.pixels, wanted)
@@ -87,7 +98,7 @@ def test_transparency_is_white_paper():
     assert np.allclose(read_picture(array).pixels, found.pixels, atol=1 / 255)
 
 
-@pytest.mark.parametrize("form", ["GIF", "TIFF", "WEBP", "PNG"])
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "WEBP", "PNG", AVIF])
 def test_further_pages_are_told(form):
     pages = [Image.new("RGB", (5, 4), colour) for colour in ("red", "blue")]
     whole = encoded(pages[0], form, save_all=True, append_images=pages[1:])
@@ -205,6 +216,47 @@ def test_refused_in_one_line(content, message):
     assert "\n" not in str(caught.value)
 
 
+def phone_picture(brand):
+    """The first box of what phones write."""
+    return b"\0\0\0\x1cftyp" + brand + b"\0\0\0\0mif1" + brand + b"miaf" + b"x" * 60
+
+
+def test_heic_without_its_library_is_refused_in_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for brand in (b"heic", b"heix", b"hevc"):
+        with pytest.raises(PictureReadError, match=r"pip install 'geosim\[heif\]'"):
+            read_picture(phone_picture(brand), name="x.heic")
+    with pytest.raises(PictureReadError, match="'x' is no picture that can be read"):
+        read_picture(phone_picture(b"mp42"), name="x")
+
+
+def test_avif_with_an_old_pillow_is_refused_in_one_line(monkeypatch):
+    monkeypatch.setattr(decoding, "_AVIF", False)
+    with pytest.raises(PictureReadError, match=r"wants Pillow 11\.3 or newer"):
+        read_picture(phone_picture(b"avif"), name="x")
+
+
+def test_heic_of_a_phone(tmp_path):
+    heif = pytest.importorskip("pillow_heif", reason="wants the extra geosim[heif]")
+    heif.register_heif_opener()
+    corners = np.zeros((32, 48, 3), np.uint8)
+    corners[:16, :16] = (255, 0, 0)  # top left
+    turned = Image.fromarray(corners).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(turned, "HEIF", exif=exif.tobytes(), quality=95)
+    (tmp_path / "IMG_0001.HEIC").write_bytes(content)
+    (path,) = find_pictures(tmp_path)
+    found = read_picture(path)
+    assert found.size == (48, 32)
+    assert np.abs(as_bytes(found.pixels).astype(int) - corners).mean() < 8
+    assert read_picture(path, at_most=24).size == (24, 16)
+    with pytest.raises(PictureReadError, match="48 x 32 pixels, at most"):
+        read_picture(path, limits=Limits(pixels=1000))
+    with pytest.raises(PictureReadError, match=r"damaged or cut short|no picture"):
+        read_picture(content[: len(content) // 2], name="x")
+
+
 def test_limits_and_missing_files(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(Image.fromarray(RGB), "PNG"))
@@ -220,9 +272,9 @@ def test_limits_and_missing_files(tmp_path):
 
 
 def test_pictures_of_a_folder(tmp_path):
-    for name in ("b.JPG", "a/c.png", ".hidden/d.png", "e.txt", ".f.png"):
+    for name in ("b.JPG", "a/c.png", "d.HEIC", ".hidden/d.png", "e.txt", ".f.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert [p.name for p in find_pictures(tmp_path)] == ["c.png", "b.JPG"]
+    assert [p.name for p in find_pictures(tmp_path)] == ["c.png", "b.JPG", "d.HEIC"]
     with pytest.raises(PictureReadError, match="a folder of pictures is wanted"):
         find_pictures(tmp_path / "e.txt")

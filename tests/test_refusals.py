@@ -3,18 +3,26 @@
 All through the real command line in a process of its own.
 """
 
+import errno
 import os
+import re
+import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from affine import Affine
+from processes import ROOT, run_code
 from rasters import crop, drawn_pair, listing, read, write, write_pair
+
+from geosim.disk import cause_of
 
 CVA = ("--method", "cva")
 MISSING = "no such file; check the path"
@@ -299,6 +307,47 @@ def test_files_that_may_not_grow(refuse, pair, kilobytes):
     refuse("cannot write '", *pair, *CVA, limit=1024 * kilobytes)
 
 
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_trouble(root, tmp_path, closed):
+    pair = write_pair(tmp_path, *drawn_pair())
+    command = [sys.executable, root / "cli.py", "change", *pair, *CVA, "-o", "out"]
+    line = f"{shlex.join(map(str, command))} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("changed ") is (">&-" not in closed.split())
+    assert "<html" in (tmp_path / "out/report.html").read_text()[:200]
+    change = read(tmp_path / "out/change.tif", 1)
+    assert (change == 1).any()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_output_that_cannot_be_written_is_told_in_one_line(root):
+    command = [sys.executable, root / "cli.py", "models"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, check=False, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: no space left on the disk, or where the output goes; make room\n"
+    )
+
+
+def test_a_full_disk_is_told_whatever_a_library_says(tmp_path, monkeypatch):
+    told = "no space left on the disk; make room or choose another folder"
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert cause_of(full, tmp_path) == told
+    other = sqlite3.OperationalError("no such table: gpkg_contents\nand more")
+    assert cause_of(other, tmp_path) == "no such table: gpkg_contents"
+    denied = PermissionError(errno.EACCES, "Permission denied", "x")
+    assert cause_of(denied, tmp_path) == "Permission denied"
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert cause_of(other, tmp_path) == told
+
+
 # --- interruption
 
 
@@ -322,6 +371,74 @@ def interrupt(root, folder, pair, number, again):
     code, stdout, stderr = outcome(process)
     assert stdout == ""
     return code, stderr, time.monotonic() - began
+
+
+def heeds(process, number):
+    """Whether a process has set a handler of its own for a signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16)
+    return bool(caught >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.3])
+def test_interrupted_while_modules_load(root, tmp_path, number, seconds):
+    process = start(root, tmp_path, "missing.tif", "missing.tif", "-o", "out")
+    deadline = time.monotonic() + 60
+    while not heeds(process, signal.SIGTERM):  # Python itself heeds only SIGINT
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    time.sleep(seconds)
+    process.send_signal(number)
+    code, stdout, stderr = outcome(process)
+    if "no such file" not in stderr:  # it came to its end before
+        assert (code, stdout) == (130, "")
+        assert stderr == "interrupted: nothing was written\n"
+    assert seconds or code == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_loading_module_makes_of_an_interruption():
+    """Pybind11 makes an ImportError of it."""
+    code = """
+import signal
+from geosim.refusing import refusing
+with refusing(debug=False):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt as error:
+        raise ImportError("initialization failed") from error
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=ROOT,
+    )
+    assert "interrupted: nothing was written\n" in done.stderr
+    assert "Exit: 130" in done.stderr.splitlines()[-1] or done.returncode == 130
+
+
+def test_a_second_interruption_waits_for_the_first():
+    code = """
+import signal, time
+from geosim.refusing import refusing
+now, heeded = 100.0, []
+time.monotonic = lambda: now
+def send(number):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        heeded.append(number)  # and so swallowed
+with refusing(debug=False):
+    send(1)
+    send(2)
+    now += 6
+    send(3)
+print(heeded)
+"""
+    assert run_code(code).stdout == "[1, 3]\n"
 
 
 @pytest.mark.parametrize(("number", "again"), [(signal.SIGINT, 1), (signal.SIGTERM, 0)])

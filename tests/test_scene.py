@@ -7,6 +7,7 @@ import numpy as np
 import pyproj
 import pytest
 import rasterio
+import rasterio.rpc
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
@@ -602,6 +603,28 @@ def test_control_points_without_geotransform(tmp_path, before):
         dataset.gcps = (points, rasterio.CRS.from_epsg(32633))
     with pytest.raises(GridMismatchError, match="gdalwarp"):
         read_all(before, str(path))
+
+
+def test_rational_polynomials_alone_are_refused(tmp_path):
+    name = write(tmp_path / "b.tif", np.ones((1, 30, 40), "uint8"))
+    plain = tmp_path / "rpc.tif"
+    ones, line, sample = [1.0] + [0.0] * 19, [0.0] * 20, [0.0] * 20
+    line[2], sample[1] = 1.0, 1.0
+    terms = {
+        "line_num_coeff": line, "line_den_coeff": ones,
+        "samp_num_coeff": sample, "samp_den_coeff": ones,
+    }  # fmt: skip
+    places = {
+        f"{name}_{part}": 10.0
+        for name in ("line", "samp", "lat", "long", "height")
+        for part in ("off", "scale")
+    }
+    with rasterio.open(plain, "w", driver="GTiff", width=40, height=30, count=1,
+                       dtype="uint8") as dataset:  # fmt: skip
+        dataset.write(np.ones((1, 30, 40), "uint8"))
+        dataset.rpcs = rasterio.rpc.RPC(**terms, **places, err_bias=1, err_rand=1)
+    with pytest.raises(GridMismatchError, match="gdalwarp -rpc"):
+        read_all(name, plain)
 
 
 def test_no_overlap(tmp_path, before):

@@ -319,6 +319,37 @@ def test_without_a_crs_areas_are_pixels(few, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+def test_nodata_of_all_scenes_and_a_crs_without_a_code(few, tmp_path):
+    local = "+proj=tmerc +lon_0=11.3 +ellps=bessel +units=m +type=crs"
+    for year in (1990, 1995, 2000):
+        respoil(few / f"{year}.tif", crs=local, nodata=None)
+
+    def collar(pixels):
+        pixels[:, :, :30] = 255
+        return pixels
+
+    respoil(few / "1995.tif", change=collar)
+    scenes = [few / f"{year}.tif" for year in (1990, 1995, 2000)]
+    record = detect_series(scenes, tmp_path / "out", FAST).record
+    assert record["grid"]["crs"] == "unknown"
+    assert "Bessel" in record["grid"]["wkt"]
+    assert [one["valid_fraction"] for one in record["scenes"]] == [1, 1, 1]
+    told = [note for note in record["notes"] if "nothing but 255" in note]
+    assert told[0].startswith("1990 to 1995: 19 % of the area")
+    assert told[1].startswith("1995 to 2000: 19 % of the area")
+    of_pair = told[0].removeprefix("1990 to 1995: ")
+    assert of_pair in record["intervals"][0]["notes"]
+
+    known = ChangeOptions(method="cva", threshold=0.5, nodata=255)
+    record = detect_series(scenes, tmp_path / "other", known).record
+    shares = [one["valid_fraction"] for one in record["scenes"]]
+    assert shares == [1, pytest.approx(1 - 30 / 160, abs=0.001), 1]
+    assert not any("nothing but" in note for note in record["notes"])
+    for wrong in ("0:255", ":0"):
+        with pytest.raises(OptionError, match="one value for all scenes"):
+            detect_series(scenes, tmp_path / "no", ChangeOptions(nodata=wrong))
+
+
 def test_options_that_cannot_be_used():
     with pytest.raises(OptionError, match="--initial wants one of forest, "):
         SeriesOptions(initial=(("forst", 1.0),))

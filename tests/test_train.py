@@ -15,6 +15,7 @@ from test_labels import put
 
 from geosim import ChangeOptions, TrainOptions, detect_change
 from geosim.errors import LabelError, OptionError, ResultExistsError
+from geosim.publish.card import model_card
 from geosim.siamese.weights import load_weights
 
 pytest.importorskip("torch")
@@ -68,6 +69,18 @@ def test_card_tells_what_the_record_holds(trained):
     assert f"| threshold (`--threshold auto`) | {record.threshold:.3f} |" in card
     assert "![Curves](mine.png)" in card
     assert record.changed_percent == pytest.approx(100 * 50 * 60 / (200 * 240))
+
+
+def test_a_model_no_better_than_a_guess_is_told(trained):
+    record = trained[0].record
+    assert 0 < record.chance < 1
+    good = dataclasses.replace(record, average_precision=0.5, chance=0.06)
+    assert good.doubt is None
+    assert "hardly finds" not in model_card(good, weights="w", curves="c")
+    bad = dataclasses.replace(record, average_precision=0.11, chance=0.06)
+    assert "held out is 0.110, that of a guess 0.060; look whether labels" in bad.doubt
+    assert f"**{bad.doubt}**" in model_card(bad, weights="w", curves="c")
+    assert "| 0.110 (a guess 0.060) |" in model_card(bad, weights="w", curves="c")
 
 
 def test_curves_are_a_picture(trained):

@@ -99,6 +99,15 @@ _MaskAfter = Annotated[
 _MaskKind = Annotated[
     MaskKind, typer.Option(help="What the numbers of a raster mask mean.")
 ]
+_Nodata = Annotated[
+    str | None,
+    typer.Option(
+        help="Value of pixels without data: '0', '0:255' one for each date, ':0' of "
+        "date 2 alone.",
+        metavar="VALUE",
+        show_default="as the files declare",
+    ),
+]
 _Weights = Annotated[str, typer.Option(help="Name or path of the network's weights.")]
 _Device = Annotated[Device, typer.Option(help="cuda and torch need the extra 'torch'.")]
 _Precision = Annotated[
@@ -152,6 +161,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
     mask_before: _MaskBefore = DEFAULTS.mask_before,
     mask_after: _MaskAfter = DEFAULTS.mask_after,
     mask_kind: _MaskKind = DEFAULTS.mask_kind,
+    nodata: _Nodata = DEFAULTS.nodata,
     weights: _Weights = DEFAULTS.weights,
     device: _Device = DEFAULTS.device,
     precision: _Precision = DEFAULTS.precision,
@@ -186,6 +196,7 @@ def change_options(  # noqa: PLR0913 - the options are the command
         mask_before=mask_before,
         mask_after=mask_after,
         mask_kind=mask_kind,
+        nodata=nodata,
         weights=weights,
         device=device,
         precision=precision,

@@ -26,6 +26,14 @@ _Grid = Annotated[
     str,
     typer.Option(help="Whose pixels: before (the first scene), after or a raster."),
 ]
+_Nodata = Annotated[
+    str | None,
+    typer.Option(
+        help="Value of pixels without data, of all scenes.",
+        metavar="VALUE",
+        show_default="as the files declare",
+    ),
+]
 _Resume = Annotated[
     bool,
     typer.Option("--resume", help="Keep comparisons that are finished, do the others."),
@@ -35,11 +43,12 @@ _Resume = Annotated[
 @with_change_options(
     only=[
         "method", "bands", "theme", "season", "tile_size", "threshold", "min_area",
-        "normalize", "coregister", "mask_kind", "grid", "resolution", "bounds",
-        "weights", "device", "precision", "threads", "memory", "block_size", "co",
-        "overwrite", "resume",
+        "normalize", "coregister", "mask_kind", "nodata", "grid", "resolution",
+        "bounds", "weights", "device", "precision", "threads", "memory", "block_size",
+        "co", "overwrite", "resume",
     ],
     grid=_Grid,
+    nodata=_Nodata,
     resume=_Resume,
 )  # fmt: skip
 def series(  # noqa: PLR0913 - the options are the command

@@ -143,6 +143,8 @@ def train(  # noqa: PLR0913 - the options are the command
             )
             return
         result = _run(folder, out, options, quiet=quiet, verbose=verbose)
+        if result.record.doubt and not quiet:
+            typer.echo(f"note: {result.record.doubt}", err=True)
         if as_json:
             typer.echo(
                 json.dumps(result.record.to_dict() | {"weights": str(result.weights)})

@@ -152,8 +152,8 @@ def _registered(
         return None
     said = (
         f"registered by {inliers} of {matches} matched features: second turned by "
-        f"{rotation:.1f} degrees, scaled {scale * reduced:.2f}, shows {overlap:.0%} of "
-        "the first"
+        f"{rotation:z.1f} degrees, scaled {scale * reduced:.2f}, shows {overlap:.0%} "
+        "of the first"
     )
     return AlignedPair(
         first=first,

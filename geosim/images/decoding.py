@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
 
 from geosim.errors import PictureReadError
 from geosim.images.picture import Limits, Picture
@@ -23,8 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
-"""Formats that are decoded, by Pillow's names; none of them runs a program."""
+_AVIF = "avif" in features.modules and bool(features.check("avif"))
+
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000"),
+    *("AVIF",) * _AVIF,
+)
+"""Formats that are decoded, by Pillow's names; none of them runs a program. HEIC is
+decoded by the extra `heif`."""
+
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+"""How ISO media files name what is in them (ISO/IEC 23008-12)."""
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first four bytes of a TIFF or a BigTIFF, of either byte order."""
@@ -80,15 +90,16 @@ def _decoded(
     limits: Limits,
 ) -> Picture:
     """Decode by Pillow; TIFFs that it does not know by GDAL."""
-    start = file.read(4)
+    start = file.read(64)
     file.seek(0)
+    formats = _formats_of(start, name)
     try:
         with _quietly():
-            image = Image.open(file, formats=FORMATS)
+            image = Image.open(file, formats=formats)
     except Image.DecompressionBombError as error:
         raise _too_large(name, None, limits) from error
     except UnidentifiedImageError as error:
-        if start in TIFF_STARTS:
+        if start[:4] in TIFF_STARTS:
             return _from_gdal(content(), name, limits)
         raise PictureReadError(
             f"'{name}' is no picture that can be read; wanted is one of "
@@ -101,6 +112,40 @@ def _decoded(
         if _loses_bits(image):
             return _from_gdal(content(), name, limits)
         return decode_image(image, name, at_most)
+
+
+def _formats_of(start: bytes, name: str) -> tuple[str, ...]:
+    """Formats to try, by a file's first bytes.
+
+    Raises:
+        PictureReadError: it wants a library that is missing.
+    """
+    brands = _brands(start)
+    if brands & _HEIC_BRANDS:
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError as error:
+            raise PictureReadError(
+                f"'{name}' is HEIC, which wants the extra 'heif'; install it with pip "
+                "install 'geosim[heif]', or save the picture as JPEG"
+            ) from error
+        with _OPENING:
+            register_heif_opener()
+        return ("HEIF",)
+    if brands & _AVIF_BRANDS and not _AVIF:
+        raise PictureReadError(
+            f"'{name}' is AVIF, which wants Pillow 11.3 or newer; install it with pip "
+            "install --upgrade pillow, or save the picture as JPEG"
+        )
+    return FORMATS
+
+
+def _brands(start: bytes) -> set[bytes]:
+    """What a file of the kind of HEIC and AVIF says it is; empty for others."""
+    if start[4:8] != b"ftyp":
+        return set()
+    box = start[: int.from_bytes(start[:4], "big")]
+    return {box[8:12], *(box[place : place + 4] for place in range(16, len(box), 4))}
 
 
 def _loses_bits(image: Image.Image) -> bool:
@@ -174,7 +219,7 @@ def decode_image(image: Image.Image, name: str, at_most: int | None) -> Picture:
 def _has_another_page(image: Image.Image) -> bool:
     """Whether a file holds a second picture; a smaller copy of the first is none."""
     if image.format != "TIFF":
-        moving = image.format in ("GIF", "WEBP", "PNG")
+        moving = image.format in ("GIF", "WEBP", "PNG", "AVIF", "HEIF")
         return moving and bool(getattr(image, "is_animated", False))
     try:
         image.seek(1)

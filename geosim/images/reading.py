@@ -23,7 +23,8 @@ SUFFIXES = frozenset(
     f".{ending}"
     for ending in (
         *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "tif", "tiff", "bmp"),
-        *("dib", "gif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k"),
+        *("dib", "gif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "avif"),
+        *("heic", "heif", "hif"),
     )
 )
 """Endings of file names, lower case, by which pictures are found in a folder."""

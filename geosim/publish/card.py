@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+_LEAST_GAIN = 0.1
+"""Of what lies between a guess and a perfect average precision."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecord:
@@ -32,6 +35,8 @@ class TrainingRecord:
     """Steps of the final fit."""
     average_precision: float
     """On the held-out pairs, of the first fit."""
+    chance: float
+    """Average precision of a guess: share of what was held out that changed."""
     f1: float
     """The same at the threshold."""
     threshold: float
@@ -44,6 +49,19 @@ class TrainingRecord:
     """Version of geosim."""
     options: dict[str, Any]
     """As given to `geosim train`."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the model is hardly of use, in a sentence; None where it may be."""
+        gained = (self.average_precision - self.chance) / max(1 - self.chance, 1e-9)
+        if gained >= _LEAST_GAIN:
+            return None
+        return (
+            "The model hardly finds what the labels mark: average precision on what "
+            f"was held out is {self.average_precision:.3f}, that of a guess "
+            f"{self.chance:.3f}; look whether labels and both dates belong together, "
+            "or give more labelled change."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -63,6 +81,7 @@ def model_card(record: TrainingRecord, *, weights: str, curves: str) -> str:
         if record.refitted
         else "The model was not fitted to it."
     )
+    doubt = f"\n**{record.doubt}**\n" if record.doubt else ""
     rows = [f"| {key} | {value} |" for key, value in record.options.items()]
     options = "\n".join(rows)
     return f"""# {record.name}
@@ -79,11 +98,12 @@ trained by {record.software} on labelled pairs.
 | changed | {record.changed_percent:.2f} % of their labelled pixels |
 | held out | {", ".join(record.held_out)} |
 | steps | {record.steps} |
-| average precision, held out | {record.average_precision:.3f} |
+| average precision, held out | {record.average_precision:.3f} (a guess \
+{record.chance:.3f}) |
 | F1 at the threshold, held out | {record.f1:.3f} |
 | threshold (`--threshold auto`) | {record.threshold:.3f} |
 | took | {record.seconds / 60:.0f} min on {record.device} |
-
+{doubt}
 What was held out chose the number of steps, the blend and the threshold, so the figures
 on it are a little too good. {again}
 Measure the model on pairs that took no part at all.

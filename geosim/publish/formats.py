@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from geosim.disk import cause_of
 from geosim.errors import MissingDependencyError, OutputError, ResultExistsError
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def write_formats(
                 _WRITERS[name](path, frame)
             except (OSError, RuntimeError, ValueError) as error:
                 path.unlink(missing_ok=True)
-                raise OutputError(f"cannot write '{path.name}': {error}") from error
+                cause = cause_of(error, folder)
+                raise OutputError(f"cannot write '{path.name}': {cause}") from error
 
 
 def _write_geoparquet(path: Path, frame: gpd.GeoDataFrame) -> None:

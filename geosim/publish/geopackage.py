@@ -13,6 +13,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
+from geosim.disk import cause_of
 from geosim.errors import OutputError
 
 GEOPACKAGE_VERSION = "1.2"
@@ -75,7 +76,7 @@ def write_geopackage(
                 _set_last_change(database, _timestamp(created))
             os.replace(draft, path)  # noqa: PTH105
     except (OSError, RuntimeError, ValueError, sqlite3.Error) as error:
-        message = f"cannot write '{path.name}': {error}"
+        message = f"cannot write '{path.name}': {cause_of(error, path.parent)}"
         raise OutputError(message) from error
 
 

@@ -55,7 +55,7 @@ class GridRecord:
     wkt: str | None
     """The CRS as WKT2; None for plain pictures."""
     crs: str | None
-    """The CRS in short, such as `EPSG:32633`; None where it has no code."""
+    """The CRS in short, such as `EPSG:32633`, or its name where it has no code."""
     transform: tuple[float, float, float, float, float, float]
     """`a, b, c, d, e, f` of the affine `(col, row) -> (x, y)`, pixel corners."""
     width: int

@@ -89,6 +89,8 @@
     hold();
   });
   apply();
+  // a strip is wider than its frame from the start
+  if (stage.offsetWidth > frame.clientWidth) divide((50 * frame.clientWidth) / stage.offsetWidth);
 
   for (const button of document.querySelectorAll(".show")) {
     button.addEventListener("click", () => {

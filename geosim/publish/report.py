@@ -35,6 +35,7 @@ from geosim.publish.report_parts import (
     method_html,
     provenance,
 )
+from geosim.publish.strip import is_strip, strip_html
 from geosim.publish.wording import (
     TIMES,
     area,
@@ -119,6 +120,7 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
         "broad": _form(width / height),
         "aspect": f"{width:.6g} / {height:.6g}",
         "maps": _maps(record, content.images, pins),
+        "parts": _parts(record, content.images, pins),
         "outline": content.images.outline,
         "fill": content.images.fill,
         "pins": "".join(pin_html(pin) for pin in pins),
@@ -143,9 +145,10 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
 
 def _form(aspect: float) -> str:
     """The class of maps of such proportions."""
+    strip = " strip" if is_strip(aspect) else ""
     if aspect > _BROAD:
-        return " broad"
-    return " tall" if aspect < _TALL else ""
+        return f" broad{strip}"
+    return f" tall{strip}" if aspect < _TALL else ""
 
 
 def _label(source: InputRecord) -> str:
@@ -247,6 +250,16 @@ def _maps(record: RunRecord, images: ReportImages, pins: Sequence[Pin]) -> str:
         )
         for kind, source, caption, alt, marks in shown
     )
+
+
+def _parts(record: RunRecord, images: ReportImages, pins: Sequence[Pin]) -> str:
+    """The map cut into parts, where it is a long strip."""
+    pictures = {
+        "before": (_label(record.before), images.before),
+        "after": (_label(record.after), images.after),
+        "changes": ("what changed", images.changes),
+    }
+    return strip_html(record.grid, pictures, pins)
 
 
 def _ramp() -> str:

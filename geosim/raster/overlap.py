@@ -100,7 +100,8 @@ def _plain_grid(before: Grid, after: Grid, reference: Grid) -> Grid:
         raise GridMismatchError(
             "images without a coordinate reference system must have one size: before "
             f"is {before.width} x {before.height} px, after {after.width} x "
-            f"{after.height} px; resize or georeference them"
+            f"{after.height} px; georeference or resize them, or compare them by "
+            "'geosim compare', which takes any two pictures"
         )
     if reference.crs is not None:
         raise GridMismatchError(

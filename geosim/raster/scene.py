@@ -15,11 +15,7 @@ from geosim.raster.held import holding
 from geosim.raster.mask import Mask, open_mask
 from geosim.raster.mask_files import MaskFiles
 from geosim.raster.overlap import common_grid
-from geosim.raster.source import (
-    Source,
-    describe,
-    open_raster,
-)
+from geosim.raster.source import Source, describe, open_raster, open_source
 from geosim.themes.roles import ROLES, per_date
 
 if TYPE_CHECKING:
@@ -29,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geosim.raster.held import Reading
+    from geosim.raster.nodata import Nodata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +191,7 @@ def open_scene(  # noqa: PLR0913 - one call, all of it by name
     resolution: float | None = None,
     bounds: tuple[float, float, float, float] | None = None,
     masks: MaskFiles | None = None,
+    nodata: Nodata = (None, None),
     hold: bool = False,
 ) -> Iterator[Scene]:
     """Open two rasters on one grid.
@@ -207,6 +205,7 @@ def open_scene(  # noqa: PLR0913 - one call, all of it by name
         resolution: another pixel size in the grid CRS's units.
         bounds: (left, bottom, right, top) in the grid CRS's units.
         masks: what is not to be compared, by date.
+        nodata: takes the place of the values that the files declare.
         hold: keep the pixels of a small raster in memory, for what reads it again and
             again (`geosim.raster.held`).
 
@@ -216,13 +215,12 @@ def open_scene(  # noqa: PLR0913 - one call, all of it by name
         OptionError: a band that a file does not have.
     """
     with ExitStack() as stack:
-        datasets = [stack.enter_context(open_raster(path)) for path in (before, after)]
-        sources = [
-            describe(path, dataset, wanted)
-            for path, dataset, wanted in zip(
-                (before, after), datasets, per_date(bands), strict=True
-            )
-        ]
+        datasets, sources = [], []
+        wanted = zip((before, after), per_date(bands), nodata, strict=True)
+        for path, of_date, value in wanted:
+            dataset, source = open_source(path, of_date, value)
+            datasets.append(stack.enter_context(dataset))
+            sources.append(source)
         _check_bands(sources[0], sources[1], bands)
         grid = common_grid(
             sources[0].grid,
@@ -245,7 +243,8 @@ def _check_bands(before: Source, after: Source, bands: str | None) -> None:
     if len(before.bands) != len(after.bands):
         raise OptionError(
             "both dates need the same bands: before gives "
-            f"{len(before.bands)}, after {len(after.bands)}; choose with --bands"
+            f"{len(before.bands)}, after {len(after.bands)}; choose as many of both "
+            "with --bands, such as --bands 1 for the first of each"
         )
     wanted = per_date(bands)
     if wanted[0] != wanted[1] and list(before.roles) != list(after.roles):

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyproj
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import (
+    NodataShadowWarning,
+    NotGeoreferencedWarning,
+    RasterioError,
+)
+from rasterio.io import MemoryFile
 
 from geosim.errors import GridMismatchError, NoDataError, OptionError, RasterReadError
 from geosim.raster.bands import choose_bands
 from geosim.raster.grid import Grid
+from geosim.raster.nodata import check_nodata
 from geosim.themes.roles import band_roles
 
 if TYPE_CHECKING:
@@ -43,7 +50,7 @@ class Source:
     dtype: str
     """Data type of the chosen bands."""
     nodata: float | None
-    """Declared nodata value."""
+    """Declared nodata value, or what is given in its place."""
     bands: tuple[int, ...]
     """Numbers (from 1) of the bands that are compared."""
     band_names: tuple[str, ...]
@@ -62,11 +69,14 @@ class Source:
 def plain_images_welcome() -> Iterator[None]:
     """No warning for rasters without a geotransform: a run's notes tell of them.
 
+    Nor for a nodata value beside an alpha band: both are heeded (`nodata_apart`).
+
     Filters belong to the process: a whole run keeps this one, so that threads that
     enter and leave it of their own do not take it from each other.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        warnings.simplefilter("ignore", NodataShadowWarning)
         warnings.filterwarnings("ignore", message="'crs' was not provided")
         yield
 
@@ -106,6 +116,11 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
             f"'{path}' has ground control points but no geotransform; "
             "run 'gdalwarp' on it first"
         )
+    if dataset.crs is None and dataset.rpcs and dataset.transform.is_identity:
+        raise GridMismatchError(
+            f"'{path}' has rational polynomial coefficients (RPC) but no geotransform; "
+            "run 'gdalwarp -rpc' on it first, with '-to RPC_DEM=...' in hills"
+        )
     names = [text or "" for text in dataset.descriptions]
     kinds = [kind.name for kind in dataset.colorinterp]
     chosen = choose_bands(bands, kinds, names)
@@ -139,6 +154,42 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
         roles=band_roles(bands, kinds, names),
         scaling=tuple(zip(dataset.scales, dataset.offsets, strict=True)),
     )
+
+
+def open_source(
+    path: str, bands: str | None, nodata: float | None = None
+) -> tuple[Any, Source]:
+    """A raster for reading, and what it says of itself.
+
+    Args:
+        path: anything that GDAL opens.
+        bands: see `geosim.raster.bands.choose_bands`.
+        nodata: takes the place of the nodata value that the file declares.
+
+    Raises:
+        GeosimError: it cannot be opened or compared.
+    """
+    dataset = open_raster(path)
+    try:
+        source = describe(path, dataset, bands)
+        if nodata is None:
+            return dataset, source
+        check_nodata(path, source.dtype, nodata)
+        declared = _declaring(dataset, nodata)
+    except BaseException:
+        dataset.close()
+        raise
+    dataset.close()
+    return declared, replace(source, nodata=nodata)
+
+
+def _declaring(dataset: Any, nodata: float) -> Any:  # noqa: ANN401
+    """The same pixels by a VRT that declares the nodata value of all bands."""
+    with plain_images_welcome(), MemoryFile(ext=".vrt") as virtual:
+        rasterio.shutil.copy(dataset, virtual.name, driver="VRT")
+        with rasterio.open(virtual.name, "r+") as edited:
+            edited.nodata = nodata
+        return rasterio.open(virtual.read().decode())
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rasterio.errors import RasterioError
 
+from geosim.disk import cause_of
 from geosim.errors import OutputError, ResultExistsError
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ def _leaving(work: WorkFolder) -> Iterator[WorkFolder]:
     except BaseException as error:
         if work.keep:
             if work.note:
-                error.add_note(work.note)
+                # what a folder inside of this one keeps is told by this one
+                error.__notes__ = [work.note]
         else:
             _remove(work.path)
         raise
@@ -227,8 +229,5 @@ def writing(path: Path) -> Iterator[None]:
     except (RasterioError, OSError) as error:
         if isinstance(error, OutputError):
             raise
-        cause = str(error.__cause__ or error).splitlines()[0]
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        if full or shutil.disk_usage(path.parent).free < 10_000_000:  # noqa: PLR2004 - 10 MB
-            cause = "no space left on the disk; make room or choose another folder"
+        cause = cause_of(error, path.parent)
         raise OutputError(f"cannot write '{path.name}': {cause}") from error

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geosim.disk import cause_of
 from geosim.errors import GeosimError, IndexFileError, OutputError
 from geosim.retrieval.index_file import (
     APPLICATION_ID,
@@ -198,8 +199,8 @@ def editing(path: Path, model: ModelRecord, *, rebuild: bool) -> Iterator[IndexW
         if isinstance(error, GeosimError):
             raise
         raise OutputError(
-            f"the index '{path}' cannot be written: {error}; choose another place "
-            "with -o"
+            f"the index '{path}' cannot be written: {cause_of(error, path.parent)}; "
+            "choose another place with -o"
         ) from error
 
 

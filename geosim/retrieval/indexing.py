@@ -168,7 +168,9 @@ def _of_folder(source: Source, known: Mapping[str, str]) -> Found:
         try:
             sample = read_one(source, name, stamps[name])
         except (GeosimError, OSError, MemoryError) as error:
-            skipped.append(f"{name}: {' '.join(str(error).split())}")
+            said = " ".join(str(error).split())
+            whole = f"'{root / name}' "
+            skipped.append(f"{name}: {said.removeprefix(whole)}")
             return None
         return sample, thumbnail(sample.pixels)
 

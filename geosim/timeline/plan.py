@@ -77,8 +77,14 @@ def make_plan(
 
     Raises:
         NoDataError: fewer than two scenes can be read, or they have nothing in common.
-        OptionError: more than 250 scenes, or hectares where there is no CRS.
+        OptionError: more than 250 scenes, hectares where there is no CRS, or values of
+            no data for each date.
     """
+    if len(set(options.nodata_values)) > 1:
+        raise OptionError(
+            f"--nodata of a series wants one value for all scenes, such as '0'; found "
+            f"'{options.nodata}'"
+        )
     grid, reference, kept, left_out = series_grid(listed, options, series.extent)
     if series.initial and grid.crs is None:
         raise OptionError(
@@ -87,7 +93,7 @@ def make_plan(
         )
     bands = options.bands or _all_bands(kept)
     options = replace(options, bands=bands)
-    bad = check_readable(kept, grid, bands)
+    bad = check_readable(kept, grid, bands, options.nodata_values[0])
     if bad:
         left_out += bad
         kept = without(kept, [one.scene.path for one in bad])

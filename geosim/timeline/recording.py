@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import geosim
+from geosim.recording import crs_name
 from geosim.timeline.deciding import reach_of
 from geosim.timeline.pairs import PAIRS, pair_name
 from geosim.timeline.summing import changed_once
@@ -77,7 +78,7 @@ def series_record(
         "decision": _decision(plan, made),
         "options": plan.options.to_dict(),
         "series_options": plan.series.to_dict(),
-        "notes": made.notes,
+        "notes": [*made.notes, *_notes(plan, made)],
         "timings": dict(timings),
     }
 
@@ -104,14 +105,33 @@ def _intervals(plan: Plan, made: Made) -> list[dict[str, Any]]:
             "folder": f"{PAIRS}/{pair_name(plan.scenes, interval)}",
             "threshold": result.record.threshold.value,
             "changed_px": result.record.areas.changed_px,
+            "notes": list(result.record.notes),
         }
         for interval, result in made.results.items()
     ]
 
 
+def _notes(plan: Plan, made: Made) -> list[str]:
+    """What the comparisons have to tell; what all of them do, once."""
+    said: dict[str, list[Interval]] = {}
+    for interval, result in made.results.items():
+        for note in result.record.notes:
+            said.setdefault(note, []).append(interval)
+    told = []
+    for note, intervals in said.items():
+        if len(intervals) == len(made.results):
+            told.append(note)
+            continue
+        of = ", ".join(
+            f"{plan.dates[one.before]} to {plan.dates[one.after]}" for one in intervals
+        )
+        told.append(f"{of}: {note}")
+    return told
+
+
 def _grid(grid: Grid) -> dict[str, Any]:
     return {
-        "crs": ":".join(grid.crs.to_authority() or ()) if grid.crs else None,
+        "crs": crs_name(grid),
         "wkt": grid.crs.to_wkt() if grid.crs else None,
         "transform": list(grid.coefficients),
         "width": grid.width,

@@ -14,7 +14,7 @@ from geosim.raster.date import open_on
 from geosim.raster.grid import Grid, strips
 from geosim.raster.mask import open_mask
 from geosim.raster.overlap import common_grid
-from geosim.raster.source import describe, open_raster
+from geosim.raster.source import describe, open_raster, open_source
 from geosim.themes.roles import ROLES
 from geosim.timeline.steps import previous_valid
 
@@ -128,9 +128,17 @@ def open_stack(
     scenes: Sequence[DatedScene],
     grid: Grid,
     bands: str | None,
+    nodata: float | None = None,
     kind: MaskKind = "auto",
 ) -> Iterator[Stack]:
     """Open scenes on a grid.
+
+    Args:
+        scenes: by date.
+        grid: what they are read on.
+        bands: which, see `geosim.raster.bands.choose_bands`.
+        nodata: takes the place of the nodata values that the files declare.
+        kind: what the numbers of masks mean.
 
     Raises:
         RasterReadError: one cannot be opened.
@@ -139,9 +147,8 @@ def open_stack(
     with ExitStack() as stack:
         dates = []
         for scene in scenes:
-            dataset = stack.enter_context(open_raster(scene.path))
-            source = describe(scene.path, dataset, bands)
-            dates.append(open_on(dataset, source, grid))
+            dataset, source = open_source(scene.path, bands, nodata)
+            dates.append(open_on(stack.enter_context(dataset), source, grid))
         counts = {len(date.source.bands) for date in dates}
         if len(counts) > 1:
             raise OptionError(
@@ -213,13 +220,16 @@ def series_grid(
 
 
 def check_readable(
-    scenes: Sequence[DatedScene], grid: Grid, bands: str | None
+    scenes: Sequence[DatedScene],
+    grid: Grid,
+    bands: str | None,
+    nodata: float | None = None,
 ) -> list[LeftOut]:
     """Read every scene through once: those that cannot be read."""
     bad = []
     for scene in scenes:
         try:
-            with open_stack([scene], grid, bands) as stack:
+            with open_stack([scene], grid, bands, nodata) as stack:
                 for window in strips(grid, stack.strip_rows()):
                     stack.read_one(0, window)
         except GeosimError as error:

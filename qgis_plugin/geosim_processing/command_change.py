@@ -8,6 +8,7 @@ from geosim_processing.shared import (
     LOADING,
     MACHINE,
     MASK_KIND,
+    NODATA,
     REPLACING,
     RESUMING,
     RULES,
@@ -51,6 +52,7 @@ _DATES = (
         advanced=True,
     ),
     MASK_KIND,
+    NODATA,
 )
 
 CHANGE = Command(

@@ -8,6 +8,7 @@ from geosim_processing.shared import (
     LOADING,
     MACHINE,
     MASK_KIND,
+    NODATA,
     REPLACING,
     RESUMING,
     RULES,
@@ -82,6 +83,7 @@ SERIES = Command(
             "pixels of 3 m on.",
         ),
         MASK_KIND,
+        NODATA,
         Parameter(
             "INITIAL",
             "Land cover on the first date",

@@ -68,6 +68,16 @@ MASK_KIND = Parameter(
     help="binary: anything but 0; qa_pixel: Landsat's; scl: Sentinel-2's.",
 )
 
+NODATA = Parameter(
+    "NODATA",
+    "Value of pixels without data",
+    "text",
+    "--nodata",
+    optional=True,
+    advanced=True,
+    help="0; between two dates 0:255, or :0 of date 2 alone. Empty: as the files say.",
+)
+
 
 def folder() -> Parameter:
     """Where the result goes; the last parameter."""
