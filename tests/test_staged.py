@@ -41,7 +41,7 @@ def test_margin_by_hand():
 @pytest.mark.parametrize("precision", ["int8", "float32"])
 @pytest.mark.parametrize("size", [(160, 208), (64, 320)])
 def test_two_graphs_say_what_one_says(monkeypatch, precision, size):
-    monkeypatch.setattr(staged, "SMALLEST_TILE", 64)
+    monkeypatch.setattr(staged, "SMALL_TILE", 64)
     weights = load_weights()
     ranges = find_quantization(weights) if precision == "int8" else None
     rng = np.random.default_rng(3)

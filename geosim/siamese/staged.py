@@ -11,7 +11,6 @@ less of the work is spent on their margins.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,12 +58,11 @@ _DEEP = {v.relu: v.stride for v in LEVELS if v.stride >= CELL}
 TILE_MARGIN = -(-(reach(LAST) + _OWN[LAST] * 3 // 2 - 1) // CELL) * CELL
 """Pixels around a tile that its distances and cells depend on."""
 
-SMALLEST_TILE, LARGEST_TILE = 256, 1024
-"""Sides of a tile without its margin. The largest takes 800 MB and saves margin."""
+SMALL_TILE, LARGE_TILE = 256, 512
+"""Sides of a tile without its margin. A large one takes 200 MB and saves margin; it is
+for blocks from `_LARGE_FROM` pixels on, which take more than that in any case."""
 
-_PARTS = 4
-"""Sides of a tile, about, in that of a square block: so tiles take 50 bytes per pixel
-of the block, a tenth of its memory."""
+_LARGE_FROM = 4_000_000
 
 _LEVELS = np.float32(255)
 
@@ -208,7 +206,7 @@ def compile_stages(
         threads: inference threads.
     """
     height, width = size
-    core = min(max(isqrt(height * width) // _PARTS, SMALLEST_TILE), LARGEST_TILE)
+    core = LARGE_TILE if height * width >= _LARGE_FROM else SMALL_TILE
     high, rows = tiles(height, core)
     wide, cols = tiles(width, core)
     first = build_first_graph(arrays, quantization, (high, wide))
