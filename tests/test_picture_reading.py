@@ -1,6 +1,7 @@
 """Any picture becomes (3, height, width) float32 in 0..1; nothing else does."""
 
 import io
+import subprocess
 import sys
 
 import numpy as np
@@ -278,3 +279,21 @@ def test_pictures_of_a_folder(tmp_path):
     assert [p.name for p in find_pictures(tmp_path)] == ["c.png", "b.JPG", "d.HEIC"]
     with pytest.raises(PictureReadError, match="a folder of pictures is wanted"):
         find_pictures(tmp_path / "e.txt")
+
+
+def test_all_formats_are_loaded_before_threads_decode(root):
+    code = (
+        "from PIL import Image\n"
+        "from geosim.images.decoding import FORMATS, load_decoders\n"
+        "before = set(Image.OPEN)\n"
+        "load_decoders()\n"
+        "print(len(before), set(FORMATS) <= set(Image.OPEN))\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == ["0", "True"]

@@ -82,6 +82,15 @@ def _check_bytes(size: int, name: str, limits: Limits) -> None:
         raise PictureReadError(f"'{name}' is empty; a picture is wanted")
 
 
+def load_decoders() -> None:
+    """Load all of Pillow's formats now.
+
+    Threads that decode would load them at the first picture; an interruption of the
+    main thread at that moment leaves them waiting for a module that is never loaded.
+    """
+    Image.init()
+
+
 def _decoded(
     file: BinaryIO,
     content: Callable[[], bytes],

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geosim.errors import GeosimError, OptionError, PictureReadError
+from geosim.images.decoding import load_decoders
 from geosim.images.reading import find_pictures, read_picture
 from geosim.overlapping import ahead
 from geosim.retrieval import tiles, video
@@ -174,6 +175,7 @@ def _of_folder(source: Source, known: Mapping[str, str]) -> Found:
             return None
         return sample, thumbnail(sample.pixels)
 
+    load_decoders()
     return Found(
         samples=_shares(ahead(read, new, _AHEAD, threads=_READERS), len(new)),
         total=len(new),
