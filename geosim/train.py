@@ -174,7 +174,7 @@ def _ranges(
     options: TrainOptions,
     clock: Clock,
 ) -> dict[str, NDArray[np.float32]]:
-    """What int8 rounds to, measured on crops of what was learned from."""
+    """What int8 rounds to, measured on crops of all pairs but those held out apart."""
     rng = np.random.default_rng(recipe.seed)
     source = pairs.whole or pairs.training
     with clock.stage("measuring", RANGE_CROPS) as tick:
