@@ -2,7 +2,7 @@
 
 Run by `benchmarks.end_to_end`, each in a process of its own:
 
-    python -m benchmarks.contestants NAME BEFORE AFTER OUT THREADS MEMORY
+    python -m benchmarks.contestants NAME BEFORE AFTER OUT THREADS MEMORY WEIGHTS
 """
 
 from __future__ import annotations
@@ -67,16 +67,15 @@ def padded(tile: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def torch_loop(before: str, after: str, out: str, threads: int) -> None:
-    """The same network in torch float32, tile after tile; nothing is smoothed."""
+    """VGG16 in torch float32, tile after tile; nothing is smoothed."""
     import torch
 
-    from geosim.siamese import fusion, network
+    from geosim.siamese import fusion, loading
     from geosim.siamese.architecture import LEVELS
     from geosim.siamese.weights import load_weights
 
     torch.set_num_threads(threads)
-    model = network.SiameseVGG16()
-    network.load_arrays(model, load_weights().arrays)
+    model = loading.network_of(load_weights().arrays)
     model.eval()
 
     def score(one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
@@ -105,7 +104,9 @@ def torchgeo(before: str, after: str, out: str, threads: int) -> None:
     )
 
 
-def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any]:
+def network(
+    before: str, after: str, threads: int, memory: int, weights: str
+) -> dict[str, Any]:
     """The network alone on one block of those that geosim would cut the pair into.
 
     Returns:
@@ -120,7 +121,7 @@ def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any
     from geosim.siamese.engine import open_engine
     from geosim.siamese.weights import load_weights
 
-    options = ChangeOptions(threads=threads, memory=memory)
+    options = ChangeOptions(threads=threads, memory=memory, weights=weights)
     with open_scene(before, after) as scene:
         sample = take_sample(scene, options)
         scorer = METHODS["siamese"](sample, options, scene.grid.ground_resolution())
@@ -133,7 +134,7 @@ def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any
         dates = sample.radiometry.apply(read.before, read.after, read.valid)
     reach = ((0, 0), (0, high - window.height), (0, wide - window.width))
     one, two = (np.pad(date, reach, mode="symmetric") for date in dates)
-    engine = open_engine(load_weights(), threads=threads)
+    engine = open_engine(load_weights(weights), threads=threads)
     seconds, cpu = [], []
     for _ in range(4):
         began, worked = time.perf_counter(), time.process_time()
@@ -151,9 +152,10 @@ def network(before: str, after: str, threads: int, memory: int) -> dict[str, Any
 
 def main() -> None:
     """Be one contestant; the network's figures go to stdout."""
-    name, before, after, out, threads, memory = sys.argv[1:]
+    name, before, after, out, threads, memory, weights = sys.argv[1:]
     if name == "network":
-        sys.stdout.write(json.dumps(network(before, after, int(threads), int(memory))))
+        found = network(before, after, int(threads), int(memory), weights)
+        sys.stdout.write(json.dumps(found))
     else:
         {"torch_loop": torch_loop, "torchgeo": torchgeo}[name](
             before, after, out, int(threads)

@@ -2,13 +2,14 @@
 
     python -m benchmarks.end_to_end [--side 2000] [--rounds 3]
         [--against network,torch_loop,torchgeo,otb] [--threads 2] [--memory MB]
+        [--weights geosim-small-1]
 
 Draws a pair in a temporary folder and runs, by turns, each in a fresh process with its
 start included:
 
 network     the network alone (int8) on a block of the size that geosim takes: what
             its calls for all blocks take, and what they would without margins
-torch_loop  the same network in torch float32 over tiles of 256 px side by side
+torch_loop  the default network in torch float32 over tiles of 256 px side by side
 torchgeo    FCSiamDiff of torchgeo over the same tiles
 otb         Orfeo Toolbox's MultivariateAlterationDetector, which has no network
 
@@ -35,6 +36,8 @@ from typing import Any
 from benchmarks.network_speed import large_convolution, operations
 from geosim.bench import draw_pair
 from geosim.memory import default_memory
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
+from geosim.siamese.weights import load_weights
 
 OTB = "otbcli_MultivariateAlterationDetector"
 COUNTED = ("seconds", "cpu")
@@ -60,12 +63,13 @@ def command(
     out = folder / name
     if name == "geosim":
         change = ["-c", "from geosim.cli import main; main()", "change", before, after]
-        more = ["--threads", threads, "--memory", memory, "--overwrite", "-q"]
+        more = ["--threads", threads, "--memory", memory, "--weights", asked.weights]
+        more += ["--overwrite", "-q"]
         return [sys.executable, *change, "-o", str(out), *more]
     if name == "otb":
         return [OTB, "-in1", before, "-in2", after, "-out", f"{out}.tif", "float"]
     module = ["-m", "benchmarks.contestants", name, before, after, f"{out}.tif"]
-    return [sys.executable, *module, threads, memory]
+    return [sys.executable, *module, threads, memory, asked.weights]
 
 
 def timed(words: list[str], threads: int) -> dict[str, Any]:
@@ -137,7 +141,8 @@ def table(asked: argparse.Namespace, found: dict[str, list[Any]]) -> None:
     call()
     began = time.perf_counter()
     call()
-    ceiling = operations(asked.side) / work * (time.perf_counter() - began)
+    arrays = load_weights(asked.weights).arrays
+    ceiling = operations(asked.side, arrays) / work * (time.perf_counter() - began)
     print(row("ceiling: one large int8 convolution", ceiling, None, **to))
 
 
@@ -151,6 +156,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     half = default_memory()
     parser.add_argument("--memory", type=int, default=half, help="of geosim, MB")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="of geosim")
     parser.add_argument("--resolution", type=float, default=10.0, help="metres per px")
     asked = parser.parse_args()
     names = ["geosim"]

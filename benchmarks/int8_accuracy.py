@@ -24,7 +24,7 @@ from benchmarks.accuracy.methods import Case, default
 from benchmarks.accuracy.sets import LabelledPair, cropped, find_sets, read_truth
 from geosim.change.scores import UNIT_LEVELS
 from geosim.raster.source import plain_images_welcome
-from geosim.siamese.weights import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
     from geosim.assessment.measuring import Answer

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from geosim import ChangeOptions, detect_change
-from geosim.siamese.weights import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
 
 CROP = {"sztaki": (784, 448), "levir": (1024, 1024)}
 """Columns and rows, from the top left."""

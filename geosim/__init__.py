@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from geosim.search import build_index, search_index
     from geosim.search_options import IndexOptions, SearchOptions
     from geosim.series import detect_series
-    from geosim.siamese.network import create_siamese_model
+    from geosim.siamese.loading import create_siamese_model
     from geosim.synth import make_pairs
     from geosim.timeline.options import SeriesOptions
     from geosim.timeline.result import SeriesResult
@@ -115,7 +115,7 @@ _HOMES = {
     "build_index": "geosim.search",
     "compare_images": "geosim.compare",
     "compare_models": "geosim.compare",
-    "create_siamese_model": "geosim.siamese.network",
+    "create_siamese_model": "geosim.siamese.loading",
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
     "detect_series": "geosim.series",

@@ -24,6 +24,7 @@ from geosim.change.scores import (
     unit_levels,
 )
 from geosim.overlapping import together
+from geosim.siamese.architecture import CHANNELS
 from geosim.tile_embeddings import TileEmbeddings
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def sums_bytes(grid: Grid, tile_size: int) -> int:
     pixels = (grid.width // cell + 1) * (grid.height // cell + 1)
     number = np.min_scalar_type(_PREVIEW_LEVELS * cell**2).itemsize
     tiles = (grid.width // tile_size + 1) * (grid.height // tile_size + 1)
-    embedding = 2 * 512 * np.dtype(np.float32).itemsize
+    embedding = 2 * CHANNELS[-1] * np.dtype(np.float32).itemsize
     # a cell or a tile that lies in several blocks counts several times
     return int(1.2 * pixels * _PREVIEW_LAYERS * number + 1.6 * tiles * embedding)
 

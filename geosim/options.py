@@ -25,7 +25,7 @@ from geosim.raster.mask_files import MaskFiles, MaskKind
 from geosim.raster.matching import Normalization
 from geosim.raster.nodata import Nodata, nodata_text, parse_nodata
 from geosim.siamese.engine import Device, Precision
-from geosim.siamese.weights import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
 from geosim.themes.classes import SeasonRule, ThemeName
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ class BlockScores:
     bands: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Further layers in 0..1 for `difference.tif`, by band name."""
     features: NDArray[np.float32] | None = None
-    """(2, 512, height / 16, width / 16) for the embeddings; None without a network."""
+    """(2, channels, height / 16, width / 16) for embeddings; None without a network."""
     odds: NDArray[np.float32] | None = None
     """(height, width): log odds of a decoder trained on labels; None without one."""
 

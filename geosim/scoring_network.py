@@ -18,13 +18,8 @@ from geosim.errors import OptionError
 from geosim.scorer import BlockScores
 from geosim.siamese.architecture import (
     AUTO_THRESHOLDS,
-    EDGE_MARGIN,
-    GUIDE_EPSILON,
     HEAD_QUANTILES,
     TERMS,
-    block_margin,
-    guide_radius,
-    smoothing_sigma,
     term_row,
 )
 from geosim.siamese.blending import blended
@@ -33,6 +28,13 @@ from geosim.siamese.engine import (
     Engine,
     open_engine,
     prepare_level,
+)
+from geosim.siamese.smoothing import (
+    EDGE_MARGIN,
+    GUIDE_EPSILON,
+    block_margin,
+    guide_radius,
+    smoothing_sigma,
 )
 from geosim.siamese.weighting import SATURATION, SHALLOW, log_distance
 from geosim.siamese.weights import LoadedWeights, kept_weights
@@ -52,6 +54,9 @@ _BYTES_NETWORK: dict[str, int] = {"int8": 450, "float32": 750, "float16": 2200}
 reckoned, not measured). The network takes 260 of them in int8 and 520 in float32, the
 others are pixels of the dates and scores: of a block that is read, of one that is in
 the network and of one that is written."""
+
+_BYTES_SMALL: dict[str, int] = {"int8": 350, "float32": 500, "float16": 1200}
+"""The same of the small network, which takes 130 of them in int8 and 310 in float32."""
 
 _REASONS = (
     "keeps false alarms below 2 % on pairs of dates without change",
@@ -86,7 +91,9 @@ class _Siamese:
 
     @property
     def bytes_per_pixel(self) -> int:
-        return _BYTES_NETWORK[self.engine.precision]
+        small = self.weights.small
+        by_precision = _BYTES_SMALL if small else _BYTES_NETWORK
+        return by_precision[self.engine.precision]
 
     @property
     def threshold(self) -> Threshold:

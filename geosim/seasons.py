@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from geosim.raster.grid import Window
-from geosim.siamese.architecture import smoothing_spread
+from geosim.siamese.smoothing import smoothing_spread
 from geosim.themes.cover import NEEDED
 from geosim.themes.season import (
     CALM,

@@ -47,11 +47,11 @@ class TileEmbeddings:
 
         Args:
             block: starts at multiples of 16.
-            features: (2, 512, outer height / 16, outer width / 16).
+            features: (2, channels, outer height / 16, outer width / 16).
 
         Returns:
-            (2, 512, tile rows, tile columns) float32 sums of powers, and the weights
-            of the tiles.
+            (2, channels, tile rows, tile columns) float32 sums of powers, and the
+            weights of the tiles.
         """
         window, outer = block.window, block.outer
         share = _cell_share(block)
@@ -98,10 +98,11 @@ class TileEmbeddings:
         return found, starts
 
     def _row(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Running sums of a tile row: (2, 512, tiles) and (tiles,)."""
+        """Running sums of a tile row: (2, channels, tiles) and (tiles,)."""
         cols = self._similarity.shape[1]
         if row not in self._open:
-            self._open[row] = np.zeros((2, 512, cols)), np.zeros(cols)
+            channels = self._weights.arrays["embedding.weight"].shape[1]
+            self._open[row] = np.zeros((2, channels, cols)), np.zeros(cols)
         return self._open[row]
 
     def _finish_above(self, row: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from geosim.errors import OptionError
-from geosim.siamese.weights import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
 
 
 @dataclass(frozen=True, kw_only=True)

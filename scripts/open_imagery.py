@@ -15,7 +15,7 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from geosim.raster.radiometry import fit
-from geosim.siamese.pairs import ImagePair, single_image
+from geosim.siamese.pairs import ImagePair, random_crop, single_image
 
 FORBIDDEN = {"test", "label", "labels", "gt.tif", "label.tif"}
 NEON_FIT = ("SJER_010", "SJER_012")
@@ -24,6 +24,9 @@ OSCD_TRAIN = ("bercy", "bordeaux", "paris")
 OSCD_FIT = ("rennes",)
 OSCD_CHECK = ("aguasclaras",)
 SMALLEST = 192
+CROP = 256
+SMALL_CROP = 192
+"""Pixels; some of the open scenes are no larger."""
 TENTHS = ("train",) * 8 + ("fit", "check")
 
 
@@ -184,3 +187,16 @@ def cut(pair: ImagePair, part: tuple[slice, ...]) -> ImagePair:
         source=pair.source,
         metres=pair.metres,
     )
+
+
+def crops(pairs: list[ImagePair], count: int, seed: int) -> Iterator[np.ndarray]:
+    """Batches (2, 3, crop, crop): the same number of each source, by chance."""
+    rng = np.random.default_rng(seed)
+    sources = sorted({pair.source for pair in pairs})
+    for index in range(count):
+        group = [p for p in pairs if p.source == sources[index % len(sources)]]
+        first, second = (group[rng.integers(len(group))] for _ in range(2))
+        both = [first] if first.two_dates else [first, second]
+        fits = all(min(pair.valid.shape) >= CROP for pair in both)
+        found = [random_crop(p, CROP if fits else SMALL_CROP, rng) for p in both]
+        yield np.stack([found[0].before, found[-1].after])

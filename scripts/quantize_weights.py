@@ -19,7 +19,6 @@ the ranges were not measured on.
 import argparse
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import nncf
@@ -29,30 +28,13 @@ from nncf.quantization.advanced_parameters import (
     AdvancedQuantizationParameters,
     OverflowFix,
 )
-from open_imagery import open_imagery
+from open_imagery import crops, open_imagery
 
 from geosim.siamese.graph import build_graph, build_trunk, compile_graph
-from geosim.siamese.pairs import ImagePair, random_crop
 from geosim.siamese.quantization import Quantization, pack_quantization
 from geosim.siamese.ranges import CALIBRATED
-from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
-
-CROP = 256
-SMALL_CROP = 192
-"""Pixels; some of the open scenes are no larger."""
-
-
-def crops(pairs: list[ImagePair], count: int, seed: int) -> Iterator[np.ndarray]:
-    """Batches (2, 3, crop, crop): the same number of each source, by chance."""
-    rng = np.random.default_rng(seed)
-    sources = sorted({pair.source for pair in pairs})
-    for index in range(count):
-        group = [p for p in pairs if p.source == sources[index % len(sources)]]
-        first, second = (group[rng.integers(len(group))] for _ in range(2))
-        both = [first] if first.two_dates else [first, second]
-        fits = all(min(pair.valid.shape) >= CROP for pair in both)
-        found = [random_crop(p, CROP if fits else SMALL_CROP, rng) for p in both]
-        yield np.stack([found[0].before, found[-1].after])
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
+from geosim.siamese.weights import load_weights
 
 
 def quantize(

@@ -9,10 +9,10 @@ ImageNet VGG16. The stages, each kept in FOLDER so that a broken run resumes:
 2. `trained.safetensors`: gentle contrastive training, stopped by held-out places.
 3. `--share` of the way from 1 to 2 (WiSE-FT), embedding and head fitted again:
    `final.safetensors`, the file to ship. Its sha256 is printed; put it into
-   `geosim.siamese.weights.WEIGHTS` and NOTICE.md together with the file.
+   `geosim.siamese.shipped.WEIGHTS` and NOTICE.md together with the file.
 
 `calibration.json` holds the reliability of the head on places it was not fitted on.
-`--check` takes that of the weights that geosim has, and trains nothing.
+`--check` takes that of weights that geosim has (`--weights`), and trains nothing.
 """
 
 import argparse
@@ -37,13 +37,10 @@ from geosim.siamese.calibration import (
     sample_scene,
     scene_score,
 )
-from geosim.siamese.network import (
-    SiameseVGG16,
-    create_siamese_model,
-    load_state,
-    pool,
-)
+from geosim.siamese.loading import create_siamese_model, load_state
+from geosim.siamese.network import SiameseVGG16, pool
 from geosim.siamese.pairs import ImagePair, random_crop
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
 from geosim.siamese.synthesis import SynthesisOptions, synthesize
 from geosim.siamese.training import (
     average_states,
@@ -52,7 +49,7 @@ from geosim.siamese.training import (
     train_embedding,
 )
 from geosim.siamese.validation import TrainingConfig, draw, to_batch
-from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights, save_weights
+from geosim.siamese.weights import load_weights, save_weights
 
 TILE = 192
 """Size in pixels of the tiles that the embedding is fitted on."""
@@ -238,7 +235,7 @@ def calibrate(
         each = options.scenes // len(sources)
         check = scenes(model, parts[1], each=each, seed=12)
         if options.check:
-            report[name] = checked(shipped_head(row), check)
+            report[name] = checked(shipped_head(row, options.weights), check)
             continue
         fit = scenes(model, parts[0], each=each, seed=11)
         head = fit_head(sample(fit, drop=0.0), shares=SHARES)
@@ -263,9 +260,9 @@ def checked(head: Head, check: Sequence[Scene]) -> dict[str, object]:
     }
 
 
-def shipped_head(row: int) -> Head:
-    """A row of the head of the weights that geosim has."""
-    arrays = load_weights().arrays
+def shipped_head(row: int, weights: str) -> Head:
+    """A row of the head of weights that geosim has."""
+    arrays = load_weights(weights).arrays
     return Head(
         slope=float(arrays["head.slope"][row]),
         offset=float(arrays["head.offset"][row]),
@@ -307,6 +304,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="to check")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--tiles", type=int, default=400)
     parser.add_argument("--scenes", type=int, default=60)
@@ -318,7 +316,8 @@ def main() -> None:
     torch.manual_seed(0)
     imagery = open_imagery(options.imagery)
     if options.check:
-        keep_report(calibrate(create_siamese_model(), imagery, options), options)
+        model = create_siamese_model(weights=options.weights)
+        keep_report(calibrate(model, imagery, options), options)
         return
     first = start(options, imagery)
     last = trained(options, imagery, first)

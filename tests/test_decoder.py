@@ -7,7 +7,11 @@ from safetensors.numpy import save_file
 
 from geosim import ChangeOptions, MinArea, detect_change
 from geosim.errors import WeightsError
-from geosim.siamese.architecture import EDGE_MARGIN, STRIDE
+from geosim.siamese.architecture import (
+    CHANNELS,
+    SMALL_CHANNELS,
+    STRIDE,
+)
 from geosim.siamese.blending import blended
 from geosim.siamese.decoder import (
     DECODER_MARGIN,
@@ -17,27 +21,32 @@ from geosim.siamese.decoder import (
     has_decoder,
 )
 from geosim.siamese.engine import open_engine
+from geosim.siamese.shipped import WEIGHTS
+from geosim.siamese.smoothing import EDGE_MARGIN
 from geosim.siamese.weights import load_weights, save_weights
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
 from geosim.siamese.decoder_network import Decoder, compared, enlarged  # noqa: E402
-from geosim.siamese.network import SiameseVGG16, create_siamese_model  # noqa: E402
+from geosim.siamese.loading import create_siamese_model  # noqa: E402
+from geosim.siamese.network import SiameseVGG16  # noqa: E402
 
 THRESHOLD = 0.4
 BLEND = (1.2, 0.6, -0.5)
 
 
-@pytest.fixture(scope="module")
-def tensors():
+@pytest.fixture(scope="module", params=list(WEIGHTS))
+def tensors(request):
     """The shipped weights with a decoder of random numbers."""
     torch.manual_seed(3)
-    decoder = {f"decoder.{n}": v.numpy() for n, v in Decoder().state_dict().items()}
+    arrays = load_weights(request.param).arrays
+    made = Decoder(create_siamese_model(weights=request.param).channels)
+    decoder = {f"decoder.{n}": v.numpy() for n, v in made.state_dict().items()}
     decoder["decoder.out.weight"] = 8 * decoder["decoder.out.weight"]
     decoder["decoder.blend"] = np.array(BLEND, np.float32)
     decoder["decoder.threshold"] = np.array([THRESHOLD], np.float32)
-    return {**load_weights().arrays, **decoder}
+    return {**arrays, **decoder}
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +62,11 @@ def images():
     return [(date / 255).astype(np.float32) for date in (before, after)]
 
 
-def test_torch_has_the_tensors_that_the_description_names():
-    state = {f"decoder.{n}": tuple(v.shape) for n, v in Decoder().state_dict().items()}
-    assert state == decoder_shapes()
+@pytest.mark.parametrize("channels", [CHANNELS, SMALL_CHANNELS])
+def test_torch_has_the_tensors_that_the_description_names(channels):
+    made = Decoder(channels).state_dict()
+    state = {f"decoder.{n}": tuple(v.shape) for n, v in made.items()}
+    assert state == decoder_shapes(channels)
     assert has_decoder(state)
     assert not has_decoder(SiameseVGG16().state_dict())
 

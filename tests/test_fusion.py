@@ -12,8 +12,9 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d  # noqa: E402
 
 from geosim.change.scores import smooth as smooth_block  # noqa: E402
 from geosim.change.scores import smooth_along_edges  # noqa: E402
-from geosim.siamese.architecture import TERMS, guide_radius, smoothing_sigma  # noqa: E402
+from geosim.siamese.architecture import TERMS  # noqa: E402
 from geosim.siamese.fusion import colour_distance, fuse, smooth, spread  # noqa: E402
+from geosim.siamese.smoothing import guide_radius, smoothing_sigma  # noqa: E402
 
 
 def test_fuse_by_hand():

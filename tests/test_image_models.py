@@ -110,7 +110,7 @@ def test_sizes_that_no_stride_divides(model):
 
 def test_embedding_is_the_networks_own(siamese):
     torch = pytest.importorskip("torch")
-    from geosim.siamese.network import create_siamese_model
+    from geosim.siamese.loading import create_siamese_model
 
     picture = textured(8, 256, 256)
     reference = create_siamese_model((256, 256, 3))

@@ -20,7 +20,8 @@ from geosim.images.similarity import (
     similarity,
 )
 from geosim.siamese.embedding import embedding_fingerprint
-from geosim.siamese.weights import WEIGHTS, load_weights
+from geosim.siamese.shipped import WEIGHTS
+from geosim.siamese.weights import load_weights
 
 EVEN = Calibration(unrelated=0.2, same=0.8, levels=(0.5, 0.5, 0.5))
 

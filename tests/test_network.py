@@ -13,7 +13,8 @@ torchvision = pytest.importorskip("torchvision")
 pytestmark = pytest.mark.torch
 
 from geosim.siamese.fusion import cosine_distance  # noqa: E402
-from geosim.siamese.network import create_siamese_model, pool  # noqa: E402
+from geosim.siamese.loading import create_siamese_model  # noqa: E402
+from geosim.siamese.network import pool  # noqa: E402
 from geosim.siamese.weights import load_weights  # noqa: E402
 
 

@@ -7,7 +7,11 @@ import pytest
 
 from geosim.errors import OptionError, WeightsError
 from geosim.siamese import quantization
-from geosim.siamese.architecture import CONVOLUTIONS, IMAGENET_MEAN, IMAGENET_STD
+from geosim.siamese.architecture import (
+    CONVOLUTIONS,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+)
 from geosim.siamese.engine import open_engine
 from geosim.siamese.graph import build_graph, centred, compile_graph, in_two_parts
 from geosim.siamese.quantization import (
@@ -25,14 +29,15 @@ from geosim.siamese.ranges import (
     range_shapes,
 )
 from geosim.siamese.runtime import openvino, ops
-from geosim.siamese.weights import DATA_FOLDER, WEIGHTS, load_weights, save_weights
+from geosim.siamese.shipped import DATA_FOLDER, WEIGHTS
+from geosim.siamese.weights import load_weights, save_weights
 
 MAPS = ("score", "low", "mid", "high")
 
 
-@pytest.fixture(scope="module")
-def shipped():
-    weights = load_weights()
+@pytest.fixture(scope="module", params=list(WEIGHTS))
+def shipped(request):
+    weights = load_weights(request.param)
     return weights, find_quantization(weights)
 
 

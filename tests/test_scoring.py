@@ -54,8 +54,8 @@ def pair():
 def test_score_is_that_of_the_torch_reference(pair, metres):
     torch = pytest.importorskip("torch")
     fusion = pytest.importorskip("geosim.siamese.fusion")
-    network = pytest.importorskip("geosim.siamese.network")
-    model = network.create_siamese_model()
+    loading = pytest.importorskip("geosim.siamese.loading")
+    model = loading.create_siamese_model()
     valid = np.ones((64, 64), bool)
     valid[:20, :30] = False
     dates = pair * valid
@@ -79,11 +79,11 @@ def test_score_is_that_of_the_torch_reference(pair, metres):
 def test_term_weights_are_those_of_the_torch_reference(metres):
     torch = pytest.importorskip("torch")
     fusion = pytest.importorskip("geosim.siamese.fusion")
-    network = pytest.importorskip("geosim.siamese.network")
+    loading = pytest.importorskip("geosim.siamese.loading")
     taken = sample()
     taken.pieces[0].valid[:, 20:] = False
     scorer = METHODS["siamese"](taken, ChangeOptions(), metres)
-    model = network.create_siamese_model()
+    model = loading.create_siamese_model()
     (piece,) = taken.pieces
     dates = taken.radiometry.apply(piece.before, piece.after, piece.valid)
     images = torch.from_numpy(np.stack(dates))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from geosim.siamese import staged
 from geosim.siamese.graph import build_graph, compile_graph, opened
 from geosim.siamese.quantization import find_quantization
+from geosim.siamese.shipped import WEIGHTS
 from geosim.siamese.staged import (
     CELL,
     TILE_MARGIN,
@@ -40,9 +41,10 @@ def test_margin_by_hand():
 
 @pytest.mark.parametrize("precision", ["int8", "float32"])
 @pytest.mark.parametrize("size", [(160, 208), (64, 320)])
-def test_two_graphs_say_what_one_says(monkeypatch, precision, size):
+@pytest.mark.parametrize("name", list(WEIGHTS))
+def test_two_graphs_say_what_one_says(monkeypatch, precision, size, name):
     monkeypatch.setattr(staged, "SMALL_TILE", 64)
-    weights = load_weights()
+    weights = load_weights(name)
     ranges = find_quantization(weights) if precision == "int8" else None
     rng = np.random.default_rng(3)
     coarse = rng.random((2, 3, size[0] // 8, size[1] // 8), np.float32)

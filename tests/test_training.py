@@ -22,7 +22,8 @@ from geosim.siamese.calibration import (  # noqa: E402
     scene_quantiles,
     scene_score,
 )
-from geosim.siamese.network import SiameseVGG16, create_siamese_model  # noqa: E402
+from geosim.siamese.loading import create_siamese_model  # noqa: E402
+from geosim.siamese.network import SiameseVGG16  # noqa: E402
 from geosim.siamese.training import (  # noqa: E402
     average_states,
     initialise_embedding,

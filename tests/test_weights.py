@@ -10,16 +10,22 @@ from safetensors.numpy import save_file
 from geosim.errors import WeightsError
 from geosim.siamese import weights
 from geosim.siamese.architecture import (
+    CONVOLUTIONS,
     REACHES,
+    SMALL_CHANNELS,
     STRIDE,
-    block_margin,
-    guide_radius,
     reach,
-    smoothing_sigma,
-    smoothing_spread,
     state_shapes,
 )
-from geosim.siamese.weights import WEIGHTS, load_weights, save_weights
+from geosim.siamese.shipped import SMALL_WEIGHTS as SMALL
+from geosim.siamese.shipped import WEIGHTS
+from geosim.siamese.smoothing import (
+    block_margin,
+    guide_radius,
+    smoothing_sigma,
+    smoothing_spread,
+)
+from geosim.siamese.weights import load_weights, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +64,29 @@ def test_shipped_weights_load_with_their_sha256():
     assert hashlib.sha256(path.read_bytes()).hexdigest() == loaded.record.sha256
 
 
+def test_small_weights_have_half_of_the_channels():
+    small, large = (load_weights(name).arrays for name in (SMALL, "geosim-vgg16-1"))
+    assert {n: v.shape for n, v in small.items()} == state_shapes(SMALL_CHANNELS)
+    for layer in CONVOLUTIONS:
+        one, other = (arrays[f"{layer.name}.weight"] for arrays in (small, large))
+        assert 2 * one.shape[0] == other.shape[0]
+    # the head is of the score, which the small network imitates
+    for name in ("head.term_weights", "head.slope", "head.offset", "head.quantiles"):
+        np.testing.assert_array_equal(small[name], large[name])
+
+
+def test_kernels_of_two_widths_do_not_go_together(tmp_path):
+    small, large = (load_weights(name).arrays for name in (SMALL, "geosim-vgg16-1"))
+    path = tmp_path / "mixed.safetensors"
+    save_file({**small, "features.28.weight": large["features.28.weight"]}, path)
+    wanted = (
+        r"features\.28\.weight has shape \(512, 512, 3, 3\), "
+        r"wanted \(256, 256, 3, 3\)"
+    )
+    with pytest.raises(WeightsError, match=wanted):
+        load_weights(path)
+
+
 def test_shipped_weights_are_attributed():
     notice = (weights.DATA_FOLDER / "NOTICE.md").read_text()
     for record in WEIGHTS.values():
@@ -67,7 +96,8 @@ def test_shipped_weights_are_attributed():
 
 
 def test_shipped_file_keeps_large_tensors_small():
-    assert (weights.DATA_FOLDER / WEIGHTS["geosim-vgg16-1"].file).stat().st_size < 31e6
+    for name, most in (("geosim-vgg16-1", 31e6), (SMALL, 8e6)):
+        assert (weights.DATA_FOLDER / WEIGHTS[name].file).stat().st_size < most
 
 
 def test_saved_weights_come_back(tmp_path, tensors):

@@ -26,7 +26,7 @@ from benchmarks.accuracy.table import Measured, as_json, markdown
 from geosim.errors import GeosimError
 from geosim.raster.source import plain_images_welcome
 from geosim.siamese.engine import Precision
-from geosim.siamese.weights import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
 from geosim.themes.classes import SeasonRule
 
 if TYPE_CHECKING:

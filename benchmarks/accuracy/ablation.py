@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosim.siamese.architecture import (
-    GUIDE_EPSILON,
     NOISE_FLOOR,
     SPREAD_RELU,
     STRIDE,
     TERMS,
+    term_row,
+)
+from geosim.siamese.smoothing import (
+    GUIDE_EPSILON,
     guide_radius,
     smoothing_sigma,
-    term_row,
 )
 from geosim.siamese.weighting import (
     DAMPED_TERMS,

@@ -34,7 +34,7 @@ from geosim.raster.scene import open_scene
 from geosim.raster.source import plain_images_welcome
 from geosim.sampling import take_sample
 from geosim.siamese.architecture import LEVELS, STRIDE
-from geosim.siamese.weights import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -264,7 +264,7 @@ def _three(date: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @cache
 def _trained(weights: str) -> SiameseVGG16:
-    from geosim.siamese.network import create_siamese_model
+    from geosim.siamese.loading import create_siamese_model
 
     return create_siamese_model(weights=weights)
 
@@ -274,7 +274,7 @@ def _imagenet(path: Path) -> SiameseVGG16:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from geosim.siamese.network import create_siamese_model
+    from geosim.siamese.loading import create_siamese_model
 
     try:
         stored = load_file(path)

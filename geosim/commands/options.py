@@ -15,6 +15,7 @@ from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskKind
 from geosim.raster.matching import Normalization
 from geosim.siamese.engine import Device, Precision
+from geosim.siamese.shipped import SMALL_WEIGHTS
 from geosim.themes.classes import SeasonRule, ThemeName
 
 DEFAULTS = ChangeOptions()
@@ -108,7 +109,13 @@ _Nodata = Annotated[
         show_default="as the files declare",
     ),
 ]
-_Weights = Annotated[str, typer.Option(help="Name or path of the network's weights.")]
+_Weights = Annotated[
+    str,
+    typer.Option(
+        help=f"Name or path of the network's weights; {SMALL_WEIGHTS} are of a network "
+        "with a quarter of the work."
+    ),
+]
 _Device = Annotated[Device, typer.Option(help="cuda and torch need the extra 'torch'.")]
 _Precision = Annotated[
     Precision, typer.Option(help="Of the network; auto: int8 where it can.")

@@ -21,7 +21,8 @@ from geosim.images.structure import (
     structure_vectors,
 )
 from geosim.siamese.architecture import STRIDE
-from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
+from geosim.siamese.shipped import DEFAULT_WEIGHTS
+from geosim.siamese.weights import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

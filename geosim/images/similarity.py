@@ -59,6 +59,10 @@ CALIBRATIONS: Mapping[str, Calibration] = {
     "445ce1e9e0d03807312d5140134c643005f1cf34cf2f14022a490c4a52ff8cff": Calibration(
         unrelated=0.38, same=0.85, levels=(0.51, 0.68, 0.79)
     ),
+    # geosim-small-1, on the same
+    "f829a976668063eea2a73924655cdcd8b07b0651841d9430148db3a4072cbea3": Calibration(
+        unrelated=0.52, same=0.88, levels=(0.51, 0.66, 0.79)
+    ),
     # SSIM, which has no weights, on the same
     "ssim": Calibration(unrelated=0.25, same=0.99, levels=(0.43, 0.47, 0.47)),
 }

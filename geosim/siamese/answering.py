@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.siamese.architecture import STRIDE, block_margin
+from geosim.siamese.architecture import STRIDE
 from geosim.siamese.backend import torch
 from geosim.siamese.blending import Answers
 from geosim.siamese.decoder import DECODER_MARGIN
 from geosim.siamese.devices import has_bfloat16
 from geosim.siamese.judging import odds_histogram
+from geosim.siamese.smoothing import block_margin
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ features gives the embedding of a tile.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -29,9 +29,6 @@ STRIDE = 16
 
 COSINE_EPSILON = 1e-8
 """`cos = dot / sqrt(|a|^2 |b|^2 + COSINE_EPSILON)`."""
-
-SMOOTHING_TRUNCATE = 4.0
-"""The Gaussian is cut at this many standard deviations (scipy's default)."""
 
 NOISE_FLOOR = 0.1
 """A distance d enters the score as log(1 + d / NOISE_FLOOR): below it, differences of
@@ -59,10 +56,6 @@ SPREAD_SIGMA = 2.0
 SPREAD_RADIUS = 5
 """Cells at which that Gaussian is cut."""
 
-GUIDE_EPSILON = 0.01
-"""Regularisation of the guided filter (He, Sun & Tang 2013): edges of the images are
-kept where their variance in a window, of brightness in 0..1, is larger than this."""
-
 AUTO_THRESHOLDS = (0.20, 0.26)
 """Probability from which `auto` calls a pixel changed, usual and coarse pixels.
 
@@ -82,9 +75,6 @@ GEM_POWER = 3.0
 
 GEM_EPSILON = 1e-12
 """The mean of the cubes is not taken below this (its root has no slope at 0)."""
-
-POOLED_CHANNELS = 512
-"""Length of the pooled relu5_3 vector."""
 
 EMBEDDING_SIZE = 128
 """Length of a tile's embedding."""
@@ -120,37 +110,44 @@ class Level:
     """Shown band the level belongs to: low, mid or high."""
 
 
+CHANNELS = (64, 128, 256, 512, 512)
+"""Channels of VGG16's five blocks."""
+
+SMALL_CHANNELS = (32, 64, 128, 256, 256)
+"""Those of the small network: a quarter of the multiply-adds."""
+
 _BLOCKS = (
-    # block, index of its first layer in torchvision's `features`, channels, depth
-    (1, 0, 64, 2),
-    (2, 5, 128, 2),
-    (3, 10, 256, 3),
-    (4, 17, 512, 3),
-    (5, 24, 512, 3),
+    # block, index of its first layer in torchvision's `features`, depth
+    (1, 0, 2),
+    (2, 5, 2),
+    (3, 10, 3),
+    (4, 17, 3),
+    (5, 24, 3),
 )
 
 
-def _convolutions() -> tuple[Convolution, ...]:
+def convolutions(channels: Sequence[int] = CHANNELS) -> tuple[Convolution, ...]:
+    """The trunk of a network whose five blocks have so many channels, in order."""
     layers: list[Convolution] = []
     inputs = 3
-    for block, first, channels, depth in _BLOCKS:
+    for (block, first, depth), outputs in zip(_BLOCKS, channels, strict=True):
         for position in range(depth):
             layers.append(
                 Convolution(
                     name=f"features.{first + 2 * position}",
                     relu=f"relu{block}_{position + 1}",
                     inputs=inputs,
-                    outputs=channels,
+                    outputs=outputs,
                     stride=2 ** (block - 1),
                     pool_before=block > 1 and position == 0,
                 )
             )
-            inputs = channels
+            inputs = outputs
     return tuple(layers)
 
 
-CONVOLUTIONS = _convolutions()
-"""The trunk, in the order it runs."""
+CONVOLUTIONS = convolutions()
+"""The trunk of VGG16, in the order it runs. Narrower networks have the same layers."""
 
 LEVELS = (
     Level(relu="relu1_2", stride=1, band="low"),
@@ -164,17 +161,38 @@ EMBEDDING_RELU = "relu5_3"
 """Activation that is pooled into a tile's embedding."""
 
 
-def state_shapes() -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of a weights file, and of no other."""
+def channels_of(shapes: Mapping[str, Sequence[int]]) -> tuple[int, ...]:
+    """Channels of the five blocks of a network, told by its first kernel.
+
+    Args:
+        shapes: shape of its tensors by name.
+
+    Returns:
+        SMALL_CHANNELS where the first kernel has as many outputs, else CHANNELS; that
+        the other tensors fit is for a check against `state_shapes` to say.
+    """
+    first = shapes.get(f"{CONVOLUTIONS[0].name}.weight", ())
+    small = len(first) > 0 and first[0] == SMALL_CHANNELS[0]
+    return SMALL_CHANNELS if small else CHANNELS
+
+
+def state_shapes(
+    channels: Sequence[int] = CHANNELS,
+) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of a weights file, and of no other.
+
+    Args:
+        channels: of the five blocks.
+    """
     shapes: dict[str, tuple[int, ...]] = {}
-    for layer in CONVOLUTIONS:
+    for layer in convolutions(channels):
         shapes[f"{layer.name}.weight"] = (layer.outputs, layer.inputs, 3, 3)
         shapes[f"{layer.name}.bias"] = (layer.outputs,)
     shapes["head.term_weights"] = (len(TERM_WEIGHTS), len(TERMS))
     shapes["head.slope"] = (len(TERM_WEIGHTS),)
     shapes["head.offset"] = (len(TERM_WEIGHTS),)
     shapes["head.quantiles"] = (len(TERM_WEIGHTS), len(HEAD_QUANTILES))
-    shapes["embedding.weight"] = (EMBEDDING_SIZE, POOLED_CHANNELS)
+    shapes["embedding.weight"] = (EMBEDDING_SIZE, channels[-1])
     shapes["embedding.bias"] = (EMBEDDING_SIZE,)
     return shapes
 
@@ -197,38 +215,6 @@ def reach(relu: str) -> int:
             return pixels
     message = f"unknown activation {relu!r}: one of relu1_1 .. relu5_3 is needed"
     raise ValueError(message)
-
-
-def smoothing_sigma(metres: float | None) -> float:
-    """Standard deviation of the Gaussian that smooths the score, in pixels.
-
-    What changes is of some size on the ground, so small pixels are smoothed over more
-    of them: `3 / sqrt(metres)`, at most 8 and at least 1; at least 2 of coarse pixels,
-    which flicker; 3 where the pixel's size is unknown.
-    """
-    if metres is None:
-        return 3.0
-    least = 2.0 if term_row(metres) else 1.0
-    return float(min(max(3.0 / math.sqrt(metres), least), 8.0))
-
-
-def guide_radius(metres: float | None) -> int:
-    """Half the window of the guided filter in pixels: one more than the Gaussian's.
-
-    At least 3, so that it averages enough pixels beside a narrow Gaussian, which blurs
-    the edges that it keeps; at least 2 from 20 m on, where fields are small.
-    """
-    fine = metres is None or metres < 20.0  # noqa: PLR2004
-    return max(1 + round(smoothing_sigma(metres)), 3 if fine else 2)
-
-
-def smoothing_spread(metres: float | None) -> float:
-    """Standard deviation in pixels of a Gaussian that stands for both smoothings.
-
-    Where the Gaussian is narrow the guided filter spreads a score further: on ground
-    without edges it is two means over its window.
-    """
-    return max(smoothing_sigma(metres), guide_radius(metres) - 1.0)
 
 
 def spread_kernel() -> tuple[float, ...]:
@@ -260,26 +246,3 @@ REACHES = _reaches()
 """Pixels that each stage looks beyond what it answers for: `differences` (the four
 distances at the input's size), `spread` (the distance of the spread features) and
 `embedding` (the cells of relu5_3)."""
-
-
-EDGE_MARGIN = STRIDE
-"""Mirrored pixels beyond the raster's edge, behind which the network fills up with
-zeros. More of them do no better: against the same place with its real surroundings the
-score of the outer 32 px errs by 0.016 without any, and by 0.009 with 16, 32 and 96."""
-
-
-def block_margin(metres: float | None) -> int:
-    """Margin of a block in pixels.
-
-    Behind it neither score nor probability nor embedding depends on where the block
-    was cut, if blocks start at a multiple of STRIDE of the raster.
-
-    Args:
-        metres: Size of a pixel on the ground; None where unknown.
-
-    Returns:
-        The network's reach plus that of both smoothings, up to a multiple of STRIDE.
-    """
-    gaussian = int(SMOOTHING_TRUNCATE * smoothing_sigma(metres) + 0.5)
-    score = REACHES["spread"] + gaussian + 2 * guide_radius(metres)
-    return -(-max(score, REACHES["embedding"]) // STRIDE) * STRIDE

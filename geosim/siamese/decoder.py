@@ -20,10 +20,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from geosim.siamese.architecture import CONVOLUTIONS, STRIDE, reach
+from geosim.siamese.architecture import (
+    CHANNELS,
+    CONVOLUTIONS,
+    STRIDE,
+    convolutions,
+    reach,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 DECODER_RELUS = ("relu2_2", "relu3_3", "relu4_3", "relu5_3")
 """Activations that the decoder reads, finest first; each has half the cells of the one
@@ -48,15 +54,18 @@ THRESHOLD = "decoder.threshold"
 """Name of the tensor with the probability from which a pixel counts as changed."""
 
 _STRIDES = {layer.relu: layer.stride for layer in CONVOLUTIONS}
-_CHANNELS = {layer.relu: layer.outputs for layer in CONVOLUTIONS}
 
 
-def decoder_shapes() -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of a decoder, and of no other."""
+def decoder_shapes(channels: Sequence[int] = CHANNELS) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of a decoder, and of no other.
+
+    Args:
+        channels: of the five blocks of the trunk.
+    """
     shapes: dict[str, tuple[int, ...]] = {}
     width = DECODER_WIDTH
-    for relu in DECODER_RELUS:
-        shapes[f"{PREFIX}lateral.{relu}.weight"] = (width, 3 * _CHANNELS[relu], 1, 1)
+    for relu, read in read_channels(channels).items():
+        shapes[f"{PREFIX}lateral.{relu}.weight"] = (width, 3 * read, 1, 1)
         shapes[f"{PREFIX}lateral.{relu}.bias"] = (width,)
     for relu in DECODER_RELUS:
         shapes[f"{PREFIX}merge.{relu}.weight"] = (width, width, 3, 3)
@@ -73,9 +82,14 @@ def has_decoder(names: Iterable[str]) -> bool:
     return any(name.startswith(PREFIX) for name in names)
 
 
-def channels(relu: str) -> int:
-    """Channels of an activation."""
-    return _CHANNELS[relu]
+def read_channels(channels: Sequence[int] = CHANNELS) -> dict[str, int]:
+    """Channels of each activation that a decoder reads.
+
+    Args:
+        channels: of the five blocks of the trunk.
+    """
+    outputs = {layer.relu: layer.outputs for layer in convolutions(channels)}
+    return {relu: outputs[relu] for relu in DECODER_RELUS}
 
 
 def _decoder_reach() -> int:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from geosim.siamese.architecture import CHANNELS
 from geosim.siamese.backend import functional, nn, torch
 from geosim.siamese.decoder import (
     DECODER_RELUS,
     DECODER_WIDTH,
     LENGTH_EPSILON,
-    channels,
+    read_channels,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Decoder(nn.Module):
@@ -22,17 +23,23 @@ class Decoder(nn.Module):
     threshold: torch.Tensor
     blend: torch.Tensor
 
-    def __init__(self, *, dropout: float = 0.1) -> None:
+    def __init__(
+        self, channels: Sequence[int] = CHANNELS, *, dropout: float = 0.1
+    ) -> None:
         """Start with random numbers.
 
         Args:
+            channels: Of the five blocks of the trunk.
             dropout: Chance that a channel is left out of a step of training.
         """
         super().__init__()
         width = DECODER_WIDTH
         # plain names: a ModuleDict's keys must not hold dots, these do not
         self.lateral = nn.ModuleDict(
-            {relu: nn.Conv2d(3 * channels(relu), width, 1) for relu in DECODER_RELUS}
+            {
+                relu: nn.Conv2d(3 * read, width, 1)
+                for relu, read in read_channels(channels).items()
+            }
         )
         self.merge = nn.ModuleDict(
             {relu: nn.Conv2d(width, width, 3, padding=1) for relu in DECODER_RELUS}

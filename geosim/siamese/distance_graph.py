@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosim.siamese.architecture import (
-    CONVOLUTIONS,
     COSINE_EPSILON,
     LEVELS,
     NOISE_FLOOR,
@@ -74,9 +73,7 @@ def enlarged(distance: Any, stride: int) -> Any:  # noqa: ANN401
 
 def _spread(features: Any) -> Any:  # noqa: ANN401
     """Channel vectors averaged over their surroundings by a Gaussian."""
-    channels = next(
-        layer.outputs for layer in CONVOLUTIONS if layer.relu == SPREAD_RELU
-    )
+    channels = features.get_partial_shape()[1].get_length()
     kernel = np.array(spread_kernel(), np.float32)
     for shape, pads in (
         ((1, -1), [0, SPREAD_RADIUS]),

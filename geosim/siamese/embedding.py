@@ -19,7 +19,6 @@ from geosim.siamese.architecture import (
     EMBEDDING_SIZE,
     GEM_EPSILON,
     GEM_POWER,
-    POOLED_CHANNELS,
 )
 from geosim.siamese.quantization import find_quantization
 
@@ -81,10 +80,10 @@ class Embedder:
             images: (n, 3, height, width) float32 in 0..1, sides multiples of 16.
 
         Returns:
-            (n, 512) float32, each of length 1.
+            (n, channels) float32, each of length 1.
         """
         if not len(images):
-            return np.empty((0, POOLED_CHANNELS), np.float32)
+            return np.empty((0, _pooled_channels(self._arrays)), np.float32)
         size = (images.shape[2], images.shape[3])
         return np.array(self._request(size, describing=True).infer([images])[0])
 
@@ -149,7 +148,7 @@ def build_descriptor_graph(
 
     Returns:
         An OpenVINO model of one input, (n, 3, height, width) float32 in 0..1, and one
-        output, (n, 512), unit vectors.
+        output, (n, channels), unit vectors.
     """
     from geosim.siamese.graph import centred, trunk
     from geosim.siamese.runtime import openvino, ops
@@ -158,9 +157,14 @@ def build_descriptor_graph(
     relus = [EMBEDDING_RELU, TEXTURE_RELU]
     kept = trunk(centred(image), CONVOLUTIONS, arrays, quantization, relus)
     content, texture = (_unit(_pooled(kept[relu])) for relu in relus)
-    signs = ops.constant(random_signs(POOLED_CHANNELS) * np.float32(TEXTURE_WEIGHT))
-    joined = _unit(ops.add(content, ops.multiply(texture, signs)))
+    signs = random_signs(_pooled_channels(arrays)) * np.float32(TEXTURE_WEIGHT)
+    joined = _unit(ops.add(content, ops.multiply(texture, ops.constant(signs))))
     return openvino.Model([joined], [image], "siamese_descriptor")
+
+
+def _pooled_channels(arrays: Mapping[str, FloatArray]) -> int:
+    """Length of a pooled vector; relu4_3 has as many channels as relu5_3."""
+    return int(arrays["embedding.weight"].shape[1])
 
 
 def random_signs(count: int) -> FloatArray:

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from geosim.errors import OptionError
-from geosim.siamese.architecture import (
-    GEM_EPSILON,
-    GEM_POWER,
-)
+from geosim.siamese.architecture import GEM_EPSILON, GEM_POWER
 from geosim.siamese.decoder import has_decoder
 from geosim.siamese.keeping import kept
 from geosim.siamese.quantization import find_quantization
@@ -46,7 +43,7 @@ class Differences:
     high: NDArray[np.float32]
     """(height, width) 0..1: at relu4_3."""
     features: NDArray[np.float32]
-    """(2, 512, height / 16, width / 16): relu5_3 of both dates."""
+    """(2, channels, height / 16, width / 16): relu5_3 of both dates."""
     odds: NDArray[np.float32] | None = None
     """(height, width): a decoder's log odds; None where the weights have none."""
 
@@ -235,7 +232,7 @@ def tile_similarity(
     """Cosine similarity of both dates' tile embeddings.
 
     Args:
-        sums: (2, 512, tiles) weighted sums of the cells' features ** GEM_POWER.
+        sums: (2, channels, tiles) weighted sums of the cells' features ** GEM_POWER.
         weight: (tiles,) sum of the weights (valid share of each cell).
         weights: the network's weights.
 

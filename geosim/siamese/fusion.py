@@ -8,17 +8,19 @@ from collections.abc import Mapping
 
 from geosim.siamese.architecture import (
     COSINE_EPSILON,
-    GUIDE_EPSILON,
     NOISE_FLOOR,
-    SMOOTHING_TRUNCATE,
     SPREAD_RADIUS,
     SPREAD_RELU,
     TERMS,
-    guide_radius,
-    smoothing_sigma,
     spread_kernel,
 )
 from geosim.siamese.backend import functional, torch
+from geosim.siamese.smoothing import (
+    GUIDE_EPSILON,
+    SMOOTHING_TRUNCATE,
+    guide_radius,
+    smoothing_sigma,
+)
 from geosim.siamese.weighting import DAMPED_TERMS
 
 

@@ -72,7 +72,7 @@ def build_graph(
         sides multiples of 16, and (4,) float32, the scene's weights of the terms in
         the order of `TERMS`. Five outputs: the score without its colour term and
         before smoothing, the distances low, mid and high, each (1, 1, height, width),
-        and the last features, (2, 512, height / 16, width / 16). With a decoder a
+        and the last features, (2, channels, height / 16, width / 16). With a decoder a
         sixth: its log odds of change, (1, 1, height, width).
     """
     image = ops.parameter([2, 3, *size], np.float32, name="pair")

@@ -14,8 +14,9 @@ import numpy as np
 
 from geosim.siamese.backend import functional, torch
 from geosim.siamese.devices import has_bfloat16
+from geosim.siamese.loading import network_of
 from geosim.siamese.losses import pair_distances, pair_loss
-from geosim.siamese.network import SiameseVGG16, load_arrays, pool
+from geosim.siamese.network import pool
 from geosim.siamese.synthesis import add_nuisance
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ class PairTrainer:
             tick: called with 1 after each picture.
         """
         self._seed, self._distance, self._margin = seed, distance, margin
-        self._model = SiameseVGG16()
-        load_arrays(self._model, arrays)
+        self._model = network_of(arrays)
         self._model.eval()
         trunk = self._model.features[:_SPLIT]
         views = max(min(_VIEWS, _MOST_FEATURES // max(len(pictures), 1)), 1)

@@ -4,14 +4,14 @@ The main job runs the same network through OpenVINO (`graph`, `engine`); this mo
 is for training, for a GPU and for those who want the model in their own program.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from geosim.errors import OptionError
 from geosim.siamese.architecture import (
+    CHANNELS,
     CONVOLUTIONS,
     EMBEDDING_RELU,
     EMBEDDING_SIZE,
@@ -21,14 +21,13 @@ from geosim.siamese.architecture import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     LEVELS,
-    POOLED_CHANNELS,
     STRIDE,
     TERM_WEIGHTS,
+    convolutions,
     term_row,
 )
 from geosim.siamese.backend import functional, nn, torch
-from geosim.siamese.decoder import ODDS_LIMIT, has_decoder
-from geosim.siamese.decoder_network import Decoder
+from geosim.siamese.decoder import ODDS_LIMIT
 from geosim.siamese.fusion import (
     cosine_distance,
     enlarge,
@@ -38,10 +37,9 @@ from geosim.siamese.fusion import (
     terms,
 )
 from geosim.siamese.weighting import FIXED_TERM_WEIGHTS, scene_weights
-from geosim.siamese.weights import DEFAULT_WEIGHTS, load_weights
 
 if TYPE_CHECKING:
-    from geosim.siamese.weights import FloatArray
+    from geosim.siamese.decoder_network import Decoder
 
 MINIMUM_SIZE = 32
 """Least height and width of an image, in pixels."""
@@ -104,17 +102,23 @@ class SiameseVGG16(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, channels: Sequence[int] = CHANNELS) -> None:
+        """Random numbers.
+
+        Args:
+            channels: Of the five blocks of convolutions.
+        """
         super().__init__()
+        self.channels = tuple(channels)
         layers: list[nn.Module] = []
-        for layer in CONVOLUTIONS:
+        for layer in convolutions(channels):
             if layer.pool_before:
                 layers.append(nn.MaxPool2d(2))
             layers.append(nn.Conv2d(layer.inputs, layer.outputs, 3, padding=1))
             layers.append(nn.ReLU(inplace=True))
         self.features = nn.Sequential(*layers)
         self.head = ChangeHead()
-        self.embedding = nn.Linear(POOLED_CHANNELS, EMBEDDING_SIZE)
+        self.embedding = nn.Linear(channels[-1], EMBEDDING_SIZE)
         self.decoder: Decoder | None = None
         as_image = (1, 3, 1, 1)
         for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
@@ -151,7 +155,7 @@ class SiameseVGG16(nn.Module):
         return found
 
     def embed(self, relu5_3: torch.Tensor) -> torch.Tensor:
-        """Unit vectors (N, 128) of the activations (N, 512, h, w) of whole tiles."""
+        """Unit vectors (N, 128) of the activations (N, C, h, w) of whole tiles."""
         return functional.normalize(self.embedding(pool(relu5_3)), dim=1)
 
     def score(
@@ -253,63 +257,6 @@ def pool(activations: torch.Tensor) -> torch.Tensor:
     """
     powers = activations.pow(GEM_POWER).mean(dim=(2, 3))
     return powers.clamp_min(GEM_EPSILON).pow(1 / GEM_POWER)
-
-
-def create_siamese_model(
-    input_shape: tuple[int, int, int] = (224, 224, 3),
-    weights: str | Path | None = DEFAULT_WEIGHTS,
-) -> SiameseVGG16:
-    """Make the network, ready to compare two images.
-
-    Args:
-        input_shape: Size of the images: (height, width, 3) as in Keras or
-            (3, height, width) as in torch. It is checked and kept on the model as
-            `input_shape` in torch's order; other sizes work too.
-        weights: Name of shipped weights, path of a weights file, or None for random
-            numbers.
-
-    Returns:
-        The network in evaluation mode.
-
-    Raises:
-        OptionError: `input_shape` is not the size of a three-band image.
-        WeightsError: The weights are not those of this network.
-
-    Example:
-        >>> model = create_siamese_model((256, 256, 3))
-        >>> model.input_shape
-        (3, 256, 256)
-    """
-    channels_first = _torch_order(input_shape)
-    model = SiameseVGG16()
-    if weights is not None:
-        load_state(model, weights)
-    model.input_shape = channels_first
-    return model.eval()
-
-
-def load_state(model: SiameseVGG16, weights: str | Path) -> None:
-    """Put the tensors of a weights file into a network, strictly."""
-    load_arrays(model, load_weights(weights).arrays)
-
-
-def load_arrays(model: SiameseVGG16, arrays: "Mapping[str, FloatArray]") -> None:
-    """Put checked tensors into a network, with a decoder where they have one."""
-    model.decoder = Decoder() if has_decoder(arrays) else None
-    model.load_state_dict({name: torch.from_numpy(v) for name, v in arrays.items()})
-
-
-def _torch_order(input_shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    shape = tuple(input_shape)
-    three_numbers = len(shape) == 3 and all(isinstance(n, int) for n in shape)  # noqa: PLR2004
-    if three_numbers and shape[2] == 3 and min(shape[:2]) >= MINIMUM_SIZE:  # noqa: PLR2004
-        return (3, shape[0], shape[1])
-    if three_numbers and shape[0] == 3 and min(shape[1:]) >= MINIMUM_SIZE:  # noqa: PLR2004
-        return (3, shape[1], shape[2])
-    raise OptionError(
-        f"input_shape must be (height, width, 3) or (3, height, width) of at least "
-        f"{MINIMUM_SIZE} px, found {shape}; geosim's network reads three bands"
-    )
 
 
 def _check_images(before: torch.Tensor, after: torch.Tensor) -> None:

@@ -22,7 +22,8 @@ from safetensors import numpy as safetensors_numpy
 
 from geosim.errors import WeightsError
 from geosim.siamese.ranges import as_tensors, from_tensors, range_shapes
-from geosim.siamese.weights import DATA_FOLDER, LoadedWeights
+from geosim.siamese.shipped import DATA_FOLDER
+from geosim.siamese.weights import LoadedWeights
 
 FloatArray = npt.NDArray[np.float32]
 

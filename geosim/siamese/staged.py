@@ -49,9 +49,6 @@ FIRST_LAYERS, OTHER_LAYERS = CONVOLUTIONS[:_CUT], CONVOLUTIONS[_CUT:]
 CELL = OTHER_LAYERS[0].stride
 """Pixels per cell of what goes from one graph to the other."""
 
-CHANNELS = FIRST_LAYERS[-1].outputs
-"""Its channels."""
-
 _OWN = {v.relu: v.stride for v in LEVELS if v.stride < CELL}
 _DEEP = {v.relu: v.stride for v in LEVELS if v.stride >= CELL}
 
@@ -82,7 +79,7 @@ def build_first_graph(
     Returns:
         A model of the two inputs of `graph.build_graph` and of three outputs: its part
         of the score and the distance low, (1, 1, height, width), and what the other
-        graph reads, (2, 128, height / 4, width / 4) uint8 or float32.
+        graph reads, (2, channels, height / 4, width / 4) uint8 or float32.
     """
     image = ops.parameter([2, 3, *size], np.float32, name="pair")
     term_weights = ops.parameter([len(TERMS)], np.float32, name="term_weights")
@@ -113,10 +110,11 @@ def build_other_graph(
     Returns:
         A model of two inputs, what `build_first_graph` gives and the weights of the
         terms, and of four outputs: its part of the score, the distances mid and high,
-        (1, 1, height, width), and the last features, (2, 512, height / 16,
+        (1, 1, height, width), and the last features, (2, channels, height / 16,
         width / 16).
     """
-    shape = [2, CHANNELS, size[0] // CELL, size[1] // CELL]
+    channels = _cell_channels(arrays)
+    shape = [2, channels, size[0] // CELL, size[1] // CELL]
     cells = ops.parameter(shape, cell_type(quantization), name="cells")
     term_weights = ops.parameter([len(TERMS)], np.float32, name="term_weights")
     flow = cells
@@ -134,6 +132,11 @@ def build_other_graph(
 def cell_type(quantization: Quantization | None) -> type[np.generic]:
     """Type of what goes from one graph to the other."""
     return np.uint8 if quantization else np.float32
+
+
+def _cell_channels(arrays: Arrays) -> int:
+    """Channels of what goes from one graph to the other."""
+    return int(arrays[f"{OTHER_LAYERS[0].name}.weight"].shape[1])
 
 
 def _range(quantization: Quantization) -> tuple[np.float32, np.float32]:
@@ -189,6 +192,8 @@ class Stages:
     """Columns of the tiles."""
     cell_type: type[np.generic]
     """Of what goes from one graph to the other."""
+    channels: int
+    """Its channels."""
 
 
 def compile_stages(
@@ -219,6 +224,7 @@ def compile_stages(
         rows=rows,
         cols=cols,
         cell_type=cell_type(quantization),
+        channels=_cell_channels(arrays),
     )
 
 
@@ -230,7 +236,7 @@ class StagedNetwork:
         height, width = stages.size
         self._stages = stages
         self._pair = np.empty((2, 3, *stages.tile), np.float32)
-        shape = (2, CHANNELS, height // CELL, width // CELL)
+        shape = (2, stages.channels, height // CELL, width // CELL)
         self._cells = np.empty(shape, stages.cell_type)
         self._first = stages.first.create_infer_request()
         self._other = stages.other.create_infer_request()

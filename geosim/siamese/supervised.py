@@ -22,8 +22,8 @@ from geosim.siamese.decoder import BLEND, THRESHOLD
 from geosim.siamese.decoder_network import Decoder
 from geosim.siamese.fit import Fit, Look, Recipe, State
 from geosim.siamese.judging import judge
+from geosim.siamese.loading import network_of
 from geosim.siamese.losses import change_loss
-from geosim.siamese.network import SiameseVGG16, load_arrays
 from geosim.siamese.pasting import cut_objects
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from geosim.siamese.crops import Crop
     from geosim.siamese.labelled import LabelledPair
+    from geosim.siamese.network import SiameseVGG16
     from geosim.siamese.pasting import ChangedObject
 
 
@@ -57,10 +58,9 @@ class Trainer:
         """
         torch.manual_seed(recipe.seed)
         self.recipe, self.device = recipe, device
-        self.model = SiameseVGG16()
-        load_arrays(self.model, arrays)
+        self.model = network_of(arrays)
         if self.model.decoder is None:
-            self.model.decoder = Decoder()
+            self.model.decoder = Decoder(self.model.channels)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.trunk = _learning_layers(self.model, recipe.trunk_from)
         self.decoder = list(self.model.decoder.parameters())

@@ -28,7 +28,7 @@ class TorchEngine:
         threads: int | None,
         term_weights: NDArray[np.float32],
     ) -> None:
-        from geosim.siamese import fusion, network
+        from geosim.siamese import fusion, loading
         from geosim.siamese.backend import torch
 
         if device == "cuda" and not torch.cuda.is_available():
@@ -46,8 +46,7 @@ class TorchEngine:
             "memory_format": torch.channels_last,
         }
         self._term_weights = torch.from_numpy(term_weights).to(self._place["device"])
-        model = network.SiameseVGG16()
-        network.load_arrays(model, weights.arrays)
+        model = loading.network_of(weights.arrays)
         self._model = model.eval().to(**self._place)
         self.precision: Literal["int8", "float32", "float16"]
         self.precision = "float16" if half else "float32"

@@ -106,7 +106,7 @@ def initialise_embedding(model: SiameseVGG16, pooled: torch.Tensor) -> None:
 
     Args:
         model: The network.
-        pooled: (N, 512), pooled relu5_3 of N tiles, N > 128.
+        pooled: (N, channels), pooled relu5_3 of N tiles, N > 128.
     """
     size = model.embedding.out_features
     if pooled.shape[0] <= size:
@@ -135,7 +135,8 @@ def train_embedding(
 
     Args:
         model: The network, its projection initialised.
-        pooled: (N, 2, 512), pooled relu5_3 of both dates of N tiles of other places.
+        pooled: (N, 2, channels), pooled relu5_3 of both dates of N tiles of other
+            places.
         changed_fraction: (N,), how much of each tile changed.
         steps: Steps of Adam over all tiles.
         learning_rate: Its rate.

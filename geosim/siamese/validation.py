@@ -8,16 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from geosim.siamese.architecture import (
-    LEVELS,
-    SMOOTHING_TRUNCATE,
-    smoothing_sigma,
-)
+from geosim.siamese.architecture import LEVELS
 from geosim.siamese.backend import functional, torch
 from geosim.siamese.fusion import cosine_distance
 from geosim.siamese.losses import CHANGED_ABOVE, UNCHANGED_BELOW, contrastive_loss
 from geosim.siamese.network import SiameseVGG16
 from geosim.siamese.pairs import BoolArray, FloatArray, ImagePair, random_crop
+from geosim.siamese.smoothing import SMOOTHING_TRUNCATE, smoothing_sigma
 from geosim.siamese.synthesis import SynthesisOptions, SyntheticPair, synthesize
 
 _VALIDATION_SEED = 1_000_003  # its pairs are never those of a training step

@@ -1,4 +1,4 @@
-"""Weights files: what there is, where it comes from, and strict reading.
+"""Weights files: strict reading and writing.
 
 A weights file is a safetensors file with exactly the tensors of
 `architecture.state_shapes()`; where it was trained on labels also with those of
@@ -19,47 +19,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors_numpy
 
 from geosim.errors import WeightsError
-from geosim.siamese.architecture import state_shapes
+from geosim.siamese.architecture import SMALL_CHANNELS, channels_of, state_shapes
 from geosim.siamese.decoder import THRESHOLD, decoder_shapes, has_decoder
 from geosim.siamese.keeping import keeping, kept
 from geosim.siamese.ranges import from_tensors, has_ranges, range_shapes
-
-FloatArray = npt.NDArray[np.float32]
-
-DATA_FOLDER = Path(__file__).parent / "data"
-"""Where the shipped weights lie, beside NOTICE.md."""
-
-DEFAULT_WEIGHTS = "geosim-vgg16-1"
-"""Name of the weights that are used unless others are asked for."""
-
-_PREPROCESSING = (
-    "red, green, blue in 0..1 over the scene's range, date 2 histogram-matched to "
-    "date 1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)"
+from geosim.siamese.shipped import (
+    DATA_FOLDER,
+    DEFAULT_WEIGHTS,
+    PREPROCESSING,
+    WEIGHTS,
+    Weights,
 )
 
-
-@dataclass(frozen=True, kw_only=True)
-class Weights:
-    """What is known about one set of weights."""
-
-    name: str
-    """Name on the command line and in `run.json`."""
-    file: str
-    """File name inside `DATA_FOLDER`, or the path a user gave."""
-    sha256: str
-    """SHA-256 of the file's bytes, hexadecimal."""
-    licence: str
-    """SPDX identifier of the licence, or `unknown`."""
-    attribution: str
-    """Whom the licence asks to name."""
-    bands: tuple[str, ...]
-    """Bands it reads, in order."""
-    preprocessing: str
-    """What is done to the bands before they enter."""
-    trained_on: str
-    """Imagery it was trained on; never the labels of a benchmark."""
-    version: str
-    """Version of these weights."""
+FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,32 +48,16 @@ class LoadedWeights:
     where the file holds none."""
 
     @property
+    def small(self) -> bool:
+        """Whether they are of the small network."""
+        shapes = {name: value.shape for name, value in self.arrays.items()}
+        return channels_of(shapes) == SMALL_CHANNELS
+
+    @property
     def threshold(self) -> float | None:
         """Probability where `--threshold auto` decides; None without a decoder."""
         found = self.arrays.get(THRESHOLD)
         return None if found is None else float(found[0])
-
-
-WEIGHTS: dict[str, Weights] = {
-    DEFAULT_WEIGHTS: Weights(
-        name=DEFAULT_WEIGHTS,
-        file="geosim-vgg16-1.safetensors",
-        sha256="d303dc0b73333368d93686b16cb2279f156e540787883b9c5f406d913d2660a0",
-        licence="CC-BY-4.0",
-        attribution=(
-            "VGG16 of K. Simonyan and A. Zisserman, Visual Geometry Group, University "
-            "of Oxford (CC BY 4.0), trained further by the geosim developers"
-        ),
-        bands=("red", "green", "blue"),
-        preprocessing=_PREPROCESSING,
-        trained_on=(
-            "ImageNet (Oxford); then, without labels: UC Merced and NAIP (USGS, USDA), "
-            "NEON airborne imagery, Sentinel-2 (Copernicus), Landsat (USGS)"
-        ),
-        version="1",
-    ),
-}
-"""The weights that come with geosim, by name."""
 
 
 def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> LoadedWeights:
@@ -187,9 +143,10 @@ def check_tensors(
         WeightsError: A tensor is missing, unexpected, misshapen, of another type, not
             finite, a range is empty, or the head could fall where the score rises.
     """
-    shapes = state_shapes()
+    channels = channels_of({name: value.shape for name, value in tensors.items()})
+    shapes = state_shapes(channels)
     if has_decoder(tensors):
-        shapes |= decoder_shapes()
+        shapes |= decoder_shapes(channels)
     if has_ranges(tensors):
         shapes |= range_shapes()
     problems = [f"{name} is missing" for name in shapes if name not in tensors]
@@ -311,7 +268,7 @@ def _user_record(path: Path, *, sha256: str) -> Weights:
         licence=metadata.get("licence", "unknown"),
         attribution=metadata.get("attribution", "unknown"),
         bands=("red", "green", "blue"),
-        preprocessing=_PREPROCESSING,
+        preprocessing=PREPROCESSING,
         trained_on=metadata.get("trained_on", "unknown"),
         version=metadata.get("version", "unknown"),
     )

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from geosim.raster.grid import Grid, Window, blocks
-from geosim.siamese.architecture import smoothing_spread
+from geosim.siamese.smoothing import smoothing_spread
 from geosim.themes.classes import COVERS
 from geosim.timeline.classes import UNKNOWN, state_means
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
