@@ -17,6 +17,12 @@ _NO_SIZE = r"(?!\d|(?:[ckm]?m|px|ft|bit)(?![A-Za-z\d]))"
 """What follows is neither a digit nor a unit: `2020_10m` is of 2020, in 10 m."""
 _MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.](0[1-9]|1[0-2])" + _NO_SIZE)
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)" + _NO_SIZE)
+_OLD = re.compile(
+    r"^(1[5-8]\d\d)(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?)?"
+    r"(?=$|[-_ .](?!\d|(?:dpi|px|[ckm]?m|ft)(?![A-Za-z])))"
+)
+"""A year before 1900 counts at the start of a name only: elsewhere such numbers are
+those of cameras, sheets and sizes."""
 _ISO = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 _TAGS = ("ACQUISITION_DATE", "DATE_ACQUIRED", "acquisition_date", "TIFFTAG_DATETIME")
 
@@ -42,10 +48,13 @@ def image_date(path: str, tags: Mapping[str, str]) -> str | None:
     '2001-05-25'
     >>> image_date("tile_2048_1990.tif", {})  # 2048 px
     '1990'
+    >>> image_date("1887_survey.tif", {})
+    '1887'
     >>> image_date("before.tif", {"TIFFTAG_DATETIME": "1990:07:14 10:00:00"})
     '1990-07-14'
     """
-    found = _date_in(PurePath(path).stem)
+    stem = PurePath(path).stem
+    found = _date_in(stem) or _old_date(stem)
     if found:
         return found
     for tag in _TAGS:
@@ -63,3 +72,12 @@ def _date_in(text: str) -> str | None:
             if int(found[1]) <= this_year:
                 return "-".join(found[part] for part in parts)
     return None
+
+
+def _old_date(stem: str) -> str | None:
+    """The date before 1900 that a name begins with."""
+    found = _OLD.match(stem)
+    if found is None:
+        return None
+    text = "-".join(part for part in found.groups() if part)
+    return text if is_date(text) else found[1]
