@@ -40,7 +40,7 @@ def operations(side: int, arrays: Mapping[str, Any]) -> float:
     per_pixel = sum(
         arrays[f"{layer.name}.weight"].size / layer.stride**2 for layer in CONVOLUTIONS
     )
-    return 2 * side * side * per_pixel
+    return float(2 * side * side * per_pixel)
 
 
 def large_convolution(*, int8: bool, threads: int) -> tuple[Callable[[], Any], float]:
