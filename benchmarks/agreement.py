@@ -65,8 +65,8 @@ def main() -> None:
         parser.error("wanted are pairs of rasters and two names of weights")
     print(f"| pair | {names[0]}, % | {names[1]}, % | agreed | correlation | apart |")
     print("|---|---|---|---|---|---|")
-    for place in range(0, len(asked.rasters), 2):
-        print(row(*asked.rasters[place : place + 2], names), flush=True)
+    for before, after in zip(asked.rasters[::2], asked.rasters[1::2], strict=True):
+        print(row(before, after, names), flush=True)
 
 
 if __name__ == "__main__":
