@@ -88,6 +88,22 @@ def test_grey_palette_and_bilevel():
     assert read_picture(encoded(bilevel, "PNG")).pixels[:, 0].tolist() == [[0, 1]] * 3
 
 
+def test_a_fourth_band_of_jpeg_2000_is_transparency_where_the_file_says_so():
+    layer = np.full((32, 48, 4), 60, np.uint8)
+    layer[:, 24:] = (200, 100, 50, 0)  # near infrared, or transparent
+    file = encoded(Image.fromarray(layer, "RGBA"), "JPEG2000")
+    found = read_picture(file)
+    assert as_bytes(found.pixels)[5, 40].tolist() == [255] * 3
+    assert found.notes == ("transparent parts shown as white",)
+    assert file.count(b"cdef") == 1
+    found = read_picture(file.replace(b"cdef", b"free"))
+    assert as_bytes(found.pixels)[5, 40].tolist() == [200, 100, 50]
+    assert as_bytes(found.pixels)[5, 5].tolist() == [60] * 3
+    assert found.notes == ("1 further band left out",)
+    codestream = file[file.index(b"\xff\x4f\xff\x51") :]  # cannot say what a band is
+    assert np.array_equal(read_picture(codestream).pixels, found.pixels)
+
+
 def test_transparency_is_white_paper():
     layer = Image.new("RGBA", (3, 1), (0, 0, 0, 0))
     layer.putpixel((1, 0), (200, 0, 0, 255))

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
 
 from geosim.errors import PictureReadError
+from geosim.images.boxes import HEADER_BYTES, brands, has_opacity
 from geosim.images.picture import Limits, Picture
 from geosim.images.pixels import bands_first, size_within, wide
 
@@ -99,7 +100,7 @@ def _decoded(
     limits: Limits,
 ) -> Picture:
     """Decode by Pillow; TIFFs that it does not know by GDAL."""
-    start = file.read(64)
+    start = file.read(HEADER_BYTES)
     file.seek(0)
     formats = _formats_of(start, name)
     try:
@@ -120,7 +121,8 @@ def _decoded(
         _check_pixels(image.size, name, limits)
         if _loses_bits(image):
             return _from_gdal(content(), name, limits)
-        return decode_image(image, name, at_most)
+        further = image.format == "JPEG2000" and not has_opacity(start)
+        return decode_image(image, name, at_most, opaque=further)
 
 
 def _formats_of(start: bytes, name: str) -> tuple[str, ...]:
@@ -129,8 +131,8 @@ def _formats_of(start: bytes, name: str) -> tuple[str, ...]:
     Raises:
         PictureReadError: it wants a library that is missing.
     """
-    brands = _brands(start)
-    if brands & _HEIC_BRANDS:
+    found = brands(start)
+    if found & _HEIC_BRANDS:
         try:
             from pillow_heif import register_heif_opener
         except ImportError as error:
@@ -141,20 +143,12 @@ def _formats_of(start: bytes, name: str) -> tuple[str, ...]:
         with _OPENING:
             register_heif_opener()
         return ("HEIF",)
-    if brands & _AVIF_BRANDS and not _AVIF:
+    if found & _AVIF_BRANDS and not _AVIF:
         raise PictureReadError(
             f"'{name}' is AVIF, which wants Pillow 11.3 or newer; install it with pip "
             "install --upgrade pillow, or save the picture as JPEG"
         )
     return FORMATS
-
-
-def _brands(start: bytes) -> set[bytes]:
-    """What a file of the kind of HEIC and AVIF says it is; empty for others."""
-    if start[4:8] != b"ftyp":
-        return set()
-    box = start[: int.from_bytes(start[:4], "big")]
-    return {box[8:12], *(box[place : place + 4] for place in range(16, len(box), 4))}
 
 
 def _loses_bits(image: Image.Image) -> bool:
@@ -196,8 +190,10 @@ def _damaged(name: str, error: Exception) -> PictureReadError:
     )
 
 
-def decode_image(image: Image.Image, name: str, at_most: int | None) -> Picture:
-    """Turn an opened image upright and into sRGB."""
+def decode_image(
+    image: Image.Image, name: str, at_most: int | None, *, opaque: bool = False
+) -> Picture:
+    """Turn an opened image upright and into sRGB; `opaque`: no band is transparency."""
     notes: list[str] = []
     try:
         if _has_another_page(image):
@@ -206,6 +202,9 @@ def decode_image(image: Image.Image, name: str, at_most: int | None) -> Picture:
         if at_most and image.format in ("JPEG", "MPO"):
             image.draft(None, (2 * at_most, 2 * at_most))
         image.load()
+        if opaque and image.mode in ("LA", "RGBA"):
+            notes.append("1 further band left out")
+            image = image.convert(image.mode.removesuffix("A"))
         with _quietly():
             orientation = image.getexif().get(0x0112, 1)
         if orientation in range(2, 9):
@@ -295,5 +294,6 @@ def _from_gdal(content: bytes, name: str, limits: Limits) -> Picture:
     pixels = wide(values if count > 1 else values[0])
     size = (pixels.shape[2], pixels.shape[1])
     more = file.count - count
-    notes = ("more than 8 bits",) + ((f"{more} further bands left out",) * bool(more))
+    left = f"{more} further band{'s' * (more > 1)} left out"
+    notes = ("more than 8 bits", *(left,) * bool(more))
     return Picture(pixels=pixels, name=name, original_size=size, notes=notes)
