@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 _DAY = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)"
 )
-_NO_SIZE = r"(?!\d|(?:[ckm]?m|px|ft|bit)(?![A-Za-z\d]))"
+_NO_SIZE = r"(?!\d|(?:[ckm]?m|px|ft|bit|dpi)(?![A-Za-z\d]))"
 """What follows is neither a digit nor a unit: `2020_10m` is of 2020, in 10 m."""
 _MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.](0[1-9]|1[0-2])" + _NO_SIZE)
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)" + _NO_SIZE)
 _OLD = re.compile(
     r"^(1[5-8]\d\d)(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01]))?)?"
-    r"(?=$|[-_ .](?!\d|(?:dpi|px|[ckm]?m|ft)(?![A-Za-z])))"
+    r"(?=$|[-_ .]" + _NO_SIZE + ")"
 )
 """A year before 1900 counts at the start of a name only: elsewhere such numbers are
 those of cameras, sheets and sizes."""

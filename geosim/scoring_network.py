@@ -16,19 +16,10 @@ from geosim.change.threshold import (
 from geosim.change.windows import strips_of
 from geosim.errors import OptionError
 from geosim.scorer import BlockScores
-from geosim.siamese.architecture import (
-    AUTO_THRESHOLDS,
-    HEAD_QUANTILES,
-    TERMS,
-    term_row,
-)
+from geosim.siamese.architecture import AUTO_THRESHOLDS, HEAD_QUANTILES, TERMS, term_row
 from geosim.siamese.blending import blended
 from geosim.siamese.decoder import BLEND, DECODER_MARGIN, has_decoder
-from geosim.siamese.engine import (
-    Engine,
-    open_engine,
-    prepare_level,
-)
+from geosim.siamese.engine import Engine, open_engine, prepare_level
 from geosim.siamese.smoothing import (
     EDGE_MARGIN,
     GUIDE_EPSILON,
@@ -56,7 +47,8 @@ others are pixels of the dates and scores: of a block that is read, of one that 
 the network and of one that is written."""
 
 _BYTES_SMALL: dict[str, int] = {"int8": 350, "float32": 500, "float16": 1200}
-"""The same of the small network, which takes 130 of them in int8 and 310 in float32."""
+"""The same of the small network, which takes 130 of them in int8 and 310 in float32
+(float16: reckoned)."""
 
 _REASONS = (
     "keeps false alarms below 2 % on pairs of dates without change",

@@ -26,8 +26,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy.linalg
 import torch
+from narrower import started
 from open_imagery import Split, crops, open_imagery
 
 from geosim.siamese.architecture import (
@@ -37,12 +37,11 @@ from geosim.siamese.architecture import (
     LEVELS,
     SMALL_CHANNELS,
     SPREAD_RELU,
-    convolutions,
 )
 from geosim.siamese.fusion import log_distance, spread
 from geosim.siamese.graph import centred, compile_graph, trunk
 from geosim.siamese.loading import create_siamese_model
-from geosim.siamese.network import SiameseVGG16, pool
+from geosim.siamese.network import SiameseVGG16
 from geosim.siamese.pairs import ImagePair
 from geosim.siamese.quantization import find_quantization
 from geosim.siamese.ranges import as_tensors, measure_ranges
@@ -66,8 +65,8 @@ OTHERS = 0.25
 """What a distance to another place weighs beside that of two dates."""
 EMBEDDING = 0.5
 """What a tile's embedding weighs."""
-START_CROPS, START_CELLS = 160, 300
-"""Crops that the start is fitted on, and cells of each."""
+START_CROPS = 160
+"""Crops that the start is fitted on."""
 SWAPPED, GREY, RELIT, APART, GRAINY = 0.3, 0.15, 0.5, 0.3, 0.2
 """Chances that a pair's bands are exchanged, that it is grey, in other light, each date
 in its own, or grainy."""
@@ -181,78 +180,11 @@ def embedding_error(
     return (1 - (model.embed(small[EMBEDDING_RELU]) * target).sum(dim=1)).mean()
 
 
-def started(large: SiameseVGG16, pairs: Sequence[ImagePair]) -> SiameseVGG16:
-    """The small network before training: half of each layer's channels, refitted."""
-    model = SiameseVGG16(SMALL_CHANNELS)
-    batches = [
-        drawn(pairs, [1, n], vary=True) for n in range(START_CROPS // BATCH // 2)
-    ]
-    images = torch.from_numpy(np.concatenate(batches))
-    wide, narrow = ((images - large.mean) / large.std for _ in range(2))
-    rng = np.random.default_rng(3)
-    kept = np.arange(3)
-    for layer, small in zip(CONVOLUTIONS, convolutions(SMALL_CHANNELS), strict=True):
-        number = int(layer.name.split(".")[1])
-        if layer.pool_before:
-            wide, narrow = (
-                torch.nn.functional.max_pool2d(v, 2) for v in (wide, narrow)
-            )
-        before = large.features[number](wide)
-        wide = torch.relu(before)
-        columns = cells_of(wide, rng)[0]
-        order = scipy.linalg.qr(columns[::4], mode="r", pivoting=True)[1]
-        kept = np.sort(order[: small.outputs])
-        kernel, bias = refitted(narrow, before[:, kept], rng)
-        module = model.features[number]
-        module.weight.copy_(kernel)
-        module.bias.copy_(bias)
-        narrow = torch.relu(module(narrow))
-    model.head.load_state_dict(large.head.state_dict())
-    # the embedding of what the chosen channels tell of all of them
-    ours, theirs = pool(narrow).double(), large.embedding(pool(wide)).double()
-    solved = ridge(ours, theirs)
-    model.embedding.weight.copy_(solved[:-1].T)
-    model.embedding.bias.copy_(solved[-1])
-    return model
-
-
-def cells_of(
-    values: torch.Tensor, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Channel vectors of some cells, (cells, C), and where they lie in (N, H, W)."""
-    count, _, height, width = values.shape
-    where = np.stack(
-        [
-            rng.integers(size, size=count * START_CELLS)
-            for size in (count, height, width)
-        ]
-    )
-    return values[where[0], :, where[1], where[2]].numpy(), where
-
-
-def refitted(
-    narrow: torch.Tensor, wanted: torch.Tensor, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Kernel and bias of a 3x3 convolution of `narrow`, nearest to `wanted`."""
-    target, where = cells_of(wanted, rng)
-    padded = torch.nn.functional.pad(narrow, (1, 1, 1, 1))
-    parts = [
-        padded[where[0], :, where[1] + row, where[2] + col]
-        for row in range(3)
-        for col in range(3)
-    ]
-    inputs = torch.stack(parts, dim=2).flatten(1).double()
-    solved = ridge(inputs, torch.from_numpy(target).double())
-    shape = (wanted.shape[1], narrow.shape[1], 3, 3)
-    return solved[:-1].T.reshape(shape).float(), solved[-1].float()
-
-
-def ridge(inputs: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Linear regression with a constant, (inputs + 1, outputs), held in a little."""
-    full = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
-    square = full.T @ full
-    square += 1e-3 * square.diagonal().mean() * torch.eye(len(square)).double()
-    return torch.linalg.solve(square, full.T @ wanted)
+def start_images(imagery: Split) -> torch.Tensor:
+    """Crops (START_CROPS, 3, CROP, CROP) that the start is fitted on."""
+    steps = range(START_CROPS // (2 * BATCH))
+    batches = [drawn(imagery.train, [1, step], vary=True) for step in steps]
+    return torch.from_numpy(np.concatenate(batches))
 
 
 def told(
@@ -339,7 +271,7 @@ def distil(imagery: Split, options: argparse.Namespace) -> SiameseVGG16:
         first = resumed(model, optimiser, checkpoint)
     else:
         with torch.no_grad():
-            model.load_state_dict(started(large, imagery.train).state_dict())
+            model.load_state_dict(started(large, start_images(imagery)).state_dict())
     model = model.to(memory_format=torch.channels_last)
     for step in range(first, options.steps + 1):
         if step % options.say_every == 0 or step == options.steps:

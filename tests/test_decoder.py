@@ -7,11 +7,7 @@ from safetensors.numpy import save_file
 
 from geosim import ChangeOptions, MinArea, detect_change
 from geosim.errors import WeightsError
-from geosim.siamese.architecture import (
-    CHANNELS,
-    SMALL_CHANNELS,
-    STRIDE,
-)
+from geosim.siamese.architecture import CHANNELS, SMALL_CHANNELS, STRIDE
 from geosim.siamese.blending import blended
 from geosim.siamese.decoder import (
     DECODER_MARGIN,

@@ -10,11 +10,7 @@ from geosim.siamese import keeping as module
 from geosim.siamese.engine import open_engine
 from geosim.siamese.graph import build_level_graph, compile_graph
 from geosim.siamese.keeping import keeping, kept
-from geosim.siamese.weights import (
-    kept_weights,
-    load_weights,
-    save_weights,
-)
+from geosim.siamese.weights import kept_weights, load_weights, save_weights
 
 
 def test_nothing_is_kept_without_a_holder():

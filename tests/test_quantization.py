@@ -7,11 +7,7 @@ import pytest
 
 from geosim.errors import OptionError, WeightsError
 from geosim.siamese import quantization
-from geosim.siamese.architecture import (
-    CONVOLUTIONS,
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-)
+from geosim.siamese.architecture import CONVOLUTIONS, IMAGENET_MEAN, IMAGENET_STD
 from geosim.siamese.engine import open_engine
 from geosim.siamese.graph import build_graph, centred, compile_graph, in_two_parts
 from geosim.siamese.quantization import (

@@ -18,11 +18,7 @@ from geosim.siamese.architecture import (
     TERMS,
     term_row,
 )
-from geosim.siamese.smoothing import (
-    GUIDE_EPSILON,
-    guide_radius,
-    smoothing_sigma,
-)
+from geosim.siamese.smoothing import GUIDE_EPSILON, guide_radius, smoothing_sigma
 from geosim.siamese.weighting import (
     DAMPED_TERMS,
     FIXED_TERM_WEIGHTS,

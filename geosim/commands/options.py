@@ -112,8 +112,8 @@ _Nodata = Annotated[
 _Weights = Annotated[
     str,
     typer.Option(
-        help=f"Name or path of the network's weights; {SMALL_WEIGHTS} are of a network "
-        "with a quarter of the work."
+        help=f"Name or path of the network's weights; {SMALL_WEIGHTS}: a network of a "
+        "quarter of the work."
     ),
 ]
 _Device = Annotated[Device, typer.Option(help="cuda and torch need the extra 'torch'.")]

@@ -47,7 +47,9 @@ def has_opacity(start: bytes) -> bool:
         for part, channels in _boxes(header):
             if part == b"cdef":
                 # after their number: number, type and association of each, two bytes
-                types = (channels[place : place + 2] for place in range(4, 1 << 12, 6))
+                types = (
+                    channels[place : place + 2] for place in range(4, len(channels), 6)
+                )
                 return any(int.from_bytes(one, "big") in _OPACITY for one in types)
     return False
 

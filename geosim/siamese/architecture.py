@@ -13,10 +13,18 @@ of three numbers turns it into a probability. A linear layer on the pooled last
 features gives the embedding of a tile.
 """
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Subtracted from red, green and blue in 0..1 (the convention of torchvision)."""
@@ -161,18 +169,18 @@ EMBEDDING_RELU = "relu5_3"
 """Activation that is pooled into a tile's embedding."""
 
 
-def channels_of(shapes: Mapping[str, Sequence[int]]) -> tuple[int, ...]:
+def channels_of(arrays: Mapping[str, NDArray[np.generic]]) -> tuple[int, ...]:
     """Channels of the five blocks of a network, told by its first kernel.
 
     Args:
-        shapes: shape of its tensors by name.
+        arrays: its tensors by name.
 
     Returns:
         SMALL_CHANNELS where the first kernel has as many outputs, else CHANNELS; that
         the other tensors fit is for a check against `state_shapes` to say.
     """
-    first = shapes.get(f"{CONVOLUTIONS[0].name}.weight", ())
-    small = len(first) > 0 and first[0] == SMALL_CHANNELS[0]
+    first = arrays.get(f"{CONVOLUTIONS[0].name}.weight")
+    small = first is not None and first.shape[:1] == SMALL_CHANNELS[:1]
     return SMALL_CHANNELS if small else CHANNELS
 
 

@@ -12,11 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from geosim.siamese.architecture import (
-    HEAD_QUANTILES,
-    LEVELS,
-    STRIDE,
-)
+from geosim.siamese.architecture import HEAD_QUANTILES, LEVELS, STRIDE
 from geosim.siamese.backend import functional, torch
 from geosim.siamese.network import SiameseVGG16
 from geosim.siamese.pairs import ImagePair

@@ -59,8 +59,7 @@ def load_state(model: SiameseVGG16, weights: str | Path) -> None:
 
 def network_of(arrays: "Mapping[str, FloatArray]") -> SiameseVGG16:
     """A network of these checked tensors, as wide as they are, in training mode."""
-    shapes = {name: value.shape for name, value in arrays.items()}
-    model = SiameseVGG16(channels_of(shapes))
+    model = SiameseVGG16(channels_of(arrays))
     load_arrays(model, arrays)
     return model
 

@@ -6,11 +6,7 @@ Numbers only, as `architecture`: what they are used for is in `fusion` (torch) a
 
 import math
 
-from geosim.siamese.architecture import (
-    REACHES,
-    STRIDE,
-    term_row,
-)
+from geosim.siamese.architecture import REACHES, STRIDE, term_row
 
 SMOOTHING_TRUNCATE = 4.0
 """The Gaussian is cut at this many standard deviations (scipy's default)."""

@@ -22,12 +22,7 @@ from geosim.siamese.architecture import (
     TERMS,
     reach,
 )
-from geosim.siamese.distance_graph import (
-    fused,
-    level_maps,
-    mean_of_band,
-    spread_map,
-)
+from geosim.siamese.distance_graph import fused, level_maps, mean_of_band, spread_map
 from geosim.siamese.graph import centred, compile_graph, pooled, trunk
 from geosim.siamese.runtime import openvino, ops
 

@@ -50,8 +50,7 @@ class LoadedWeights:
     @property
     def small(self) -> bool:
         """Whether they are of the small network."""
-        shapes = {name: value.shape for name, value in self.arrays.items()}
-        return channels_of(shapes) == SMALL_CHANNELS
+        return channels_of(self.arrays) == SMALL_CHANNELS
 
     @property
     def threshold(self) -> float | None:
@@ -143,7 +142,7 @@ def check_tensors(
         WeightsError: A tensor is missing, unexpected, misshapen, of another type, not
             finite, a range is empty, or the head could fall where the score rises.
     """
-    channels = channels_of({name: value.shape for name, value in tensors.items()})
+    channels = channels_of(tensors)
     shapes = state_shapes(channels)
     if has_decoder(tensors):
         shapes |= decoder_shapes(channels)
