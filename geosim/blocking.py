@@ -29,10 +29,17 @@ _LARGEST_CLASSICAL = 1024
 """Longest side of a block that memory is spent on: with the network a larger block
 saves margin, without it a larger one is no faster."""
 
-_BESIDE = 0.07
-"""Processor time of all that goes on beside the network, as a part of the network's.
-One thread does it, for one block while the network is in the next: while the first
-block is read and the last one written the network has nothing to do."""
+_BESIDE_NS = 180.0
+"""Time in which one thread does for a pixel all that goes on beside the network. While
+the first block is read and the last one written the network has nothing to do."""
+
+_TOUCH_NS = 2.5
+"""Time that the system takes to give out a byte, once in a run; measured in a virtual
+machine whose host has to find the page first. Where the machine is a real one it is a
+tenth, and the network waits for a few more margins in return for half of the memory."""
+
+_TOUCHED = 1e9
+"""Bytes that the sample has had by then, and that the first block takes over."""
 
 _SMALLEST = 4 * STRIDE
 
@@ -144,7 +151,7 @@ def plan_blocks(grid: Grid, scorer: Scorer, options: ChangeOptions) -> Blocks:
 
     Of all that fit into the memory those that take the least time: few pixels together,
     margins included, but not so few blocks that threads wait for the first and the
-    last.
+    last, nor so large that the system takes long to find the memory.
 
     Args:
         grid: the scene's grid.
@@ -162,15 +169,20 @@ def plan_blocks(grid: Grid, scorer: Scorer, options: ChangeOptions) -> Blocks:
         _cuts(total, scorer, options.block_size, most)
         for total in (grid.width, grid.height)
     )
-    alone = _BESIDE * options.thread_count if scorer.weights else 0.0
+    network_ns = scorer.network_ns / options.thread_count
     best = None
     for column in columns:
         for row in rows:
             outer, count = column.outer * row.outer, column.count * row.count
             if outer > room:
                 continue
+            # without a network only the number of pixels counts
+            time = outer * count * (network_ns or 1.0)
+            if network_ns:
+                touched = max(0.0, outer * scorer.bytes_per_pixel - _TOUCHED)
+                time += outer * _BESIDE_NS + touched * _TOUCH_NS
             # of two that take as long, the one of fewer blocks
-            found = (count + alone) * outer, count, column.side, row.side
+            found = time, count, column.side, row.side
             best = min(best or found, found)
     assert best is not None  # noqa: S101 - the smallest fits
     return cut_grid(grid, scorer, best[2:])

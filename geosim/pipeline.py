@@ -27,7 +27,7 @@ from geosim.raster.staging import (
     publish_folder,
     work_folder,
 )
-from geosim.raster.writer import GDAL_CACHE_MB, WorkRaster
+from geosim.raster.writer import GDAL_CACHE, WorkRaster
 from geosim.result import EXTRA_FILES, FILES, RECORD, ChangeResult
 
 if TYPE_CHECKING:
@@ -114,9 +114,7 @@ def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
     """The pair, with GDAL's cache and threads for the whole run."""
     with (
         plain_images_welcome(),
-        rasterio.Env(
-            GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_NUM_THREADS=options.thread_count
-        ),
+        rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, GDAL_NUM_THREADS=options.thread_count),
         open_scene(
             before,
             after,

@@ -38,7 +38,7 @@ from geosim.errors import OptionError
 from geosim.progress import Clock, Progress
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import check_parent, writing
-from geosim.raster.writer import GDAL_CACHE_MB
+from geosim.raster.writer import GDAL_CACHE
 from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def draw_sample(
     path = Path(out) if out is not None else folder / "samples.gpkg"
     chips = path.with_name(f"{path.stem}_chips")
     clock = Clock(progress)
-    with plain_images_welcome(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB):
+    with plain_images_welcome(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
         found = StrataMap(folder, options.strata, options.buffer)
         check_free(path, (chips,), overwrite=options.overwrite)
         check_parent(path.parent)

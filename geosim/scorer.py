@@ -54,6 +54,13 @@ class Scorer(Protocol):
         """Memory that a pixel of a block takes."""
 
     @property
+    def network_ns(self) -> float:
+        """Processor time in ns that a pixel of a block takes in the network, about.
+
+        0 without a network.
+        """
+
+    @property
     def base_megabytes(self) -> int:
         """Memory that a run takes beside its blocks."""
 

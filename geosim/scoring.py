@@ -51,6 +51,7 @@ class _PerPixel:
     sigma: float = 0.0
     band_names: tuple[str, ...] = ()
     bytes_per_pixel: int = _BYTES_CLASSICAL
+    network_ns: float = 0.0
     base_megabytes: int = _BASE_CLASSICAL
     untaught: bool = False
     weights: LoadedWeights | None = None

@@ -23,7 +23,7 @@ from geosim.raster.staging import (
     publish_folder,
     work_folder,
 )
-from geosim.raster.writer import GDAL_CACHE_MB, Layout, WorkRaster
+from geosim.raster.writer import GDAL_CACHE, Layout, WorkRaster
 from geosim.themes.classes import COVERS, THEMES
 from geosim.timeline.calibration import no_calibration
 from geosim.timeline.classes import fit_covering, slugs_of_codes
@@ -116,9 +116,7 @@ def detect_series(
     clock = Clock(progress)
     with (
         plain_images_welcome(),
-        rasterio.Env(
-            GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_NUM_THREADS=options.thread_count
-        ),
+        rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, GDAL_NUM_THREADS=options.thread_count),
         work_folder(folder) as work,
     ):
         _check_leftover(work, options)

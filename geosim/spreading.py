@@ -17,7 +17,7 @@ from geosim.cluster import local_workers, open_cluster
 from geosim.errors import GeosimError
 from geosim.gathering import Gatherer
 from geosim.raster.scene import open_scene
-from geosim.raster.writer import GDAL_CACHE_MB
+from geosim.raster.writer import GDAL_CACHE
 from geosim.scanning import block_steps, write_block
 from geosim.scoring import METHODS
 from geosim.tasks import run_tasks
@@ -170,7 +170,7 @@ def score_block(window: Window, here: Here) -> ScoredBlock:
     shared = here.shared
     assert shared is not None  # noqa: S101 - given with the task
     setup: ScanSetup = shared.value
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_NUM_THREADS=here.threads):
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, GDAL_NUM_THREADS=here.threads):
         if shared.opened is None:
             shared.opened = _open(setup, here.threads, shared.closing)
         opened: _Opened = shared.opened

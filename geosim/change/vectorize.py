@@ -114,5 +114,15 @@ def sizes(
 
     placed = shapely.transform(polygons, apply)
     areas = [abs(_GEOD.geometry_area_perimeter(polygon)[0]) for polygon in placed]
-    perimeters = [_GEOD.geometry_length(polygon.boundary) for polygon in placed]
-    return np.array(areas), np.array(perimeters)
+    return np.array(areas), _perimeters(placed)
+
+
+def _perimeters(placed: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Length in m of all rings of each polygon in (longitude, latitude)."""
+    rings, of_polygon = shapely.get_rings(placed, return_index=True)
+    points, of_ring = shapely.get_coordinates(rings, return_index=True)
+    edges = of_ring[1:] == of_ring[:-1]
+    start, end = points[:-1][edges], points[1:][edges]
+    _, _, lengths = _GEOD.inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])
+    polygon = of_polygon[of_ring[1:][edges]]
+    return np.bincount(polygon, lengths, len(placed)).astype(np.float64)

@@ -1,0 +1,42 @@
+"""GDAL's block cache: as large as we say, and no block is read twice for nothing."""
+
+import io
+
+import numpy as np
+import pytest
+import rasterio
+
+from geosim.raster.writer import GDAL_CACHE
+
+
+class Counting(io.FileIO):
+    """A file that counts how often it is read."""
+
+    reads = 0
+
+    def read(self, size=-1):
+        Counting.reads += 1
+        return super().read(size)
+
+
+@pytest.fixture
+def raster(tmp_path):
+    path = tmp_path / "tiled.tif"
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "tiled": True}
+    size = {"width": 512, "height": 512, "blockxsize": 256, "blockysize": 256}
+    with rasterio.open(path, "w", **profile, **size) as dataset:
+        dataset.write(np.ones((1, 512, 512), np.uint8))
+    return path
+
+
+def test_blocks_stay_in_the_cache(raster):
+    # a number in `rasterio.Env` is bytes: 64 for 64 MB once held not a single block
+    with (
+        rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE),
+        rasterio.open(raster, opener=Counting) as dataset,
+    ):
+        dataset.read()
+        before = Counting.reads
+        dataset.read()
+        assert before > 0
+        assert Counting.reads == before
