@@ -20,7 +20,7 @@ import rasterio
 
 from geosim import ChangeOptions, detect_change
 from geosim.raster.source import plain_images_welcome
-from geosim.siamese.shipped import DEFAULT_WEIGHTS, SMALL_WEIGHTS
+from geosim.siamese.shipped import SMALL_WEIGHTS, VGG16_WEIGHTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def main() -> None:
     text = __doc__ or ""
     parser = argparse.ArgumentParser(description=text.splitlines()[0])
     parser.add_argument("rasters", type=Path, nargs="+", help="before and after")
-    parser.add_argument("--weights", default=f"{SMALL_WEIGHTS},{DEFAULT_WEIGHTS}")
+    parser.add_argument("--weights", default=f"{SMALL_WEIGHTS},{VGG16_WEIGHTS}")
     asked = parser.parse_args()
     names = asked.weights.split(",")
     if len(asked.rasters) % 2 or len(names) != 2:

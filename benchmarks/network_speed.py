@@ -22,7 +22,7 @@ import numpy as np
 
 from geosim.siamese.architecture import CONVOLUTIONS
 from geosim.siamese.engine import open_engine
-from geosim.siamese.shipped import DEFAULT_WEIGHTS, SMALL_WEIGHTS
+from geosim.siamese.shipped import SMALL_WEIGHTS, VGG16_WEIGHTS
 from geosim.siamese.weights import load_weights
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def network(
     precision: Any,  # noqa: ANN401
     pair: np.ndarray[Any, np.dtype[np.float32]],
     threads: int,
-    weights: str = DEFAULT_WEIGHTS,
+    weights: str = VGG16_WEIGHTS,
 ) -> tuple[Callable[[], Any], float]:
     """One engine, ready to compare a pair, and its multiply-adds."""
     loaded = load_weights(weights)

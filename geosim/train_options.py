@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from geosim.errors import OptionError
-from geosim.siamese.shipped import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import VGG16_WEIGHTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class TrainOptions:
     swap_dates: bool = False
     """True: half of the crops show date 2 first, for labels that mark what came and
     what went alike."""
-    weights: str = DEFAULT_WEIGHTS
+    weights: str = VGG16_WEIGHTS
     """What to start from."""
     seed: int = 0
     """Of all chance."""

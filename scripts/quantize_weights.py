@@ -33,7 +33,7 @@ from open_imagery import crops, open_imagery
 from geosim.siamese.graph import build_graph, build_trunk, compile_graph
 from geosim.siamese.quantization import Quantization, pack_quantization
 from geosim.siamese.ranges import CALIBRATED
-from geosim.siamese.shipped import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import VGG16_WEIGHTS
 from geosim.siamese.weights import load_weights
 
 
@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("imagery", type=Path, help="folder of open imagery")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="name of weights")
+    parser.add_argument("--weights", default=VGG16_WEIGHTS, help="name of weights")
     parser.add_argument("--crops", type=int, default=96, help="pairs of crops")
     parser.add_argument("--seed", type=int, default=0, help="of all chance")
     options = parser.parse_args()

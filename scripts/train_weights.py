@@ -40,7 +40,7 @@ from geosim.siamese.calibration import (
 from geosim.siamese.loading import create_siamese_model, load_state
 from geosim.siamese.network import SiameseVGG16, pool
 from geosim.siamese.pairs import ImagePair, random_crop
-from geosim.siamese.shipped import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import VGG16_WEIGHTS
 from geosim.siamese.synthesis import SynthesisOptions, synthesize
 from geosim.siamese.training import (
     average_states,
@@ -304,7 +304,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS, help="to check")
+    parser.add_argument("--weights", default=VGG16_WEIGHTS, help="to check")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--tiles", type=int, default=400)
     parser.add_argument("--scenes", type=int, default=60)
@@ -325,7 +325,7 @@ def main() -> None:
     fit_embedding(model, imagery.train, options)
     keep_report(calibrate(model, imagery, options), options)
     final = options.work / "final.safetensors"
-    tell(f"wrote {final}, sha256 {save(model, final, name=DEFAULT_WEIGHTS)}")
+    tell(f"wrote {final}, sha256 {save(model, final, name=VGG16_WEIGHTS)}")
 
 
 if __name__ == "__main__":

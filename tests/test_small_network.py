@@ -7,10 +7,10 @@ from rasters import drawn_pair, read, write_pair
 from geosim import ChangeOptions, detect_change
 from geosim.siamese.embedding import Embedder
 from geosim.siamese.engine import open_engine
-from geosim.siamese.shipped import DEFAULT_WEIGHTS, SMALL_WEIGHTS
+from geosim.siamese.shipped import SMALL_WEIGHTS, VGG16_WEIGHTS
 from geosim.siamese.weights import load_weights
 
-BOTH = (SMALL_WEIGHTS, DEFAULT_WEIGHTS)
+BOTH = (SMALL_WEIGHTS, VGG16_WEIGHTS)
 
 
 @pytest.fixture(scope="module")

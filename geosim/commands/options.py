@@ -15,7 +15,7 @@ from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskKind
 from geosim.raster.matching import Normalization
 from geosim.siamese.engine import Device, Precision
-from geosim.siamese.shipped import SMALL_WEIGHTS
+from geosim.siamese.shipped import VGG16_WEIGHTS
 from geosim.themes.classes import SeasonRule, ThemeName
 
 DEFAULTS = ChangeOptions()
@@ -112,8 +112,8 @@ _Nodata = Annotated[
 _Weights = Annotated[
     str,
     typer.Option(
-        help=f"Name or path of the network's weights; {SMALL_WEIGHTS}: a network of a "
-        "quarter of the work."
+        help=f"Name or path of the network's weights; {VGG16_WEIGHTS}: four times the "
+        "work, the whole of VGG16."
     ),
 ]
 _Device = Annotated[Device, typer.Option(help="cuda and torch need the extra 'torch'.")]

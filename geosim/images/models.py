@@ -21,7 +21,7 @@ from geosim.images.structure import (
     structure_vectors,
 )
 from geosim.siamese.architecture import STRIDE
-from geosim.siamese.shipped import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import VGG16_WEIGHTS
 from geosim.siamese.weights import load_weights
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class _Siamese:
         from geosim.siamese.embedding import Embedder, embedding_fingerprint
         from geosim.siamese.engine import open_engine
 
-        loaded = load_weights(weights or DEFAULT_WEIGHTS)
+        loaded = load_weights(weights or VGG16_WEIGHTS)
         self.weights_sha256: str | None = loaded.record.sha256
         self.fingerprint = embedding_fingerprint(loaded)
         self._embedder = Embedder(loaded, threads)

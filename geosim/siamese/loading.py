@@ -9,7 +9,7 @@ from geosim.siamese.backend import torch
 from geosim.siamese.decoder import has_decoder
 from geosim.siamese.decoder_network import Decoder
 from geosim.siamese.network import MINIMUM_SIZE, SiameseVGG16
-from geosim.siamese.shipped import DEFAULT_WEIGHTS
+from geosim.siamese.shipped import VGG16_WEIGHTS
 from geosim.siamese.weights import load_weights
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def create_siamese_model(
     input_shape: tuple[int, int, int] = (224, 224, 3),
-    weights: str | Path | None = DEFAULT_WEIGHTS,
+    weights: str | Path | None = VGG16_WEIGHTS,
 ) -> SiameseVGG16:
     """Make the network, ready to compare two images.
 

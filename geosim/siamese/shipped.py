@@ -6,12 +6,16 @@ from pathlib import Path
 DATA_FOLDER = Path(__file__).parent / "data"
 """Where the shipped weights lie, beside NOTICE.md."""
 
-DEFAULT_WEIGHTS = "geosim-vgg16-1"
-"""Name of the weights that are used unless others are asked for."""
+VGG16_WEIGHTS = "geosim-vgg16-1"
+"""Name of the weights of a whole VGG16: what training starts from, and what pictures
+of any kind are compared and found by."""
 
 SMALL_WEIGHTS = "geosim-small-1"
-"""Name of the small network's weights: half of the channels, taught by the default
-ones."""
+"""Name of the small network's weights: half of VGG16's channels, taught by all."""
+
+DEFAULT_WEIGHTS = SMALL_WEIGHTS
+"""Name of the weights that two dates are compared with unless others are asked for: as
+accurate as the whole on what was measured, in half of the time."""
 
 PREPROCESSING = (
     "red, green, blue in 0..1 over the scene's range, date 2 histogram-matched to "
@@ -45,8 +49,8 @@ class Weights:
 
 
 WEIGHTS: dict[str, Weights] = {
-    DEFAULT_WEIGHTS: Weights(
-        name=DEFAULT_WEIGHTS,
+    VGG16_WEIGHTS: Weights(
+        name=VGG16_WEIGHTS,
         file="geosim-vgg16-1.safetensors",
         sha256="d303dc0b73333368d93686b16cb2279f156e540787883b9c5f406d913d2660a0",
         licence="CC-BY-4.0",

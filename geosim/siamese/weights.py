@@ -25,8 +25,8 @@ from geosim.siamese.keeping import keeping, kept
 from geosim.siamese.ranges import from_tensors, has_ranges, range_shapes
 from geosim.siamese.shipped import (
     DATA_FOLDER,
-    DEFAULT_WEIGHTS,
     PREPROCESSING,
+    VGG16_WEIGHTS,
     WEIGHTS,
     Weights,
 )
@@ -59,7 +59,7 @@ class LoadedWeights:
         return None if found is None else float(found[0])
 
 
-def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> LoadedWeights:
+def load_weights(name_or_path: str | Path = VGG16_WEIGHTS) -> LoadedWeights:
     """Read a weights file and check everything about it.
 
     Args:
@@ -98,7 +98,7 @@ def load_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> LoadedWeights:
     return LoadedWeights(record=record, arrays=arrays, ranges=ranges)
 
 
-def kept_weights(name_or_path: str | Path = DEFAULT_WEIGHTS) -> LoadedWeights:
+def kept_weights(name_or_path: str | Path = VGG16_WEIGHTS) -> LoadedWeights:
     """The same as `load_weights`, read once while they are kept (see `keeping`).
 
     Raises:
