@@ -119,8 +119,9 @@ class Gatherer:
 
     def _write_score(self, block: Block, found: BlockScores) -> BlockSums:
         """The smoothed score."""
-        score = self.scorer.smoothed(found, block.before, block.after, block.valid)
-        levels = self.scorer.scale.levels(score[block.inner], block.valid[block.inner])
+        dates = block.before, block.after
+        score = self.scorer.smoothed(found, *dates, block.valid, block.inner)
+        levels = self.scorer.scale.levels(score, block.valid[block.inner])
         self.scores.write(levels, block.window, 1)
         counts = score_histogram(levels)
         bins = np.flatnonzero(counts)

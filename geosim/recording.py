@@ -194,4 +194,5 @@ def _weights(scorer: Scorer) -> rec.WeightsRecord | None:
         sha256=known.sha256,
         licence=known.licence,
         attribution=known.attribution,
+        half_width=scorer.weights.small,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from geosim.change.windows import whole
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from geosim.change.scores import ScoreScale
     from geosim.change.threshold import Threshold
+    from geosim.change.windows import Part
     from geosim.siamese.weights import LoadedWeights
 
 
@@ -91,8 +94,9 @@ class Scorer(Protocol):
         before: NDArray[np.float32],
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
+        inner: Part,
     ) -> NDArray[np.float32]:
-        """The score of a block, (height, width), 0 upwards.
+        """The score of a block without its margin, 0 upwards.
 
         Apart from `compare`, for the network to go on with the next block meanwhile.
 
@@ -101,6 +105,7 @@ class Scorer(Protocol):
             before: as `compare` took it.
             after: likewise.
             valid: (height, width).
+            inner: rows and columns without the margin, whose shape is returned.
         """
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -118,4 +123,5 @@ def block_score(
     valid: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """Both steps of a block, see `Scorer`."""
-    return scorer.smoothed(scorer.compare(before, after), before, after, valid)
+    found, inner = scorer.compare(before, after), whole(valid.shape)
+    return scorer.smoothed(found, before, after, valid, inner)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.change.windows import Part
     from geosim.options import ChangeOptions, Method
     from geosim.sampling import Sample
     from geosim.siamese.weights import LoadedWeights
@@ -68,9 +69,10 @@ class _PerPixel:
         before: NDArray[np.float32],
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
+        inner: Part,
     ) -> NDArray[np.float32]:
         del before, after
-        return smooth(found.score, valid, self.sigma)
+        return smooth(found.score, valid, self.sigma, inner)[inner]
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         posterior = mixture_probability(counts, self.scale.bin_centres())

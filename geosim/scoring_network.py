@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.scores import ScoreScale, smooth, smooth_along_edges
+from geosim.change.scores import (
+    ScoreScale,
+    smooth,
+    smooth_along_edges,
+    smoothing_reach,
+)
 from geosim.change.threshold import (
     Threshold,
     histogram_quantiles,
     logistic_probability,
 )
-from geosim.change.windows import strips_of
+from geosim.change.windows import grown, inside, strips_of
 from geosim.errors import OptionError
+from geosim.network_costs import BASE_MEGABYTES, network_costs
 from geosim.scorer import BlockScores
 from geosim.siamese.architecture import AUTO_THRESHOLDS, HEAD_QUANTILES, TERMS, term_row
 from geosim.siamese.blending import blended
@@ -36,43 +42,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.change.windows import Part
     from geosim.options import ChangeOptions
     from geosim.sampling import Sample
     from geosim.scorer import Scorer
-
-_BYTES_NETWORK: dict[str, int] = {"int8": 450, "float32": 750, "float16": 2200}
-"""Measured memory per pixel of a block, by the network's precision (float16 on a GPU:
-reckoned, not measured). The network takes 260 of them in int8 and 520 in float32, the
-others are pixels of the dates and scores: of a block that is read, of one that is in
-the network and of one that is written."""
-
-_BYTES_SMALL: dict[str, int] = {"int8": 350, "float32": 500, "float16": 1200}
-"""The same of the small network, which takes 130 of them in int8 and 310 in float32
-(float16: reckoned)."""
-
-_NETWORK_NS: dict[str, float] = {"int8": 2600.0, "float32": 9800.0, "float16": 2600.0}
-"""Measured processor time per pixel of a block, see `Scorer.network_ns`; on a GPU it
-was not."""
-
-_SMALL_NS: dict[str, float] = {"int8": 870.0, "float32": 3300.0, "float16": 870.0}
-"""The same of the small network (float32: reckoned)."""
-
-_DECODER_NS: dict[str, float] = {"int8": 6000.0, "float32": 15000.0, "float16": 6000.0}
-"""The same with a decoder."""
 
 _REASONS = (
     "keeps false alarms below 2 % on pairs of dates without change",
     "balances missed changes and false alarms on held-out imagery",
 )
 """Why `AUTO_THRESHOLDS` are where they are, usual and coarse pixels."""
-
-_BYTES_DECODER: dict[str, int] = {"int8": 1200, "float32": 1700, "float16": 3000}
-"""The same with a decoder, which keeps the activations of four depths. The network
-takes 950 of them in int8 and 1,400 in float32 (float16: reckoned)."""
-
-_BASE_NETWORK = 640
-"""MB that a run takes beside its blocks: libraries, GDAL's cache, the sample, and the
-weights, as they came and as the engine packs them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,20 +66,17 @@ class _Siamese:
     term_weights: NDArray[np.float32]
     """(4,) of the scene, in the order of `TERMS`."""
     band_names: tuple[str, ...] = ("low", "mid", "high")
-    base_megabytes: int = _BASE_NETWORK
+    base_megabytes: int = BASE_MEGABYTES
     edge_margin: int = EDGE_MARGIN
     untaught: bool = True
 
     @property
     def bytes_per_pixel(self) -> int:
-        small = self.weights.small
-        by_precision = _BYTES_SMALL if small else _BYTES_NETWORK
-        return by_precision[self.engine.precision]
+        return network_costs(self.weights, self.engine.precision).memory
 
     @property
     def network_ns(self) -> float:
-        by_precision = _SMALL_NS if self.weights.small else _NETWORK_NS
-        return by_precision[self.engine.precision]
+        return network_costs(self.weights, self.engine.precision).ns
 
     @property
     def threshold(self) -> Threshold:
@@ -129,9 +105,10 @@ class _Siamese:
         before: NDArray[np.float32],
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
+        inner: Part,
     ) -> NDArray[np.float32]:
-        dates = before, after
-        return _smoothed(found.score, self.term_weights, self.metres, dates, valid)
+        dates, weights = (before, after), self.term_weights
+        return _smoothed(found.score, weights, self.metres, dates, valid, inner)
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         arrays, row = self.weights.arrays, term_row(self.metres)
@@ -152,17 +129,17 @@ class _Decoded:
     metres: float | None
     """Size of a pixel on the ground; None where unknown."""
     band_names: tuple[str, ...] = ("low", "mid", "high")
-    base_megabytes: int = _BASE_NETWORK
+    base_megabytes: int = BASE_MEGABYTES
     edge_margin: int = EDGE_MARGIN
     untaught: bool = False
 
     @property
     def bytes_per_pixel(self) -> int:
-        return _BYTES_DECODER[self.engine.precision]
+        return network_costs(self.weights, self.engine.precision).memory
 
     @property
     def network_ns(self) -> float:
-        return _DECODER_NS[self.engine.precision]
+        return network_costs(self.weights, self.engine.precision).ns
 
     @property
     def margin(self) -> int:
@@ -194,11 +171,12 @@ class _Decoded:
         before: NDArray[np.float32],
         after: NDArray[np.float32],
         valid: NDArray[np.bool_],
+        inner: Part,
     ) -> NDArray[np.float32]:
         assert found.odds is not None  # noqa: S101 - the weights have a decoder
         dates, weights = (before, after), fixed_weights(self.metres)
-        score = _smoothed(found.score, weights, self.metres, dates, valid)
-        return blended(found.odds, score, self.weights.arrays[BLEND])
+        score = _smoothed(found.score, weights, self.metres, dates, valid, inner)
+        return blended(found.odds[inner], score, self.weights.arrays[BLEND])
 
     def probability(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         del counts
@@ -224,19 +202,31 @@ def _smoothed(
     metres: float | None,
     dates: tuple[NDArray[np.float32], NDArray[np.float32]],
     valid: NDArray[np.bool_],
+    inner: Part,
 ) -> NDArray[np.float32]:
-    """The score with its colour term, smoothed along the edges of both dates."""
-    whole, weight = np.empty_like(score), term_weights[TERMS.index("colour")]
-    for rows in strips_of(score.shape):
-        colour = log_distance(colour_distance(*(date[:, rows] for date in dates)))
-        whole[rows] = score[rows] + weight * colour
-    return smooth_along_edges(
-        smooth(whole, valid, smoothing_sigma(metres)),
-        (dates[0].mean(axis=0), dates[1].mean(axis=0)),
-        valid,
-        radius=guide_radius(metres),
-        epsilon=GUIDE_EPSILON,
+    """The score of `inner` with its colour term, smoothed along edges of both dates."""
+    sigma, radius = smoothing_sigma(metres), guide_radius(metres)
+    # the margin is wider than what smoothing reaches: the network needs it
+    held = grown(inner, smoothing_reach(sigma) + 2 * radius, score.shape)
+    score, valid, first, second = (
+        score[held],
+        valid[held],
+        *(d[:, *held] for d in dates),
     )
+    inner = inside(inner, held)
+    every, weight = np.empty_like(score), term_weights[TERMS.index("colour")]
+    for rows in strips_of(score.shape):
+        colour = log_distance(colour_distance(first[:, rows], second[:, rows]))
+        every[rows] = score[rows] + weight * colour
+    near = grown(inner, 2 * radius, score.shape)
+    return smooth_along_edges(
+        smooth(every, valid, sigma, near),
+        (first.mean(axis=0), second.mean(axis=0)),
+        valid,
+        radius=radius,
+        epsilon=GUIDE_EPSILON,
+        where=inner,
+    )[inner]
 
 
 def network_scorer(

@@ -30,7 +30,7 @@ def raster(tmp_path):
 
 
 def test_blocks_stay_in_the_cache(raster):
-    # a number in `rasterio.Env` is bytes: 64 for 64 MB once held not a single block
+    # a number in `rasterio.Env` is bytes: 64, meant as MB, once held not a single block
     with (
         rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE),
         rasterio.open(raster, opener=Counting) as dataset,

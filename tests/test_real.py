@@ -232,21 +232,22 @@ def test_peru_river_is_in_the_polygons(by_network):
 
 
 TOWN = {
-    "south, fields in 1990": (-74.5604, -8.4078),
-    "the new western quarter": (-74.5790, -8.3965),
+    "south, fields in 1990": (-74.5640, -8.4110, -74.5560, -8.4050),
+    "the new western quarter": (-74.5800, -8.3985, -74.5670, -8.3860),
 }
+"""West, south, east, north of parts of Pucallpa that were built after 1990."""
+
 RESERVOIR = (-74.6606, -8.3440)
 """A narrow lake in the west, dammed after 1990."""
 
 
 def test_peru_town_growth_is_in_the_polygons(by_network):
     outlines = by_network("peru").changes.geometry.union_all()
-    missing = [
-        name
+    found = {
+        name: outlines.intersection(shapely.box(*place)).area / shapely.box(*place).area
         for name, place in TOWN.items()
-        if not outlines.covers(shapely.Point(place))
-    ]
-    assert missing == []
+    }
+    assert min(found.values()) > 0.75, found
 
 
 @pytest.mark.xfail(reason="the default weights give it a probability of 0.15 only")

@@ -55,7 +55,7 @@ def test_score_is_that_of_the_torch_reference(pair, metres):
     torch = pytest.importorskip("torch")
     fusion = pytest.importorskip("geosim.siamese.fusion")
     loading = pytest.importorskip("geosim.siamese.loading")
-    model = loading.create_siamese_model()
+    model = loading.create_siamese_model(weights=ChangeOptions().weights)
     valid = np.ones((64, 64), bool)
     valid[:20, :30] = False
     dates = pair * valid
@@ -83,7 +83,7 @@ def test_term_weights_are_those_of_the_torch_reference(metres):
     taken = sample()
     taken.pieces[0].valid[:, 20:] = False
     scorer = METHODS["siamese"](taken, ChangeOptions(), metres)
-    model = loading.create_siamese_model()
+    model = loading.create_siamese_model(weights=ChangeOptions().weights)
     (piece,) = taken.pieces
     dates = taken.radiometry.apply(piece.before, piece.after, piece.valid)
     images = torch.from_numpy(np.stack(dates))
@@ -98,6 +98,20 @@ def test_term_weights_are_those_of_the_torch_reference(metres):
     row = int(metres is not None)
     wanted = scene_weights(model.head.term_weights[row].tolist(), medians, row=row)
     assert scorer.term_weights == pytest.approx(wanted, rel=0.02)
+
+
+@pytest.mark.parametrize("metres", [None, 0.1, 10.0])
+def test_the_margin_is_not_smoothed_and_nothing_else_changes(metres):
+    rng = np.random.default_rng(5)
+    before, after = rng.random((2, 3, 192, 208), np.float32)
+    valid = rng.random((192, 208)) > 0.05
+    scorer = METHODS["siamese"](sample(), ChangeOptions(), metres)
+    found = scorer.compare(before, after)
+    inner, every = (slice(80, 130), slice(64, 144)), (slice(0, 192), slice(0, 208))
+    alone = scorer.smoothed(found, before, after, valid, inner)
+    wanted = scorer.smoothed(found, before, after, valid, every)[inner]
+    assert alone.shape == (50, 80)
+    assert alone[valid[inner]] == pytest.approx(wanted[valid[inner]], rel=1e-5)
 
 
 def test_every_band_counts_in_the_colour_and_three_in_the_network(pair):

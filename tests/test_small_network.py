@@ -37,7 +37,11 @@ def test_it_decides_as_the_large_one(tmp_path):
         result = detect_change(*paths, tmp_path / name, ChangeOptions(weights=name))
         maps.append(read(result.paths["change"])[0] == 1)
         weights.append(result.record.weights.name)
+        page = result.paths["report"].read_text(encoding="utf-8")
+        # who publishes the map says which network made it
+        assert ("half of their channels" in page) is (name == SMALL_WEIGHTS)
     assert weights == list(BOTH)
+    assert ChangeOptions().weights == SMALL_WEIGHTS
     ours, wanted = maps
     assert 0.02 < wanted.mean() < 0.5
     assert (ours & wanted).sum() > 0.8 * (ours | wanted).sum()

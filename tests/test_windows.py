@@ -7,21 +7,26 @@ from hypothesis import strategies as st
 from scipy.ndimage import correlate1d, uniform_filter
 
 from geosim.change import windows
-from geosim.change.windows import box_sum, parts_of, strips_of, surrounded, weighted_sum
+from geosim.change.windows import (
+    box_sum,
+    grown,
+    inside,
+    parts_of,
+    strips_of,
+    surrounded,
+    weighted_sum,
+    whole,
+)
 
 
 def image(height, width, seed=0):
     return np.random.default_rng(seed).random((height, width)).astype(np.float32)
 
 
-def whole(values):
-    return tuple(slice(0, length) for length in values.shape)
-
-
 @given(st.integers(1, 12), st.integers(1, 40), st.integers(1, 40))
 def test_box_against_scipy(radius, height, width):
     values = image(height, width)
-    padded = surrounded(values, whole(values), radius)
+    padded = surrounded(values, whole(values.shape), radius)
     size = 2 * radius + 1
     wanted = uniform_filter(values.astype(float), size, mode="constant") * size**2
     assert box_sum(padded, radius) == pytest.approx(wanted, rel=1e-5, abs=1e-5)
@@ -39,7 +44,7 @@ def test_weights_against_scipy(radius):
     both = np.concatenate([kernel[:0:-1], kernel])
     for axis in (0, 1):
         wanted = correlate1d(wanted, both, axis, mode="constant")
-    padded = surrounded(values, whole(values), radius)
+    padded = surrounded(values, whole(values.shape), radius)
     assert weighted_sum(padded, kernel) == pytest.approx(wanted, rel=1e-5)
 
 
@@ -49,12 +54,42 @@ def test_strips_cover_every_row_once(height, width):
     assert rows == list(range(height))
 
 
-@given(st.integers(0, 900), st.integers(0, 1500))
-def test_parts_cover_every_pixel_once(height, width):
-    covered = np.zeros((height, width), np.uint8)
-    for part in parts_of(covered.shape):
+lengths = st.tuples(st.integers(0, 900), st.integers(0, 50), st.integers(0, 50))
+
+
+@given(lengths, lengths)
+def test_parts_cover_every_pixel_once(rows, cols):
+    # before, within and behind the part that is covered
+    within = tuple(slice(before, before + length) for length, before, _ in (rows, cols))
+    covered = np.zeros((sum(rows), sum(cols)), np.uint8)
+    for part in parts_of(within):
         covered[part] += 1
-    assert (covered == 1).all()
+    assert (covered[within] == 1).all()
+    assert covered.sum() == covered[within].size
+
+
+def test_a_part_grows_as_far_as_the_image_goes():
+    part = slice(2, 5), slice(10, 20)
+    outer = grown(part, 3, (7, 100))
+    assert outer == (slice(0, 7), slice(7, 23))
+    assert inside(part, outer) == (slice(2, 5), slice(3, 13))
+    assert whole((7, 100)) == (slice(0, 7), slice(0, 100))
+
+
+def test_a_part_that_is_wanted_alone_is_that_of_the_whole():
+    from geosim.change.scores import smooth, smooth_along_edges
+
+    score, one, two = (image(70, 50, seed) for seed in range(3))
+    valid = image(70, 50, 3) > 0.1
+    part = slice(20, 40), slice(5, 45)
+    how = {"radius": 3, "epsilon": 0.01}
+    for function, args in (
+        (smooth, (score, valid, 2.0)),
+        (smooth_along_edges, (score, (one, two), valid)),
+    ):
+        more = how if function is smooth_along_edges else {}
+        alone = function(*args, where=part, **more)
+        assert np.array_equal(alone[part], function(*args, **more)[part])
 
 
 def test_surroundings_are_the_image_or_0():
@@ -78,6 +113,6 @@ def test_parts_change_nothing(monkeypatch):
 
     wanted = list(found())
     monkeypatch.setattr(windows, "PART_SIDES", (20, 30))
-    assert len(list(parts_of((70, 50)))) == 8
+    assert len(list(parts_of(whole((70, 50))))) == 8
     for again, before in zip(found(), wanted, strict=True):
         assert np.array_equal(again, before)

@@ -14,10 +14,13 @@ from geosim.change.windows import (
     strips_of,
     surrounded,
     weighted_sum,
+    whole,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from geosim.change.windows import Part
 
 _TRUNCATE = 4.0
 """The Gaussian is cut at this many sigma."""
@@ -40,7 +43,10 @@ def smoothing_reach(sigma: float) -> int:
 
 
 def smooth(
-    score: NDArray[np.float32], valid: NDArray[np.bool_], sigma: float
+    score: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    sigma: float,
+    where: Part | None = None,
 ) -> NDArray[np.float32]:
     """Gaussian mean over the valid pixels only (normalised convolution).
 
@@ -48,18 +54,19 @@ def smooth(
         score: (height, width).
         valid: (height, width); pixels outside of the array count as not valid.
         sigma: in pixels; 0 leaves the score as it is.
+        where: rows and columns that are wanted; None: all.
 
     Returns:
-        (height, width) float32; undefined where not valid.
+        (height, width) float32; undefined where not valid or not wanted.
     """
     if sigma <= 0:
         return score
     reach = smoothing_reach(sigma)
     kernel = _gaussian(sigma, reach)
     out = np.empty(score.shape, np.float32)
-    whole = np.ones((2 * reach + 1, 2 * reach + 1), np.float32)
-    for part in parts_of(score.shape):
-        values, weight = surrounded(score, part, reach), whole
+    even = np.ones((2 * reach + 1, 2 * reach + 1), np.float32)
+    for part in parts_of(where or whole(score.shape)):
+        values, weight = surrounded(score, part, reach), even
         if not all_around(valid, part, reach):
             weight = surrounded(valid, part, reach)
             values *= weight
@@ -84,6 +91,7 @@ def smooth_along_edges(
     *,
     radius: int,
     epsilon: float,
+    where: Part | None = None,
 ) -> NDArray[np.float32]:
     """Guided filter with two guides, over the valid pixels only.
 
@@ -99,12 +107,13 @@ def smooth_along_edges(
         valid: (height, width); pixels outside of the array count as not valid.
         radius: half the window in pixels; the result depends on twice of it.
         epsilon: variance of a guide below which its edges are smoothed away.
+        where: rows and columns that are wanted; None: all.
 
     Returns:
-        (height, width) float32; undefined where not valid.
+        (height, width) float32; undefined where not valid or not wanted.
     """
     out = np.empty(score.shape, np.float32)
-    for part in parts_of(score.shape):
+    for part in parts_of(where or whole(score.shape)):
         first, second, values = (
             surrounded(one, part, 2 * radius) for one in (*guides, score)
         )

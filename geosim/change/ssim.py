@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.windows import box_sum, parts_of
+from geosim.change.windows import box_sum, parts_of, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,7 @@ def ssim_map(
     # around 0 less is lost where squares of close numbers are subtracted
     first, second = (_mirrored(date.mean(axis=0) - _MIDDLE) for date in (before, after))
     similarity = np.empty(before.shape[1:], np.float32)
-    for part in parts_of(similarity.shape):
+    for part in parts_of(whole(similarity.shape)):
         # the pixels' own windows reach as far on all sides
         around = tuple(slice(one.start, one.stop + 2 * REACH) for one in part)
         similarity[part] = _inside(first[around], second[around])

@@ -37,21 +37,45 @@ def strips_of(shape: tuple[int, ...]) -> Iterator[slice]:
         yield slice(row, min(row + rows, height))
 
 
-def parts_of(shape: tuple[int, ...]) -> Iterator[Part]:
-    """Rows and columns of parts that cover an image of (height, width) once."""
+def whole(shape: tuple[int, ...]) -> Part:
+    """All rows and columns of an image of (height, width)."""
+    return slice(0, shape[0]), slice(0, shape[1])
+
+
+def grown(part: Part, reach: int, shape: tuple[int, ...]) -> Part:
+    """A part with `reach` more pixels on each side, as far as the image goes."""
     rows, cols = (
-        list(_cut(length, side)) for length, side in zip(shape, PART_SIDES, strict=True)
+        slice(max(one.start, 0), min(one.stop, length))
+        for one, length in zip(_around(part, reach), shape, strict=True)
+    )
+    return rows, cols
+
+
+def inside(part: Part, outer: Part) -> Part:
+    """A part's rows and columns as they are counted within a larger part."""
+    rows, cols = (
+        slice(one.start - other.start, one.stop - other.start)
+        for one, other in zip(part, outer, strict=True)
+    )
+    return rows, cols
+
+
+def parts_of(where: Part) -> Iterator[Part]:
+    """Rows and columns of parts that cover a part of an image once."""
+    rows, cols = (
+        list(_cut(one, side)) for one, side in zip(where, PART_SIDES, strict=True)
     )
     for some in rows:
         for others in cols:
             yield some, others
 
 
-def _cut(length: int, side: int) -> Iterator[slice]:
+def _cut(where: slice, side: int) -> Iterator[slice]:
     """A side cut into pieces of one length, about; the last one may be shorter."""
+    length = where.stop - where.start
     step = -(-length // max(round(length / side), 1))
-    for start in range(0, length, max(step, 1)):
-        yield slice(start, min(start + step, length))
+    for start in range(where.start, where.stop, max(step, 1)):
+        yield slice(start, min(start + step, where.stop))
 
 
 def surrounded(image: NDArray[np.generic], part: Part, reach: int) -> Float:
@@ -65,30 +89,23 @@ def surrounded(image: NDArray[np.generic], part: Part, reach: int) -> Float:
     Returns:
         (rows + 2 * reach, columns + 2 * reach) float32, a copy.
     """
-    around = tuple(slice(one.start - reach, one.stop + reach) for one in part)
+    around, held = _around(part, reach), grown(part, reach, image.shape)
     high, wide = (one.stop - one.start for one in around)
     out = np.zeros((high, wide), np.float32)
-    held = _within(around, image.shape)
-    place = (
-        slice(inner.start - outer.start, inner.stop - outer.start)
-        for inner, outer in zip(held, around, strict=True)
-    )
-    out[*place] = image[*held]
+    out[inside(held, around)] = image[held]
     return out
 
 
 def all_around(mask: NDArray[np.bool_], part: Part, reach: int) -> bool:
     """True where a part and `reach` more pixels on each side are in `mask`."""
-    around = tuple(slice(one.start - reach, one.stop + reach) for one in part)
-    return _within(around, mask.shape) == around and bool(mask[*around].all())
+    around = _around(part, reach)
+    return grown(part, reach, mask.shape) == around and bool(mask[around].all())
 
 
-def _within(part: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Rows and columns cut to an image."""
-    return tuple(
-        slice(max(one.start, 0), min(one.stop, length))
-        for one, length in zip(part, shape, strict=True)
-    )
+def _around(part: Part, reach: int) -> Part:
+    """Rows and columns with `reach` more on each side, perhaps beyond the image."""
+    rows, cols = (slice(one.start - reach, one.stop + reach) for one in part)
+    return rows, cols
 
 
 def box_sum(values: Float, radius: int) -> Float:

@@ -172,9 +172,10 @@ def _prepared(record: RunRecord) -> str:
 def _siamese(record: RunRecord, cite: Callable[..., str]) -> str:
     weights = record.weights
     named = f" (weights '{weights.name}', {weights.licence})" if weights else ""
+    half = " with half of their channels" if weights and weights.half_width else ""
     return (
         "A Siamese network, the convolutional layers of VGG16 "
-        f"{cite('vgg')} with shared weights{named}, describes both dates. The "
+        f"{cite('vgg')}{half}, shared weights{named}, describes both dates. The "
         "distances of its features at three depths, of texture and of content, and "
         "the difference in colour make one score, smoothed along the edges in the "
         f"images by a guided filter {cite('guided')} and turned into a probability of "

@@ -87,6 +87,8 @@ class WeightsRecord:
     """SPDX identifier or a short name."""
     attribution: str
     """Whom to name."""
+    half_width: bool = False
+    """True of the small network, which has half of VGG16's channels."""
 
 
 @dataclass(frozen=True, kw_only=True)
