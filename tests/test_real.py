@@ -250,7 +250,7 @@ def test_peru_town_growth_is_in_the_polygons(by_network):
     assert min(found.values()) > 0.75, found
 
 
-@pytest.mark.xfail(reason="the default weights give it a probability of 0.15 only")
+@pytest.mark.xfail(reason="the default weights give it a probability of 0.13 only")
 def test_peru_reservoir(by_network):
     outlines = by_network("peru").changes.geometry.union_all()
     assert outlines.covers(shapely.Point(RESERVOIR))
