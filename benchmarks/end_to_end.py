@@ -9,7 +9,7 @@ start included:
 
 network     the network alone (int8) on a block of the size that geosim takes: what
             its calls for all blocks take, and what they would without margins
-torch_loop  the default network in torch float32 over tiles of 256 px side by side
+torch_loop  a whole VGG16 in torch float32 over tiles of 256 px side by side
 torchgeo    FCSiamDiff of torchgeo over the same tiles
 otb         Orfeo Toolbox's MultivariateAlterationDetector, which has no network
 

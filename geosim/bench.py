@@ -52,6 +52,8 @@ class BenchRecord:
     """Cores that this process may use."""
     engine: str
     """What computed: library, precision, device, threads."""
+    weights: str | None
+    """The network's weights by name; None without a network."""
     method: str
     """The method."""
     size: int
@@ -135,6 +137,7 @@ def _record(
         machine=_processor(),
         cores=ChangeOptions().thread_count,
         engine=run["engine"],
+        weights=run["weights"]["name"] if run["weights"] else None,
         method=run["method"],
         size=size,
         resolution=resolution,

@@ -34,9 +34,10 @@ _BESIDE_NS = 180.0
 the first block is read and the last one written the network has nothing to do."""
 
 _TOUCH_NS = 2.5
-"""Time that the system takes to give out a byte, once in a run; measured in a virtual
-machine whose host has to find the page first. Where the machine is a real one it is a
-tenth, and the network waits for a few more margins in return for half of the memory."""
+"""Time that the system takes to give out a byte, once in a run of the command, which
+keeps it (`heap`); measured in a virtual machine whose host has to find the page first.
+Where the machine is a real one it is a tenth, and the network waits for a few more
+margins in return for half of the memory."""
 
 _TOUCHED = 1e9
 """Bytes that the sample has had by then, and that the first block takes over."""

@@ -219,7 +219,7 @@ def bench_table(record: BenchRecord) -> str:
     memory = f"{record.peak_memory:,.0f} MB" if record.peak_memory else "not known"
     rows = [
         ("machine", f"{record.machine}, {record.cores} cores"),
-        ("engine", record.engine),
+        ("engine", ", ".join(filter(None, (record.engine, record.weights)))),
         ("pair", f"{record.size:,} x {record.size:,} px of {record.resolution:g} m"),
         ("speed", f"{record.mpix_per_second:.2f} MPix of pair per second"),
         ("area", f"{record.km2_per_hour:,.0f} km2 per hour"),

@@ -201,7 +201,10 @@ def preview_cell(grid: Grid) -> int:
 
 
 def sums_bytes(grid: Grid, tile_size: int) -> int:
-    """What all blocks' sums take on the disk, about; they are kept for `--resume`."""
+    """What all blocks' sums take on the disk at most, about.
+
+    They are kept for `--resume`. Embeddings are those of the whole VGG16.
+    """
     cell = preview_cell(grid)
     pixels = (grid.width // cell + 1) * (grid.height // cell + 1)
     number = np.min_scalar_type(_PREVIEW_LEVELS * cell**2).itemsize

@@ -19,7 +19,7 @@ class CompareOptions:
     model: ModelName = "siamese"
     """What compares the pictures."""
     weights: str | None = None
-    """Of the model: a name or a path; None: the default ones."""
+    """Of the model: a name or a path; None: geosim-vgg16-1, or ImageNet's."""
     align: Align = "register"
     """How the second picture is brought into the frame of the first."""
     side: int = 1024

@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 
 SHARE = 2
-"""A run takes one part in this many of the machine's memory: other programs, and what
-GDAL and the system keep of the files, have the rest."""
+"""A run may take one part in this many of the machine's memory: other programs, and
+what GDAL and the system keep of the files, have the rest."""
 
 LEAST, MOST = 1000, 16_000
-"""MB that a run takes at least, and at most: beyond it margins are a tenth of a large
-raster at most."""
+"""MB that a run may take, at least and at most; blocks are mostly smaller than that
+(`geosim.blocking`)."""
 
 ELSEWHERE = 4000
 """MB where the machine's memory does not tell: for each worker of a scheduler that runs

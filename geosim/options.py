@@ -138,18 +138,18 @@ class ChangeOptions:
     device: Device = "auto"
     """"auto" and "cpu": OpenVINO; "cuda": torch on a GPU; "torch": the reference."""
     precision: Precision = "auto"
-    """"int8" or "float32" of the network; "auto": int8 on a CPU with the weights that
-    geosim comes with, half precision on a GPU, else float32."""
+    """"int8" or "float32" of the network; "auto": int8 on a CPU with weights that have
+    ranges for it, half precision on a GPU, else float32."""
     threads: int | None = None
     """Threads; None: all cores."""
     memory: int | None = None
-    """Memory to work with, in MB; it decides the size of a block. None: half of the
+    """Memory to work with, in MB; it bounds the size of a block. None: half of the
     machine's, at least 1000 and at most 16000; with torch (`device`) 4000."""
     worker_memory: int | None = None
     """MB where `memory` is None and several processes work; set for them by
     `detect_changes` and by `detect_change` with a cluster."""
     block_size: int | None = None
-    """Side of a block in pixels, a multiple of 16; None: as `memory` allows."""
+    """Side of a block in pixels, a multiple of 16; None: the quickest in `memory`."""
     creation_options: tuple[tuple[str, str], ...] = ()
     """GDAL creation options for the rasters, as (KEY, VALUE)."""
     formats: tuple[Format, ...] = ("gpkg",)

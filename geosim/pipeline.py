@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-import rasterio
-
 from geosim.analysing import analyse, file_tags, planned_blocks
 from geosim.cluster import with_worker_memory
 from geosim.errors import NoDataError, OptionError
@@ -19,6 +17,7 @@ from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
 from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
 from geosim.publish.formats import check_formats
+from geosim.raster.environment import gdal_environment
 from geosim.raster.scene import Scene, open_scene
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
@@ -27,7 +26,6 @@ from geosim.raster.staging import (
     publish_folder,
     work_folder,
 )
-from geosim.raster.writer import GDAL_CACHE, WorkRaster
 from geosim.result import EXTRA_FILES, FILES, RECORD, ChangeResult
 
 if TYPE_CHECKING:
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from geosim.delivery import Found
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid
+    from geosim.raster.writer import WorkRaster
 
 _BYTES_ON_DISK = 20
 """Working rasters and results per pixel at most: 2 of scores, 5 of layers, 1 of the
@@ -114,7 +113,7 @@ def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
     """The pair, with GDAL's cache and threads for the whole run."""
     with (
         plain_images_welcome(),
-        rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, GDAL_NUM_THREADS=options.thread_count),
+        gdal_environment(options.thread_count),
         open_scene(
             before,
             after,

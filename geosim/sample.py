@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rasterio
 
 import geosim
 from geosim.assessing.options import (
@@ -36,9 +35,9 @@ from geosim.assessment.allocation import allocate, sample_size
 from geosim.assessment.drawing import columns_of, draw
 from geosim.errors import OptionError
 from geosim.progress import Clock, Progress
+from geosim.raster.environment import gdal_environment
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import check_parent, writing
-from geosim.raster.writer import GDAL_CACHE
 from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def draw_sample(
     path = Path(out) if out is not None else folder / "samples.gpkg"
     chips = path.with_name(f"{path.stem}_chips")
     clock = Clock(progress)
-    with plain_images_welcome(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
+    with plain_images_welcome(), gdal_environment():
         found = StrataMap(folder, options.strata, options.buffer)
         check_free(path, (chips,), overwrite=options.overwrite)
         check_parent(path.parent)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rasterio
 
 from geosim.errors import NoDataError, ResultExistsError
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
 from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
+from geosim.raster.environment import gdal_environment
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
     WorkFolder,
@@ -23,7 +23,7 @@ from geosim.raster.staging import (
     publish_folder,
     work_folder,
 )
-from geosim.raster.writer import GDAL_CACHE, Layout, WorkRaster
+from geosim.raster.writer import Layout, WorkRaster
 from geosim.themes.classes import COVERS, THEMES
 from geosim.timeline.calibration import no_calibration
 from geosim.timeline.classes import fit_covering, slugs_of_codes
@@ -116,7 +116,7 @@ def detect_series(
     clock = Clock(progress)
     with (
         plain_images_welcome(),
-        rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, GDAL_NUM_THREADS=options.thread_count),
+        gdal_environment(options.thread_count),
         work_folder(folder) as work,
     ):
         _check_leftover(work, options)

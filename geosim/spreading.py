@@ -11,13 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import rasterio
-
 from geosim.cluster import local_workers, open_cluster
 from geosim.errors import GeosimError
 from geosim.gathering import Gatherer
+from geosim.raster.environment import gdal_environment
 from geosim.raster.scene import open_scene
-from geosim.raster.writer import GDAL_CACHE
 from geosim.scanning import block_steps, write_block
 from geosim.scoring import METHODS
 from geosim.tasks import run_tasks
@@ -170,7 +168,7 @@ def score_block(window: Window, here: Here) -> ScoredBlock:
     shared = here.shared
     assert shared is not None  # noqa: S101 - given with the task
     setup: ScanSetup = shared.value
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, GDAL_NUM_THREADS=here.threads):
+    with gdal_environment(here.threads):
         if shared.opened is None:
             shared.opened = _open(setup, here.threads, shared.closing)
         opened: _Opened = shared.opened

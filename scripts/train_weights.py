@@ -1,4 +1,4 @@
-"""Make the weights that geosim ships, from open imagery without labels.
+"""Make geosim-vgg16-1, from open imagery without labels (`distil_weights.py`: small).
 
     python scripts/train_weights.py IMAGERY --start TRUNK.safetensors --work FOLDER
 

@@ -44,6 +44,7 @@ def test_figures_fit_together(temporary):
     )
     assert told["peak_memory"] > 100
     assert (told["method"], told["engine"]) == ("cva", "numpy")
+    assert told["weights"] is None
     assert list(temporary.iterdir()) == []
 
 

@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 import rasterio
+from rasterio.env import get_gdal_config
 
-from geosim.raster.writer import GDAL_CACHE
+from geosim.raster.environment import GDAL_CACHE, gdal_environment
 
 
 class Counting(io.FileIO):
@@ -32,7 +33,7 @@ def raster(tmp_path):
 def test_blocks_stay_in_the_cache(raster):
     # a number in `rasterio.Env` is bytes: 64, meant as MB, once held not a single block
     with (
-        rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE),
+        gdal_environment(),
         rasterio.open(raster, opener=Counting) as dataset,
     ):
         dataset.read()
@@ -40,3 +41,17 @@ def test_blocks_stay_in_the_cache(raster):
         dataset.read()
         assert before > 0
         assert Counting.reads == before
+
+
+def test_the_cache_of_who_calls_is_as_it_was():
+    def size():
+        with rasterio.Env():
+            return get_gdal_config("GDAL_CACHEMAX")
+
+    before = size()
+    with gdal_environment(2):
+        assert size() == GDAL_CACHE != before
+        with gdal_environment():
+            assert size() == GDAL_CACHE
+        assert size() == GDAL_CACHE
+    assert size() == before

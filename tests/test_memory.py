@@ -191,5 +191,5 @@ def test_a_sample_of_a_large_map_takes_no_more_memory(tmp_path):
         done = run_code(code, *given)
         peaks.append(int(done.stdout) * 1024 / 1e6)
         print(f"sample of {side} px: {peaks[-1]:.0f} MB")  # noqa: T201
-    # a 25th of the pixels; GDAL's cache of 64 MB is not full with the small one
+    # a 25th of the pixels; GDAL's cache of 16 MB is not full with the small one
     assert peaks[1] - peaks[0] < 100, peaks

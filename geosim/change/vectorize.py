@@ -118,7 +118,7 @@ def sizes(
 
 
 def _perimeters(placed: NDArray[np.object_]) -> NDArray[np.float64]:
-    """Length in m of all rings of each polygon in (longitude, latitude)."""
+    """Length in m of all rings of each polygon (no multipolygon), in degrees."""
     rings, of_polygon = shapely.get_rings(placed, return_index=True)
     points, of_ring = shapely.get_coordinates(rings, return_index=True)
     edges = of_ring[1:] == of_ring[:-1]

@@ -110,8 +110,8 @@ def train(  # noqa: PLR0913 - the options are the command
     FOLDER may be a CSV file of similar and dissimilar pictures: then the embedding is
     trained that `geosim compare` and the search use.
 
-    Starts from the weights that geosim comes with; `geosim change --weights` takes the
-    result. Needs the extra 'torch'.
+    Starts from the whole VGG16 that geosim comes with; `geosim change --weights` takes
+    the result. Needs the extra 'torch'.
     """
     if not debug:
         hush_libraries()

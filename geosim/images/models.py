@@ -109,7 +109,7 @@ def open_model(
         name: `siamese` is geosim's network on OpenVINO, `ssim` structural similarity
             without any weights; the others are ImageNet networks of torchvision.
         weights: of `siamese` a name or a path of geosim's, of the others a state dict
-            (.pth, .safetensors); None: the default weights, for which the others use
+            (.pth, .safetensors); None: geosim-vgg16-1, and for the others
             torchvision's download.
         threads: None: all cores.
 

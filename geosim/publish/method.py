@@ -175,12 +175,12 @@ def _siamese(record: RunRecord, cite: Callable[..., str]) -> str:
     half = " with half of their channels" if weights and weights.half_width else ""
     return (
         "A Siamese network, the convolutional layers of VGG16 "
-        f"{cite('vgg')}{half}, shared weights{named}, describes both dates. The "
-        "distances of its features at three depths, of texture and of content, and "
-        "the difference in colour make one score, smoothed along the edges in the "
-        f"images by a guided filter {cite('guided')} and turned into a probability of "
-        "change. The structural similarity index "
-        f"{cite('ssim')} is delivered beside it and decides nothing."
+        f"{cite('vgg')}{half}, with the same weights for both dates{named}, describes "
+        "them. The distances of its features at three depths, of texture and of "
+        "content, and the difference in colour make one score, smoothed along the "
+        f"edges in the images by a guided filter {cite('guided')} and turned into a "
+        f"probability of change. The structural similarity index {cite('ssim')} is "
+        "delivered beside it and decides nothing."
     )
 
 

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
     from geosim.raster.grid import Grid, Window
 
-GDAL_CACHE = 16_000_000
-"""Bytes of GDAL's block cache: blocks are read once, a large one only costs memory.
-`rasterio.Env` takes the number as bytes, where GDAL's own option means megabytes."""
-
 COG_BLOCK = 512
 """Side of a COG's internal tiles."""
 

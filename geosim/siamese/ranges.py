@@ -1,9 +1,9 @@
 """Ranges of what enters each convolution: what int8 rounds to.
 
 They are measured on imagery, as NNCF's post-training quantisation does it: the mean
-over some batches of each one's largest value. Those of the weights that geosim comes
-with lie in a file of their own (`quantization.py`); a model that a user trained holds
-its own.
+over some batches of each one's largest value. Those of geosim-vgg16-1 lie in a file of
+their own (`quantization.py`); the small network's file holds its own, and so does a
+model that a user trained.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ SMALL_WEIGHTS = "geosim-small-1"
 """Name of the small network's weights: half of VGG16's channels, taught by all."""
 
 DEFAULT_WEIGHTS = SMALL_WEIGHTS
-"""Name of the weights that two dates are compared with unless others are asked for: as
-accurate as the whole on what was measured, in half of the time."""
+"""Name of the weights that two dates are compared with unless others are asked for:
+about as accurate as the whole on the labelled pairs, in half of the time."""
 
 PREPROCESSING = (
     "red, green, blue in 0..1 over the scene's range, date 2 histogram-matched to "

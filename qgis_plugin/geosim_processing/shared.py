@@ -178,7 +178,8 @@ MACHINE = (
         optional=True,
         advanced=True,
         pattern="Weights (*.safetensors)",
-        help="A file that `geosim train` wrote. Empty: those that geosim comes with.",
+        help="A file that `geosim train` wrote. Empty: the small network that geosim "
+        "comes with; the whole VGG16: --weights geosim-vgg16-1 in the further options.",
     ),
     Parameter(
         "DEVICE",
