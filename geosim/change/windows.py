@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Float = NDArray[np.float32]
     Part = tuple[slice, slice]
 
-PART_SIDES = 192, 384
+PART_SIDES = 128, 256
 """Rows and columns of a part, about: some ten maps of it are used at a time, and what
 lies around it, some tens of pixels, is computed twice."""
 
