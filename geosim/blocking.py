@@ -40,7 +40,8 @@ Where the machine is a real one it is a tenth, and the network waits for a few m
 margins in return for half of the memory."""
 
 _TOUCHED = 1e9
-"""Bytes that the sample has had by then, and that the first block takes over."""
+"""Bytes of a block that are not counted: the sample has had some of them already, and
+a small raster is not cut for what is left."""
 
 _SMALLEST = 4 * STRIDE
 
