@@ -15,11 +15,21 @@ from geosim.errors import GeosimError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 _REFUSED, _INTERRUPTED = 1, 130
 
 _UNDISTURBED = 5.0
-"""Seconds for which Ctrl-C after Ctrl-C is not heeded."""
+"""Seconds for which Ctrl-C after Ctrl-C is not heeded, or waits for modules."""
+
+_ALARM = getattr(signal, "SIGALRM", None)
+"""Looks again whether modules still load; None on Windows, where nothing waits."""
+
+_AGAIN = 0.02
+"""Seconds until it does."""
+
+_IMPORTS = "<frozen importlib."
+"""How the file names of Python's own code begin that loads modules."""
 
 
 @contextmanager
@@ -71,32 +81,62 @@ def _catching_signals() -> Iterator[Callable[[], bool]]:
     Yields:
         Whether one of them came.
     """
-    asked = -math.inf
+    asked, since = -math.inf, math.inf  # heeded; come, and to wait for modules
 
-    def interrupted(number: int, frame: object) -> None:
+    def interrupted(number: int, frame: FrameType | None) -> None:
         """Clean up, undisturbed by another one for a while.
 
-        Not for ever: a module that is loading may have swallowed the first.
+        Not for ever: what was interrupted may have swallowed the first.
         """
-        nonlocal asked
-        del number, frame
-        if time.monotonic() > asked + _UNDISTURBED:
-            asked = time.monotonic()
-            raise KeyboardInterrupt
+        nonlocal asked, since
+        del number
+        now = time.monotonic()
+        if now <= asked + _UNDISTURBED:
+            return
+        since = min(since, now)
+        if _ALARM and now <= since + _UNDISTURBED and _loads_modules(frame):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+            return
+        asked, since = now, math.inf
+        raise KeyboardInterrupt
 
-    previous = {
-        number: handler
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if (handler := signal.getsignal(number)) is not signal.SIG_IGN
-    }
-    for number in previous:
-        signal.signal(number, interrupted)
-    try:
+    with _handling(interrupted):
         yield lambda: asked > -math.inf
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have Ctrl-C, SIGTERM and the alarm call a function; what was there comes back."""
+    previous = {
+        number: before
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if (before := signal.getsignal(number)) is not signal.SIG_IGN
+    }
+    if previous and _ALARM:
+        previous[_ALARM] = signal.getsignal(_ALARM)
+    for number in previous:
+        signal.signal(number, handler)
+    try:
+        yield
     finally:
-        for number, handler in previous.items():
-            if signal.getsignal(number) is interrupted:
-                signal.signal(number, handler)
+        if _ALARM in previous:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, before in previous.items():
+            if signal.getsignal(number) is handler:
+                signal.signal(number, before)
+
+
+def _loads_modules(frame: FrameType | None) -> bool:
+    """Whether a module loads in the main thread, which may hold the lock of imports.
+
+    An exception between taking that lock and the code that gives it back leaves it
+    held; every thread that imports then waits for ever, and so does who waits for it.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_IMPORTS):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _leave(message: str, code: int) -> NoReturn:

@@ -420,6 +420,57 @@ with refusing(debug=False):
     assert "Exit: 130" in done.stderr.splitlines()[-1] or done.returncode == 130
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_waits_for_modules_that_load(tmp_path, number):
+    """In between they may hold the lock that all threads need to import."""
+    module = f"import signal\nsignal.raise_signal({number:d})\nloaded = True\n"
+    (tmp_path / "slow.py").write_text(module)
+    code = f"""
+import signal, sys, time
+from geosim.refusing import refusing
+sys.path.insert(0, {str(tmp_path)!r})
+before = signal.getsignal(signal.SIGALRM)
+try:
+    with refusing(debug=True):
+        import slow
+        loaded = slow.loaded
+        time.sleep(10)
+except KeyboardInterrupt:
+    after = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    print(loaded, after == (before, (0.0, 0.0)))
+"""
+    began = time.monotonic()
+    done = run_code(code)
+    assert done.stdout == "True True\n", done.stderr
+    assert time.monotonic() - began < 10
+
+
+def test_an_interruption_waits_for_no_module_for_ever(tmp_path):
+    module = """
+import signal, time
+signal.raise_signal(signal.SIGTERM)
+began = time.monotonic()
+while time.monotonic() - began < 20:
+    time.sleep(0.01)
+"""
+    (tmp_path / "stuck.py").write_text(module)
+    code = f"""
+import sys
+import geosim.refusing
+geosim.refusing._UNDISTURBED = 0.5
+sys.path.insert(0, {str(tmp_path)!r})
+try:
+    with geosim.refusing.refusing(debug=True):
+        import stuck
+except KeyboardInterrupt:
+    print("left")
+"""
+    began = time.monotonic()
+    done = run_code(code)
+    assert done.stdout == "left\n", done.stderr
+    assert time.monotonic() - began < 15
+
+
 def test_a_second_interruption_waits_for_the_first():
     code = """
 import signal, time

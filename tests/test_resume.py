@@ -3,6 +3,7 @@
 All through the real command line in a process of its own.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -40,9 +41,21 @@ def start(root, folder, *arguments):
     )
 
 
+@contextlib.contextmanager
+def stopping(process):
+    """Leave no process behind that does not end."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
 def finish(process):
     """Wait; it must end well."""
-    stdout, stderr = process.communicate(timeout=300)
+    with stopping(process):
+        stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr
     return stdout
 
@@ -172,7 +185,8 @@ def interrupted(root, pair, tmp_path):
         assert process.poll() is None
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    with stopping(process):
+        stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, "")
     return tmp_path, stderr
 
