@@ -11,11 +11,14 @@ from geosim.change.windows import (
     box_sum,
     grown,
     inside,
+    narrow,
     parts_of,
     strips_of,
     surrounded,
     weighted_sum,
     whole,
+    wide_box_sum,
+    wide_middle,
 )
 
 
@@ -34,6 +37,22 @@ def test_box_against_scipy(radius, height, width):
 
 def test_box_of_ones_by_hand():
     assert box_sum(np.ones((9, 8), np.float32), 3).tolist() == [[49, 49]] * 3
+
+
+@given(st.integers(0, 9), st.integers(1, 30), st.integers(1, 30))
+def test_wide_sums_and_their_middles(radius, height, width):
+    size = 2 * radius
+    every = image(2 * (height + size), width + size + 3)
+    values = every[::2, 1:-2]  # of which no row follows the other
+    wide = wide_box_sum(values, radius)
+    assert wide.shape == (height, width + size)
+    assert wide.dtype == np.float32
+    assert np.isfinite(wide).all()
+    assert (narrow(wide, radius) == box_sum(values.copy(), radius)).all()
+    middle = wide_middle(values.copy(), radius)
+    inner = values[radius : radius + height, radius : radius + width]
+    assert middle.shape == wide.shape
+    assert (narrow(middle, radius) == inner).all()
 
 
 @given(st.integers(0, 9))

@@ -9,12 +9,14 @@ import numpy as np
 
 from geosim.change.windows import (
     all_around,
-    box_sum,
+    narrow,
     parts_of,
     strips_of,
     surrounded,
     weighted_sum,
     whole,
+    wide_box_sum,
+    wide_middle,
 )
 
 if TYPE_CHECKING:
@@ -137,33 +139,39 @@ def _guided(
 ) -> NDArray[np.float32]:
     """The filter where two radii around a pixel are there, each side shorter by them.
 
-    `weight` is 1 where a pixel counts and else 0; None where all of them count.
+    `weight` is 1 where a pixel counts and else 0; None where all of them count. All
+    is wide (see `wide_box_sum`) up to the end.
     """
-    inner = slice(radius, -radius), slice(radius, -radius)
     w1, w2, wp = first, second, score
     share = shared = np.full((1, 1), 1.0 / (2 * radius + 1) ** 2, np.float32)
     if weight is not None:
         w1, w2, wp = first * weight, second * weight, score * weight
-        share = np.reciprocal(np.maximum(box_sum(weight, radius), np.float32(1e-6)))
-        weight, shared = weight[inner], share[inner]
-    m1, m2, mp = (box_sum(part, radius) * share for part in (w1, w2, wp))
-    v11 = box_sum(w1 * first, radius) * share - m1 * m1 + np.float32(epsilon)
-    v22 = box_sum(w2 * second, radius) * share - m2 * m2 + np.float32(epsilon)
-    v12 = box_sum(w1 * second, radius) * share - m1 * m2
-    c1 = box_sum(w1 * score, radius) * share - m1 * mp
-    c2 = box_sum(w2 * score, radius) * share - m2 * mp
+        share = np.maximum(wide_box_sum(weight, radius), np.float32(1e-6))
+        np.reciprocal(share, share)
+        weight, shared = wide_middle(weight, radius), wide_middle(share, radius)
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        total = wide_box_sum(values, radius)
+        total *= share
+        return total
+
+    m1, m2, mp = mean(w1), mean(w2), mean(wp)
+    v11 = mean(w1 * first) - m1 * m1 + np.float32(epsilon)
+    v22 = mean(w2 * second) - m2 * m2 + np.float32(epsilon)
+    v12 = mean(w1 * second) - m1 * m2
+    c1, c2 = mean(w1 * score) - m1 * mp, mean(w2 * score) - m2 * mp
     scaled = np.reciprocal(v11 * v22 - v12 * v12)
     if weight is not None:
         scaled *= weight
         mp *= weight
     a1 = (v22 * c1 - v12 * c2) * scaled
     a2 = (v11 * c2 - v12 * c1) * scaled
-    offset = mp - a1 * m1 - a2 * m2
-    result = box_sum(a1, radius) * first[inner][inner]
-    result += box_sum(a2, radius) * second[inner][inner]
-    result += box_sum(offset, radius)
+    offset: NDArray[np.float32] = mp - a1 * m1 - a2 * m2
+    result = wide_box_sum(a1, radius) * wide_middle(first, 2 * radius)
+    result += wide_box_sum(a2, radius) * wide_middle(second, 2 * radius)
+    result += wide_box_sum(offset, radius)
     result *= shared
-    return result
+    return narrow(result, 2 * radius)
 
 
 def unit_levels(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.windows import box_sum, parts_of, whole
+from geosim.change.windows import narrow, parts_of, whole, wide_box_sum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,13 +58,13 @@ def _inside(
 ) -> NDArray[np.float32]:
     """SSIM of each pixel that has a whole window around it; values less `_MIDDLE`."""
     share = np.float32(1.0 / WINDOW**2)
-    m1, m2 = box_sum(first, REACH) * share, box_sum(second, REACH) * share
-    squares = box_sum(first * first, REACH) + box_sum(second * second, REACH)
+    m1, m2 = wide_box_sum(first, REACH) * share, wide_box_sum(second, REACH) * share
+    squares = wide_box_sum(first * first, REACH)
+    squares += wide_box_sum(second * second, REACH)
     variances = (squares * share - m1 * m1 - m2 * m2) * _SAMPLE
-    covariance = (box_sum(first * second, REACH) * share - m1 * m2) * _SAMPLE
+    covariance = (wide_box_sum(first * second, REACH) * share - m1 * m2) * _SAMPLE
     m1 += _MIDDLE
     m2 += _MIDDLE
     similarity = (2 * m1 * m2 + _C1) * (2 * covariance + _C2)
     similarity /= (m1 * m1 + m2 * m2 + _C1) * (variances + _C2)
-    clipped: NDArray[np.float32] = np.clip(similarity, -1.0, 1.0, out=similarity)
-    return clipped
+    return narrow(np.clip(similarity, -1.0, 1.0, out=similarity), REACH)
