@@ -37,6 +37,10 @@ SMALL = 512
 _SQUARE = 512
 """Side of the squares that a pair is drawn in."""
 
+_MORE = 0.1
+"""Share of its time by which the larger pair must take longer for a speed to be the
+difference's: below it is chance."""
+
 _CHILD = "from geosim.bench import compare_in_child; compare_in_child()"
 
 
@@ -65,7 +69,8 @@ class BenchRecord:
     cold_start: float
     """Of the whole command for a pair of 512 px."""
     mpix_per_second: float
-    """Million pixels of the pair per second, without what a small pair takes too."""
+    """Million pixels of the pair per second, without what a small pair takes too; with
+    it where a small pair takes almost as long, which is then most of it."""
     km2_per_hour: float
     """The same in square kilometres per hour at this resolution."""
     scoring_mpix_per_second: float
@@ -129,8 +134,11 @@ def _record(
     """The figures of both runs as one record."""
     mpix = size * size / 1e6
     # what a small pair takes too (start, loading, polygons) does not grow with area
-    more = max(large["seconds"] - small["seconds"], 1e-9)
-    speed = (mpix - SMALL * SMALL / 1e6) / more
+    more = large["seconds"] - small["seconds"]
+    if more > _MORE * small["seconds"]:
+        speed = (mpix - SMALL * SMALL / 1e6) / more
+    else:
+        speed = mpix / large["seconds"]
     run = large["record"]
     return BenchRecord(
         version=geosim.__version__,

@@ -11,6 +11,7 @@ from geosim.change.scores import UNIT_LEVELS
 from geosim.collars import notes_on_collars
 from geosim.deciding import STRIP_ROWS
 from geosim.delivery import input_dates
+from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import strips
 
 if TYPE_CHECKING:
@@ -187,7 +188,13 @@ def _shown(
     if "nir" in scene.roles:
         dates = [scene.read_roles(piece.window) for piece in pieces]
     else:
-        dates = [(piece.before, piece.after) for piece in pieces]
+        dates = [
+            (
+                without_gaps(piece.before, piece.valid),
+                without_gaps(piece.after, piece.valid),
+            )
+            for piece in pieces
+        ]
     ranges = _ranges(
         (scene.before.dtype, scene.after.dtype),
         tuple(zip(*dates, strict=True)),

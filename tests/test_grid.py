@@ -430,6 +430,31 @@ def test_areas_of_degree_pixels():
     assert grid.row_areas()[5] / equator == pytest.approx(0.5, abs=0.006)
 
 
+def test_areas_of_rows_that_reach_beyond_the_poles():
+    """A grid of whole degrees, as those of climate models: half of its outer rows."""
+    grid = Grid(
+        crs=WGS84, transform=Affine(1, 0, -180.5, 0, -1, 90.5), width=360, height=181
+    )
+    areas = grid.row_areas()
+    assert areas[[0, -1]] == pytest.approx([zone_area(90, 89.5, 1)] * 2, rel=1e-4)
+    assert areas[1] == pytest.approx(zone_area(89.5, 88.5, 1), rel=1e-4)
+    assert 360 * areas.sum() == pytest.approx(5.1006562e14, rel=1e-4)  # of the Earth
+
+
+def test_areas_where_the_middle_column_leaves_the_earth():
+    """The corners of a sinusoidal map show nothing."""
+    sinusoidal = pyproj.CRS.from_proj4("+proj=sinu +R=6371007.181")
+    grid = Grid(
+        crs=sinusoidal,
+        transform=Affine(1e5, 0, 9e6, 0, -1e5, 1e7),
+        width=80,
+        height=100,
+    )
+    areas = grid.row_areas()
+    assert np.isfinite(areas).all()
+    assert areas[-1] == pytest.approx(1e10, rel=0.02)
+
+
 def test_areas_of_many_rows_are_interpolated():
     grid = degree_grid(5.0, 60.0, 0.002, height=5001)
     areas = grid.row_areas()

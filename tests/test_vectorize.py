@@ -71,6 +71,16 @@ def test_pixels_of_an_outline_are_those_it_was_made_of(mask):
         assert (found == (numbers[window] == number)).all()
 
 
+def test_sizes_beyond_the_pole_are_those_up_to_it():
+    crs = pyproj.CRS.from_epsg(4326)
+    found, wanted = (
+        np.ravel(sizes(np.array([shapely.box(10, 89, 20, north)], object), crs))
+        for north in (90.5, 90)
+    )
+    assert np.isfinite(found).all()
+    assert found == pytest.approx(wanted)
+
+
 def test_pixels_of_a_ragged_outline_are_found_at_once():
     rng = np.random.default_rng(3)
     mask = ndimage.label(rng.random((360, 360)) < 0.62)[0]

@@ -110,7 +110,8 @@ def sizes(
     to_degrees = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
 
     def apply(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.column_stack(to_degrees.transform(points[:, 0], points[:, 1]))
+        lon, lat = to_degrees.transform(points[:, 0], points[:, 1])
+        return np.column_stack([lon, np.clip(lat, -90.0, 90.0)])  # as the pixels' areas
 
     placed = shapely.transform(polygons, apply)
     areas = [abs(_GEOD.geometry_area_perimeter(polygon)[0]) for polygon in placed]

@@ -187,9 +187,17 @@ class Grid:
         mid = self.width / 2 - 0.5
         col = np.tile(mid + np.array([0.0, 1.0, 1.0, 0.0]), (len(rows), 1))
         row = rows[:, None] + np.array([0.0, 0.0, 1.0, 1.0])
-        corners = zip(*to_degrees.transform(*at(self.transform, col, row)), strict=True)
-        found = [abs(_GEOD.polygon_area_perimeter(*each)[0]) for each in corners]
-        return np.interp(np.arange(self.height), rows, found)
+        lon, lat = to_degrees.transform(*at(self.transform, col, row))
+        # where rows lie on full degrees, the outer ones reach beyond the poles
+        corners = zip(lon, np.clip(lat, -90.0, 90.0), strict=True)
+        areas = [abs(_GEOD.polygon_area_perimeter(*each)[0]) for each in corners]
+        known = np.isfinite(areas)  # beyond a projection's edge they are not
+        if not known.any():
+            return np.full(self.height, abs(self.transform.determinant))
+        found: NDArray[np.float64] = np.interp(
+            np.arange(self.height), rows[known], np.compress(known, areas)
+        )
+        return found
 
 
 def carried(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:

@@ -141,7 +141,8 @@ class Radiometry:
             values = self._match(values, band)
         width = self.high[band] - self.low[band]
         scaled: NDArray[np.float32]
-        scaled = np.clip((values - self.low[band]) / width, 0.0, 1.0)
+        with np.errstate(over="ignore"):  # of a nodata value such as -3.4e38
+            scaled = np.clip((values - self.low[band]) / width, 0.0, 1.0)
         return scaled
 
     def _match(self, values: NDArray[np.float32], band: int) -> NDArray[np.float32]:

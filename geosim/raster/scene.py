@@ -10,6 +10,7 @@ from affine import Affine
 
 from geosim.errors import OptionError
 from geosim.raster.date import OpenDate, open_on
+from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import Grid, Window
 from geosim.raster.held import holding
 from geosim.raster.mask import Mask, open_mask
@@ -144,21 +145,28 @@ class Scene:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The bands of `roles` of both dates, each (roles, height, width).
 
+        File values; where a date shows nothing, or its mask takes it out, those of a
+        pixel close by, see `geosim.raster.gaps`.
+
         Args:
-            window: cut to the grid; file values, undefined where not valid.
+            window: cut to the grid.
 
         Raises:
             RasterReadError: a file is damaged or went away.
         """
         window = window.clipped(self.grid.width, self.grid.height)
-        before, after = (
-            read(window, tuple(source.roles[role] for role in self.roles))[0]
-            for read, source in (
-                (self._read_before, self.before),
-                (self._read_after, self.after),
-            )
-        )
-        return before, after
+        found = []
+        for read, source, masked in zip(
+            (self._read_before, self._read_after),
+            (self.before, self.after),
+            self.masked(window),
+            strict=True,
+        ):
+            bands = tuple(source.roles[role] for role in self.roles)
+            values, valid = read(window, bands)
+            seen = valid if masked is None else valid & ~masked
+            found.append(without_gaps(values, seen))
+        return found[0], found[1]
 
     def correct_shift(self, d_row: float, d_col: float) -> None:
         """From now on read date 2 moved so that the content meets date 1's.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import Grid, Window, blocks
 from geosim.siamese.smoothing import smoothing_spread
 from geosim.themes.classes import COVERS
@@ -80,6 +81,7 @@ class Decider:
         outer = window.grown(margin).clipped(grid.width, grid.height)
         rows, cols = window.slices_in(outer)
         values, valid = self.stack.read(outer)
+        values = np.stack([*map(without_gaps, values, valid)])
         before = previous_valid(valid)
         since = np.where(valid, before + 1, 0)[1:].astype(np.uint8)
         surely = self._candidates(outer, before, valid)
