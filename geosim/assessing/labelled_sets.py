@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyogrio
-from pyproj import CRS
 from rasterio.features import rasterize
 
 from geosim.assessing.placing import grid_of, lies_on, nearest_on
 from geosim.errors import LabelError
 from geosim.labels import FOLDERS, SUFFIXES, UNLABELLED, read_values
-from geosim.raster.grid import pixel_offset, same_crs
+from geosim.raster.grid import pixel_offset
+from geosim.raster.polygons import polygons_on
 from geosim.raster.source import one_line_errors, open_raster
 
 if TYPE_CHECKING:
@@ -204,18 +204,13 @@ def _burnt(label: Path, grid: Grid) -> NDArray[np.bool_]:
         frame = pyogrio.read_dataframe(label)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise LabelError(f"cannot read the polygons of '{label}': {error}") from error
-    if frame.crs is not None and grid.crs is not None:
-        known = CRS.from_user_input(frame.crs)
-        if not same_crs(known, grid.crs):
-            frame = frame.to_crs(grid.crs)
-    elif (frame.crs is None) != (grid.crs is None):
+    if (frame.crs is None) != (grid.crs is None):
         raise LabelError(
             f"polygons and images both want a CRS, or neither; '{label}' has "
             f"{'none' if frame.crs is None else 'one'}"
         )
     shape = (grid.height, grid.width)
-    areas = frame.geometry[~(frame.geometry.is_empty | frame.geometry.isna())]
-    areas = areas[areas.geom_type.isin(["Polygon", "MultiPolygon"])]
+    areas = polygons_on(np.asarray(frame.geometry), frame.crs, grid)
     if not len(areas):
         return np.zeros(shape, np.bool_)
     burnt = rasterize(areas, out_shape=shape, transform=grid.transform, dtype="uint8")

@@ -19,6 +19,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.errors import GridMismatchError, OptionError, RasterReadError
+from geosim.raster.polygons import polygons_on
 from geosim.raster.source import PLAIN_CRS, one_line_errors, open_raster
 
 if TYPE_CHECKING:
@@ -200,13 +201,9 @@ def _open_polygons(path: str, grid: Grid) -> _Polygons:
             f"cannot read the mask '{path}' as polygons: {cause}"
         ) from error
     _check_crs(path, grid, known=frame.crs is not None)
-    if grid.crs is not None:
-        frame = frame.to_crs(grid.crs)
-    shapes = np.asarray(frame.geometry)
-    areal = np.isin(shapely.get_type_id(shapes), (3, 6))  # (multi)polygons
     a, b, c, d, e, f = (~grid.transform)[:6]
     pixels = shapely.transform(
-        shapes[areal],
+        polygons_on(np.asarray(frame.geometry), frame.crs, grid),
         lambda xy: xy @ np.array([[a, d], [b, e]]) + np.array([c, f]),
     )
     return _Polygons(tree=shapely.STRtree(pixels))
