@@ -24,10 +24,10 @@ from geosim.assessment.measuring import Row, Scene, gather, measure
 from geosim.change.scores import SCORE_LEVELS, UNIT_LEVELS
 from geosim.errors import GeosimError
 from geosim.finished import open_result
+from geosim.opening import open_pair
 from geosim.options import ChangeOptions
 from geosim.pipeline import detect_change
 from geosim.progress import Clock, Progress
-from geosim.raster.scene import open_scene
 from geosim.raster.source import open_raster, plain_images_welcome
 from geosim.raster.staging import check_folder, publish_folder, work_folder
 
@@ -155,7 +155,7 @@ def _scene(
 ) -> Scene:
     """What every method says of a pair, where the label knows the truth."""
     names = str(pair.before), str(pair.after)
-    with open_scene(*names, bands=change.bands) as opened:
+    with open_pair(*names, change) as opened:
         grid, source = opened.grid, opened.before.grid
     answers: dict[str, Answer] = {}
     with tempfile.TemporaryDirectory(prefix="geosim-") as scratch:

@@ -151,11 +151,19 @@ def _read_label(
         with one_line_errors(str(path)):
             values = dataset.read(1)
         nodata = dataset.nodata
-    return read_values(_on_grid(values, source, scene.grid), nodata)
+    # of the whole label: what 255 means depends on whether there is a 1 anywhere
+    changed, answered = read_values(values, nodata)
+    return (
+        _on_grid(changed, source, scene.grid),
+        _on_grid(answered, source, scene.grid),
+    )
 
 
 def read_values(
-    values: NDArray[np.generic], nodata: float | None = None
+    values: NDArray[np.generic],
+    nodata: float | None = None,
+    *,
+    ones: bool = False,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell what a label says.
 
@@ -163,6 +171,7 @@ def read_values(
         values: (H, W): 0 same and 1 changed (255: no answer), or 0 same and 255
             changed.
         nodata: the value that the file declares as no answer.
+        ones: whether a 1 stands elsewhere in the label, of which this is a part.
 
     Returns:
         (changed, answered), both (H, W).
@@ -182,15 +191,13 @@ def read_values(
             f"{' and more' if len(others) > 4 else ''}"  # noqa: PLR2004
             "; JPEG blurs labels, save them as PNG or GeoTIFF"
         )
-    if 1 in kinds:
+    if ones or 1 in kinds:
         answered &= values != UNLABELLED
         return np.asarray(values == 1), answered
     return np.asarray(values == UNLABELLED) & answered, answered
 
 
-def _on_grid(
-    values: NDArray[np.generic], source: Grid, grid: Grid
-) -> NDArray[np.generic]:
+def _on_grid(values: NDArray[np.bool_], source: Grid, grid: Grid) -> NDArray[np.bool_]:
     """The part of date 1's pixels that both dates share."""
     offset = ~source.transform @ grid.transform
     col, row = round(offset.c), round(offset.f)

@@ -13,12 +13,12 @@ from geosim.cluster import with_worker_memory
 from geosim.errors import NoDataError, OptionError
 from geosim.gathering import sums_bytes
 from geosim.journal import check_leftover
+from geosim.opening import open_pair
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
 from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
 from geosim.publish.formats import check_formats
 from geosim.raster.environment import gdal_environment
-from geosim.raster.scene import Scene, open_scene
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
     check_folder,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from geosim.delivery import Found
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid
+    from geosim.raster.scene import Scene
     from geosim.raster.writer import WorkRaster
 
 _BYTES_ON_DISK = 20
@@ -114,17 +115,7 @@ def _opened(before: str, after: str, options: ChangeOptions) -> Iterator[Scene]:
     with (
         plain_images_welcome(),
         gdal_environment(options.thread_count),
-        open_scene(
-            before,
-            after,
-            bands=options.bands,
-            reference=options.grid,
-            resolution=options.resolution,
-            bounds=options.bounds,
-            masks=options.masks,
-            nodata=options.nodata_values,
-            hold=True,
-        ) as scene,
+        open_pair(before, after, options, hold=True) as scene,
     ):
         yield scene
 

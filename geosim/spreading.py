@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from geosim.cluster import local_workers, open_cluster
 from geosim.errors import GeosimError
 from geosim.gathering import Gatherer
+from geosim.opening import open_pair
 from geosim.raster.environment import gdal_environment
-from geosim.raster.scene import open_scene
 from geosim.scanning import block_steps, write_block
 from geosim.scoring import METHODS
 from geosim.tasks import run_tasks
@@ -182,18 +182,7 @@ def _open(setup: ScanSetup, threads: int, closing: ExitStack) -> _Opened:
     """Open the scene and the method, as the client did."""
     options, sample = setup.options, setup.sample
     options = replace(options, threads=options.threads or threads)
-    scene = closing.enter_context(
-        open_scene(
-            setup.before,
-            setup.after,
-            bands=options.bands,
-            reference=options.grid,
-            resolution=options.resolution,
-            bounds=options.bounds,
-            masks=options.masks,
-            nodata=options.nodata_values,
-        )
-    )
+    scene = closing.enter_context(open_pair(setup.before, setup.after, options))
     if sample.corrected and sample.shift is not None:
         scene.correct_shift(sample.shift.d_row, sample.shift.d_col)
     metres = scene.grid.ground_resolution()

@@ -27,6 +27,7 @@ from geosim.assessing.labelled_sets import find_labelled, read_truth
 from geosim.assessing.own_maps import own_answer
 from geosim.cli import app
 from geosim.errors import LabelError, OptionError
+from geosim.raster.grid import Grid
 from geosim.raster.scene import open_scene
 
 SHAPE = (200, 240)
@@ -241,6 +242,51 @@ def test_label_on_another_grid(tmp_path):
     assert labelled[:, :120].all()
     assert not labelled[:, 120:].any()
     assert np.array_equal(changed[:, :120], label().astype(bool)[:, :120])
+
+
+@pytest.mark.parametrize("scale", [1, 2], ids=["on its pixels", "on finer ones"])
+def test_what_255_means_is_told_of_the_whole_label(tmp_path, scale):
+    """No answer beside 0 and 1, also in a part that holds no 1."""
+    folder = scene(tmp_path / "one", None)
+    values = np.where(np.arange(240) >= 200, 255, label()).astype(np.uint8)
+    finer = values.repeat(scale, axis=0).repeat(scale, axis=1)
+    transform = NORTH_UP @ Affine.scale(1 / scale)
+    write(folder / "truth.tif", finer[None], transform=transform)
+    with open_scene(str(folder / "t1.tif"), str(folder / "t2.tif")) as opened:
+        whole = opened.grid
+    east = Grid(
+        crs=whole.crs,
+        transform=whole.transform @ Affine.translation(150, 0),
+        width=90,
+        height=whole.height,
+    )
+    changed, labelled = read_truth(folder / "truth.tif", east, whole)
+    assert not changed.any()
+    assert labelled[:, :50].all()
+    assert not labelled[:, 50:].any()
+
+
+def test_options_of_the_run_hold_for_its_score_too(tmp_path):
+    """A collar of 0 left out by hand, or because the files say so."""
+    before, after = drawn_pair()
+    before, after = np.maximum(before, 1), np.maximum(after, 1)
+    before[:, :, :60] = after[:, :, 30:50] = 0
+    found = []
+    for name, nodata in (("told", None), ("known", 0)):
+        folder = tmp_path / name / "one"
+        folder.mkdir(parents=True)
+        write(folder / "t1.tif", before, nodata=nodata)
+        write(folder / "t2.tif", after, nodata=nodata)
+        write(folder / "label.tif", label()[None])
+        made = evaluate_methods(
+            tmp_path / name,
+            tmp_path / f"{name}_out",
+            QUICK,
+            change=ChangeOptions(nodata="0" if nodata is None else None, threads=1),
+        )
+        found.append(made.sets[0].pooled["cva"])
+    assert found[0].figures["ap"] == found[1].figures["ap"]
+    assert found[0].pixels == found[1].pixels == 200 * 180
 
 
 def test_the_same_numbers_in_another_crs_are_another_place(tmp_path):

@@ -161,9 +161,11 @@ def read_truth(
         if lies_on(own, source):
             with one_line_errors(str(label)):
                 values = dataset.read(1)
+            # of the whole label: what 255 means depends on the other numbers in it
+            changed, labelled = _meaning(values, dataset.nodata, label)
             col, row = pixel_offset(source, grid) or (0, 0)
-            part = values[row : row + grid.height, col : col + grid.width]
-            return _meaning(part, dataset.nodata, label)
+            part = slice(row, row + grid.height), slice(col, col + grid.width)
+            return changed[part], labelled[part]
         if own.crs is None or grid.crs is None:
             raise LabelError(
                 f"the label '{label}' is {own.width} x {own.height} px, date 1 is "
@@ -171,7 +173,9 @@ def read_truth(
                 "give it a CRS"
             )
         values, seen = nearest_on(dataset, grid, f"the label '{label}'")
-        changed, labelled = _meaning(values, dataset.nodata, label, seen)
+        with one_line_errors(str(label)):
+            ones = bool((dataset.read(1) == 1).any())
+        changed, labelled = _meaning(values, dataset.nodata, label, seen, ones=ones)
         return changed, labelled & seen
 
 
@@ -180,12 +184,14 @@ def _meaning(
     nodata: float | None,
     label: Path,
     seen: NDArray[np.bool_] | None = None,
+    *,
+    ones: bool = False,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """0 and 1, 0 and 255, or classes of change with 255 for no answer."""
     kinds = set(np.unique(values if seen is None else values[seen]).tolist())
     if kinds <= {0, 1, UNLABELLED}:
         held = values if seen is None else np.where(seen, values, 0)
-        return read_values(held, nodata)
+        return read_values(held, nodata, ones=ones)
     if not np.issubdtype(values.dtype, np.integer) or label.suffix.lower() not in (
         ".tif",
         ".tiff",

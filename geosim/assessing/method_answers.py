@@ -8,8 +8,8 @@ import numpy as np
 
 from geosim.assessment.measuring import Answer
 from geosim.change.scores import UNIT_LEVELS, UNIT_NODATA
+from geosim.opening import open_pair
 from geosim.raster.grid import Window
-from geosim.raster.scene import open_scene
 from geosim.sampling import take_sample
 from geosim.scanning import read_block
 from geosim.scorer import block_score
@@ -47,7 +47,7 @@ def score_levels(before: str, after: str, options: ChangeOptions) -> NDArray[np.
     Returns:
         (height, width) of the common grid; 65535 where not valid.
     """
-    with open_scene(before, after, bands=options.bands) as scene:
+    with open_pair(before, after, options) as scene:
         sample = take_sample(scene, options)
         resolution = scene.grid.ground_resolution()
         scorer = METHODS[options.method](sample, options, resolution)
