@@ -157,14 +157,16 @@ class Classifier:
         levels: NDArray[np.float32],
     ) -> None:
         """Add the pixels of a cell to the objects' sums."""
-        there = np.bincount(numbers)
+        first = int(numbers.min())  # neighbours have numbers close by
+        there = np.bincount(numbers - first)
         present = np.flatnonzero(there)
         place = np.zeros(len(there), np.intp)
         place[present] = np.arange(len(present))
-        key = place[numbers] * _COUNT**2 + pair
+        key = place[numbers - first] * _COUNT**2 + pair
         found = np.bincount(key, levels, len(present) * _COUNT**2)
-        self.sums[present - 1] += found.reshape(-1, _COUNT**2) / CONFIDENCE_LEVELS
-        self.pixels[present - 1] += there[present]
+        own = present + first - 1
+        self.sums[own] += found.reshape(-1, _COUNT**2) / CONFIDENCE_LEVELS
+        self.pixels[own] += there[present]
 
 
 def _around(part: Window, grid: Grid) -> Window:

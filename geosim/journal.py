@@ -193,7 +193,8 @@ def check_leftover(work: WorkFolder, *, resume: bool, overwrite: bool) -> None:
             f"'{work.path.name}' holds {finished} finished blocks of an interrupted "
             "run; go on with --resume or begin anew with --overwrite"
         )
-    if not (finished and resume):
+    # blocks of no known run, as a power cut may leave them, are of no use
+    if not (finished and resume and held_key(work)):
         work.clear()
 
 

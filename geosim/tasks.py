@@ -82,9 +82,8 @@ def run_tasks(  # noqa: PLR0913 - one call, all of it by name
             room = _workers(client)
             tasks.hand_out(room * depth, None if lead is None else lead * room)
             for future, number, attempt in tasks.ended():
-                error = _error_of(future)
+                value, error = _outcome(future)
                 if error is None:
-                    value = future.result()
                     yield Ended(number=number, value=value, attempts=attempt)
                 elif attempt > retries or hopeless(error):
                     yield Ended(number=number, error=error, attempts=attempt)
@@ -202,6 +201,17 @@ def _workers(client: Any) -> int:  # noqa: ANN401
         return len(client.nthreads())
     except (OSError, ValueError, RuntimeError):
         return 0
+
+
+def _outcome(future: Any) -> tuple[Any, Exception | None]:  # noqa: ANN401
+    """The value of a task that ended, or why it has none."""
+    error = _error_of(future)
+    if error is not None:
+        return None, error
+    try:
+        return future.result(), None
+    except Exception as lost:  # noqa: BLE001 - of the network, of any kind
+        return None, ClusterError(f"its worker was lost with what it had found: {lost}")
 
 
 def _error_of(future: Any) -> Exception | None:  # noqa: ANN401

@@ -240,6 +240,23 @@ def test_what_is_left_is_refused_used_or_thrown_away(pair, interrupted):
     assert [path.name for path in folder.iterdir()] == ["out"]
 
 
+@pytest.mark.parametrize("left", [None, "", "[1]"])
+def test_blocks_of_no_known_run_are_not_used(pair, interrupted, left):
+    """A power cut may leave the blocks and not the words on whose they are."""
+    folder, _ = interrupted
+    key = folder / ".out.partial" / "key.json"
+    key.unlink()
+    if left is not None:
+        key.write_text(left)
+    how = {"method": "cva", "block_size": 16, "tile_size": 64}
+    options = ChangeOptions(**how, normalize="none", resume=True)
+    found = detect_change(*pair, folder / "out", options)
+    wanted = detect_change(*pair, folder / "new", options)
+    assert found.record.areas == wanted.record.areas
+    difference = [_pixels(one.folder / "difference.tif") for one in (found, wanted)]
+    assert np.array_equal(*difference)
+
+
 def test_other_inputs_are_refused(interrupted, pair):
     folder, _ = interrupted
     done = blocks_done(folder)
