@@ -14,6 +14,7 @@ from geosim.assessing.labelled_sets import (
     LabelledFiles,
     LabelledSet,
     find_labelled,
+    kind,
     read_truth,
 )
 from geosim.assessing.method_answers import answer_of, score_levels
@@ -24,6 +25,7 @@ from geosim.assessment.measuring import Row, Scene, gather, measure
 from geosim.change.scores import SCORE_LEVELS, UNIT_LEVELS
 from geosim.errors import GeosimError
 from geosim.finished import open_result
+from geosim.labels import withholds
 from geosim.opening import open_pair
 from geosim.options import ChangeOptions
 from geosim.pipeline import detect_change
@@ -140,9 +142,11 @@ def _of_set(
 ) -> SetEvaluation:
     """All methods and maps on all pairs of a set."""
     scenes = {}
+    rasters = [pair.label for pair in one.pairs if kind(pair.label) != "polygons"]
+    ones = withholds(rasters)
     for pair in one.pairs:
         try:
-            scenes[pair.name] = _scene(pair, options, change)
+            scenes[pair.name] = _scene(pair, options, change, ones=ones)
         except GeosimError as error:
             raise type(error)(f"pair '{pair.name}': {error}") from error
         tick(1)
@@ -151,7 +155,7 @@ def _of_set(
 
 
 def _scene(
-    pair: LabelledFiles, options: EvaluateOptions, change: ChangeOptions
+    pair: LabelledFiles, options: EvaluateOptions, change: ChangeOptions, *, ones: bool
 ) -> Scene:
     """What every method says of a pair, where the label knows the truth."""
     names = str(pair.before), str(pair.after)
@@ -169,7 +173,8 @@ def _scene(
     for name, folder in options.maps:
         path = Path(folder)
         answers[name] = own_answer(path, pair.name, grid, options.maps_threshold)
-    return gather(answers, *read_truth(pair.label, grid, source), options.tolerance)
+    truth = read_truth(pair.label, grid, source, ones=ones)
+    return gather(answers, *truth, options.tolerance)
 
 
 def _measured(

@@ -6,6 +6,7 @@ Both dates are read and normalised as the main job does it, so that training see
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from geosim.sampling import take_sample
 from geosim.siamese.labelled import LabelledPair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -54,9 +55,10 @@ def read_pairs(
             another size than it should, or no pixel of all labels changed.
         GeosimError: an image cannot be read, or the dates do not fit each other.
     """
-    pairs = []
-    for name, files in find_pairs(folder).items():
-        pairs.append(_read_pair(name, *files))
+    pairs, found = [], find_pairs(folder)
+    ones = withholds(label for *_, label in found.values())
+    for name, files in found.items():
+        pairs.append(_read_pair(name, *files, ones=ones))
         progress(1)
     if not any(len(pair.places) for pair in pairs):
         raise LabelError(
@@ -97,11 +99,28 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path, Path]]:
     return {name: (found[0][name], found[1][name], found[2][name]) for name in names}
 
 
-def _read_pair(name: str, before: Path, after: Path, label: Path) -> LabelledPair:
+def withholds(labels: Iterable[Path]) -> bool:
+    """Whether 255 means no answer in a set: a raster of it has both 1 and 255.
+
+    One label alone may not tell: where nothing changed there is no 1 beside the 255.
+    """
+    for path in labels:
+        with suppress(GeosimError), open_raster(str(path)) as dataset:
+            with one_line_errors(str(path)):
+                values = dataset.read(1)
+            held = values[values != dataset.nodata]
+            if (held == 1).any() and (held == UNLABELLED).any():
+                return True
+    return False
+
+
+def _read_pair(
+    name: str, before: Path, after: Path, label: Path, *, ones: bool
+) -> LabelledPair:
     try:
         with open_scene(str(before), str(after)) as scene:
             images, valid = _normalised(scene)
-            values, answered = _read_label(label, scene)
+            values, answered = _read_label(label, scene, ones=ones)
             metres = scene.grid.ground_resolution()
     except GeosimError as error:
         raise type(error)(f"pair '{name}': {error}") from error
@@ -137,7 +156,7 @@ def _normalised(
 
 
 def _read_label(
-    path: Path, scene: Scene
+    path: Path, scene: Scene, *, ones: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """What changed, and where the label has an answer, on the pair's common grid."""
     source = scene.before.grid
@@ -152,7 +171,7 @@ def _read_label(
             values = dataset.read(1)
         nodata = dataset.nodata
     # of the whole label: what 255 means depends on whether there is a 1 anywhere
-    changed, answered = read_values(values, nodata)
+    changed, answered = read_values(values, nodata, ones=ones)
     return (
         _on_grid(changed, source, scene.grid),
         _on_grid(answered, source, scene.grid),
@@ -171,7 +190,8 @@ def read_values(
         values: (H, W): 0 same and 1 changed (255: no answer), or 0 same and 255
             changed.
         nodata: the value that the file declares as no answer.
-        ones: whether a 1 stands elsewhere in the label, of which this is a part.
+        ones: whether a 1 stands elsewhere, in the label of which this is a part or,
+            beside a 255, in another one of its set (`withholds`).
 
     Returns:
         (changed, answered), both (H, W).

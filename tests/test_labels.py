@@ -1,5 +1,7 @@
 """Folders of labelled pairs: what is read, what is refused in one line."""
 
+import shutil
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -81,6 +83,23 @@ def test_nodata_is_not_learned(tmp_path):
 def test_what_a_label_says(values, nodata, changed, answered):
     found = read_values(np.array([values], np.uint8), nodata)
     assert [part[0].tolist() for part in found] == [changed, answered]
+
+
+def test_no_answer_in_one_label_is_none_in_the_others(tmp_path):
+    """Where nothing changed no 1 tells that 255 means no answer."""
+    folder = put(tmp_path)
+    values = np.zeros((200, 240), np.uint8)
+    values[:, :90] = 255
+    for part in ("A", "B"):
+        shutil.copy(folder / part / "one.png", folder / part / "two.png")
+    write(folder / "label" / "two.png", values[None], crs=None, driver="PNG")
+    assert read_pairs(folder)[1].changed.sum() == 200 * 90  # as far as is known
+    told = np.zeros((200, 240), np.uint8)
+    told[60:110, 70:130], told[150:] = 1, 255
+    write(folder / "label" / "one.png", told[None], crs=None, driver="PNG")
+    one, two = read_pairs(folder)
+    assert (one.changed.sum(), one.valid.sum()) == (50 * 60, 150 * 240)
+    assert (two.changed.sum(), two.valid.sum()) == (0, 200 * 150)
 
 
 def test_other_values_are_named():

@@ -137,7 +137,7 @@ def _one_pair(folder: Path) -> LabelledFiles | None:
 
 
 def read_truth(
-    label: Path, grid: Grid, before: Grid | None = None
+    label: Path, grid: Grid, before: Grid | None = None, *, ones: bool = False
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """What changed, and where the label has an answer, on a grid.
 
@@ -146,6 +146,7 @@ def read_truth(
         grid: whose pixels are wanted.
         before: date 1's own pixels, on which a label without georeference lies; None:
             those of `grid`.
+        ones: as `geosim.labels.read_values`.
 
     Returns:
         (changed, labelled), each (height, width).
@@ -162,7 +163,7 @@ def read_truth(
             with one_line_errors(str(label)):
                 values = dataset.read(1)
             # of the whole label: what 255 means depends on the other numbers in it
-            changed, labelled = _meaning(values, dataset.nodata, label)
+            changed, labelled = _meaning(values, dataset.nodata, label, ones=ones)
             col, row = pixel_offset(source, grid) or (0, 0)
             part = slice(row, row + grid.height), slice(col, col + grid.width)
             return changed[part], labelled[part]
@@ -174,7 +175,7 @@ def read_truth(
             )
         values, seen = nearest_on(dataset, grid, f"the label '{label}'")
         with one_line_errors(str(label)):
-            ones = bool((dataset.read(1) == 1).any())
+            ones = ones or bool((dataset.read(1) == 1).any())
         changed, labelled = _meaning(values, dataset.nodata, label, seen, ones=ones)
         return changed, labelled & seen
 
