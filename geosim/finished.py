@@ -12,10 +12,11 @@ import geosim
 from geosim.errors import OutputError
 from geosim.options import DEFAULT_TILE, ChangeOptions
 from geosim.publish.reading import record_of
+from geosim.publish.stac import read_asset
 from geosim.result import ChangeResult
 
 if TYPE_CHECKING:
-    from geosim.publish.record import RunRecord
+    from geosim.publish.record import InputRecord, RunRecord
 
 _OF_THE_CUT = ("threads", "memory", "block_size", "overwrite", "resume")
 """Options that say how to work and leave the result as it is."""
@@ -63,8 +64,9 @@ def same_run(
 ) -> bool:
     """Whether a run with these inputs and options would give the result again.
 
-    Inputs are the same where their names are and, for files, where they were not
-    changed since the result was made.
+    Inputs are the same where their names are and, for files, where they were neither
+    changed nor replaced since the result was made. A file of either date that may have
+    been replaced is read once for its checksum.
 
     Args:
         record: of the result that is there.
@@ -73,13 +75,15 @@ def same_run(
         options: all options of the run that is wanted.
         weights_sha256: checksum of the weights file that the options name.
     """
-    names = (before, after, options.grid, options.mask_before, options.mask_after)
+    dates = ((before, record.before), (after, record.after))
+    others = (options.grid, options.mask_before, options.mask_after)
     return (
         record.version == geosim.__version__
         and (record.before.path, record.after.path) == (before, after)
         and _told(options, record) == _recorded(record)
         and (record.weights is None or record.weights.sha256 == weights_sha256)
-        and not any(_newer(name, record) for name in names if name)
+        and not any(_newer(name, record) for name in (before, after, *others) if name)
+        and not any(_replaced(name, known, record) for name, known in dates)
     )
 
 
@@ -101,5 +105,25 @@ def _newer(name: str, record: RunRecord) -> bool:
     """Whether a file was changed since; False for what is no file here."""
     try:
         return Path(name).stat().st_mtime > record.created.timestamp() + 1
+    except (OSError, ValueError):
+        return False
+
+
+def _replaced(name: str, known: InputRecord, record: RunRecord) -> bool:
+    """Whether another file stands under a name; False for what is no file here."""
+    if known.size is None or known.sha256 is None:
+        return False
+    path = Path(name)
+    try:
+        found = path.stat()
+        if found.st_size != known.size:
+            return True
+        # A copy or a move can keep the time of an older file, and uncompressed rasters
+        # of one grid are of one size. The time of the file's entry on the disk cannot
+        # be kept: only where it is later is the file read, which costs seconds where
+        # the comparison costs minutes, and a folder that was moved keeps its results.
+        if found.st_ctime <= record.created.timestamp():
+            return False
+        return read_asset(path).sha256 != known.sha256
     except (OSError, ValueError):
         return False

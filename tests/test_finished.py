@@ -7,7 +7,7 @@ import shutil
 import time
 
 import pytest
-from rasters import drawn_pair, write_pair
+from rasters import drawn_pair, write, write_pair
 
 from geosim import ChangeOptions, MinArea, detect_change, open_result
 from geosim.errors import OutputError
@@ -100,6 +100,41 @@ def test_an_input_that_was_changed_since(tmp_path):
     later = time.time() + 10
     os.utime(after, (later, later))
     assert not same_run(record, before, after, CVA, None)
+
+
+def replace_by_an_older(path, values, **how):
+    """Move another file into its place, with the times of the first."""
+    times = path.stat()
+    other = write(path.with_name("other.tif"), values, **how)
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(path)
+
+
+@pytest.mark.parametrize("how", [{"compress": "deflate"}, {}])
+def test_an_input_that_an_older_file_replaced(tmp_path, how):
+    """Of another size, and of the same size with other pixels."""
+    before, after = drawn_pair()
+    paths = write_pair(tmp_path, before, after)
+    for path in paths:
+        os.utime(path, (1e9, 1e9))
+    names, size = tuple(map(str, paths)), paths[1].stat().st_size
+    record = detect_change(*paths, tmp_path / "out", CVA).record
+    time.sleep(0.05)  # the disk's clock is coarser than the record's
+    replace_by_an_older(paths[1], after[:, ::-1], **how)
+    assert (paths[1].stat().st_size == size) is not bool(how)
+    assert not same_run(record, *names, CVA, None)
+
+
+def test_inputs_that_were_moved_or_copied_are_the_same(tmp_path):
+    paths = write_pair(tmp_path, *drawn_pair())
+    record = detect_change(*paths, tmp_path / "out", CVA).record
+    time.sleep(0.05)
+    for path in paths:
+        shutil.copy2(path, tmp_path / "copy.tif")
+        (tmp_path / "copy.tif").replace(path)
+    assert same_run(record, *map(str, paths), CVA, None)
+    paths[1].unlink()  # what is no file here is known by its name
+    assert same_run(record, *map(str, paths), CVA, None)
 
 
 def test_other_weights(sample_pair, sample_result):
