@@ -65,12 +65,16 @@ def image_date(path: str, tags: Mapping[str, str]) -> str | None:
 
 
 def _date_in(text: str) -> str | None:
-    """The most precise date that a text holds; years to come are other numbers."""
+    """The most precise date that a text holds.
+
+    Years to come are other numbers, and so are days that no month has.
+    """
     this_year = datetime.now(UTC).year
     for pattern, parts in ((_DAY, (1, 3, 4)), (_MONTH, (1, 2)), (_YEAR, (1,))):
         for found in pattern.finditer(text):
-            if int(found[1]) <= this_year:
-                return "-".join(found[part] for part in parts)
+            said = "-".join(found[part] for part in parts)
+            if int(found[1]) <= this_year and is_date(said):
+                return said
     return None
 
 

@@ -1,7 +1,11 @@
 """Dates from names and tags."""
 
-import pytest
+import json
 
+import pytest
+from rasters import drawn_pair, write
+
+from geosim import ChangeOptions, detect_change
 from geosim.dates import image_date
 
 
@@ -22,6 +26,12 @@ from geosim.dates import image_date
         ("20201332.tif", None),
         ("2020-13.tif", "2020"),
         ("2020-07-32.tif", "2020-07"),
+        # no 30 February
+        ("scene_20190230.tif", None),
+        ("2019-02-30.tif", "2019-02"),
+        ("2019-02-29.tif", "2019-02"),
+        ("2020-02-29.tif", "2020-02-29"),
+        ("20190230_20190301.tif", "2019-03-01"),
         # mixed separators are no day
         ("2020-07_14.tif", "2020-07"),
         # longer numbers are no dates
@@ -74,6 +84,12 @@ def test_names(path, date):
             {"TIFFTAG_DATETIME": "2021:01:01 00:00:00", "ACQUISITION_DATE": "1999"},
             "1999",
         ),
+        ({"TIFFTAG_DATETIME": "2019:02:30 10:00:00"}, "2019-02"),
+        ({"TIFFTAG_DATETIME": "0000:00:00 00:00:00"}, None),
+        (
+            {"acquisition_date": "20010230", "TIFFTAG_DATETIME": "2001:03:04 00:00:00"},
+            "2001-03-04",
+        ),
         ({"AREA_OR_POINT": "Area"}, None),
     ],
 )
@@ -83,3 +99,15 @@ def test_tags(tags, date):
 
 def test_the_name_goes_before_the_tags():
     assert image_date("1990.tif", {"ACQUISITION_DATE": "2001-02-03"}) == "1990"
+
+
+def test_a_run_with_a_day_that_there_is_not_comes_to_its_end(tmp_path):
+    names = "tile_20190230.tif", "tile_20200115.tif"
+    pair = [
+        write(tmp_path / name, values)
+        for name, values in zip(names, drawn_pair(), strict=True)
+    ]
+    result = detect_change(*pair, tmp_path / "out", ChangeOptions(method="cva"))
+    assert (result.record.before.date, result.record.after.date) == (None, "2020-01-15")
+    item = json.loads((result.folder / "run.json").read_text())
+    assert "start_datetime" not in item["properties"]  # one date alone is no period

@@ -4,9 +4,10 @@ import hashlib
 import math
 import os
 import re
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
@@ -150,21 +151,14 @@ def date_period(text: str) -> tuple[datetime, datetime]:
             return moment.astimezone(UTC), moment.astimezone(UTC)
         year, month, day = short.groups()
         start = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
-        return start, _next(start, month, day) - timedelta(seconds=1)
+        end = start.replace(month=int(month or 12), hour=23, minute=59, second=59)
+        last = int(day) if day else monthrange(end.year, end.month)[1]
+        return start, end.replace(day=last)
     except (ValueError, OverflowError) as error:
         message = (
             f"A date is wanted in ISO 8601 (2020, 2020-07, 2020-07-14), found {text!r}"
         )
         raise OptionError(message) from error
-
-
-def _next(start: datetime, month: str | None, day: str | None) -> datetime:
-    """Start of the year, month or day that follows."""
-    if day:
-        return start + timedelta(days=1)
-    if month:
-        return (start + timedelta(days=31)).replace(day=1)
-    return start.replace(year=start.year + 1)
 
 
 def _period(record: RunRecord) -> tuple[datetime, datetime] | None:
