@@ -133,7 +133,7 @@ class Journal:
         self._work.keep = True
         self._work.note = (
             f"{self.finished} of {self._total} blocks are kept in "
-            f"'{self._work.path.name}'; go on with --resume"
+            f"'{self._work.told}'; go on with --resume"
         )
 
 
@@ -190,7 +190,7 @@ def check_leftover(work: WorkFolder, *, resume: bool, overwrite: bool) -> None:
     finished, _ = finished_records(work.path / _BLOCKS)
     if finished and not resume and not overwrite:
         raise ResultExistsError(
-            f"'{work.path.name}' holds {finished} finished blocks of an interrupted "
+            f"'{work.told}' holds {finished} finished blocks of an interrupted "
             "run; go on with --resume or begin anew with --overwrite"
         )
     # blocks of no known run, as a power cut may leave them, are of no use

@@ -71,9 +71,9 @@ def detect_change(
 
     Raises:
         GeosimError: one of `geosim.errors`; nothing is left under a final name. Where
-            blocks are finished they are kept in a hidden folder beside `out`, for
-            `ChangeOptions.resume`; a note on the exception tells so, also on
-            KeyboardInterrupt.
+            blocks are finished they are kept in a hidden folder beside `out` (in it,
+            where it is on another disk), for `ChangeOptions.resume`; a note on the
+            exception tells so, also on KeyboardInterrupt.
     """
     options = options or ChangeOptions()
     if cluster is not None:

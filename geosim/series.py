@@ -106,7 +106,7 @@ def detect_series(
 
     Raises:
         GeosimError: one of `geosim.errors`. Comparisons that are finished are kept in a
-            hidden folder beside `out`, for `ChangeOptions.resume`.
+            hidden folder beside `out`, or in it, for `ChangeOptions.resume`.
     """
     options, series = options or ChangeOptions(), series or SeriesOptions()
     listed = read_scenes(scenes, series.dates)
@@ -139,7 +139,7 @@ def _check_leftover(work: WorkFolder, options: ChangeOptions) -> None:
     kept = sorted((work.path / PAIRS).glob("*/run.json"))
     if kept and not options.resume and not options.overwrite:
         raise ResultExistsError(
-            f"'{work.path.name}' holds {len(kept)} finished comparisons of an "
+            f"'{work.told}' holds {len(kept)} finished comparisons of an "
             "interrupted series; go on with --resume or begin anew with --overwrite"
         )
     if not options.resume:
@@ -213,7 +213,7 @@ def _compare(
             work.keep = True
             work.note = (
                 f"{number} of {len(intervals)} comparisons are kept in "
-                f"'{work.path.name}'; go on with --resume"
+                f"'{work.told}'; go on with --resume"
             )
             tick(1)
 

@@ -2,7 +2,9 @@
 
 All is written there and moved when it is complete, so that nothing half-written ever
 stands under a final name. The folder has one name per output, so that a run that was
-interrupted finds what it finished.
+interrupted finds what it finished. Nothing can be moved from one disk to another at
+once: where the output folder is a mounted one, or a link to another disk, the hidden
+folder lies in it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 _RESULT, _LOCK = "result", "lock"
 
+_INSIDE = ".partial"
+"""Name of a working folder in the output folder, which may be mounted under another
+name when the run goes on."""
+
 
 @dataclass(kw_only=True)
 class WorkFolder:
@@ -37,6 +43,11 @@ class WorkFolder:
     """What to tell of the work that is kept, where the run does not come to its end."""
     keep: bool = False
     """True where it stays, if the run does not come to its end."""
+
+    @property
+    def told(self) -> str:
+        """Its name in messages, with the output folder where it lies in that."""
+        return str(self.path) if self.path.name == _INSIDE else self.path.name
 
     @property
     def result(self) -> Path:
@@ -72,8 +83,13 @@ def check_folder(folder: Path, known: Sequence[str], *, overwrite: bool) -> None
 
     Raises:
         ResultExistsError: it holds a result.
-        OutputError: it is no folder, or its parent cannot be written.
+        OutputError: it is a file, or a link that leads nowhere.
     """
+    if folder.is_symlink() and not folder.exists():
+        raise OutputError(
+            f"'{folder}' is a link to '{folder.readlink()}', which is not there; make "
+            "that folder or choose another one with -o"
+        )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"'{folder}' must be a folder, but is a file; choose with -o")
     found = [name for name in known if (folder / name).exists()]
@@ -99,8 +115,26 @@ def check_parent(folder: Path) -> None:
 
 
 def work_path(folder: Path) -> Path:
-    """The hidden working folder of an output folder."""
-    return folder.absolute().parent / f".{folder.name}.partial"
+    """The hidden working folder of an output folder, on the same disk as that."""
+    whole = folder.absolute()
+    if _on_another_disk(whole):
+        return whole / _INSIDE
+    return whole.parent / f".{folder.name}.partial"
+
+
+def _on_another_disk(folder: Path) -> bool:
+    """Whether what lies beside a folder cannot be renamed into it."""
+    if not folder.is_dir():
+        return False
+    if folder.stat().st_dev != folder.parent.stat().st_dev:
+        return True
+    try:
+        # One disk may be mounted twice, as a container's folders are; only renaming
+        # tells. No system renames ".", but Linux says before that if the mounts differ.
+        os.rename(f"{folder.parent}/.", f"{folder}/.")  # noqa: PTH104 - Path drops it
+    except OSError as error:
+        return error.errno == errno.EXDEV
+    return False
 
 
 @contextmanager

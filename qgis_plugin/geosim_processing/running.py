@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import re
@@ -208,9 +209,28 @@ def _gone(process: subprocess.Popen[str], patience: float | None) -> bool:
 
 
 def partial_of(output: str) -> Path:
-    """Where geosim works until a result is whole: hidden, beside the output."""
+    """Where geosim works until a result is whole: hidden, beside the output.
+
+    In the output, where that is a folder on another disk than what lies beside it.
+    """
     path = Path(output).absolute()
+    if _on_another_disk(path):
+        return path / ".partial"
     return path.parent / f".{path.name}.partial"
+
+
+def _on_another_disk(folder: Path) -> bool:
+    """Whether nothing can be renamed into a folder from beside; as geosim finds out."""
+    if not folder.is_dir():
+        return False
+    if folder.stat().st_dev != folder.parent.stat().st_dev:
+        return True
+    try:
+        # never done, but refused for another reason where a disk is mounted twice
+        os.rename(f"{folder.parent}/.", f"{folder}/.")  # noqa: PTH104
+    except OSError as error:
+        return error.errno == errno.EXDEV
+    return False
 
 
 def remove(path: Path) -> None:

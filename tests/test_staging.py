@@ -1,0 +1,130 @@
+"""Output folders on another disk than what lies beside them: mounted ones and links."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from rasters import drawn_pair, write_pair
+
+from geosim import ChangeOptions, detect_change, detect_series, open_result
+from geosim.errors import OutputError, ResultExistsError
+from geosim.journal import finished_blocks
+from geosim.raster.staging import work_folder, work_path
+
+CVA = {"method": "cva", "block_size": 64, "tile_size": 64}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return write_pair(tmp_path_factory.mktemp("pair"), *drawn_pair())
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A link to a folder on another disk, as `out`."""
+    memory = Path("/dev/shm")  # noqa: S108 - a disk, not a name for a file
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second disk")
+    with tempfile.TemporaryDirectory(dir=memory) as place:
+        link = tmp_path / "out"
+        link.symlink_to(place)
+        yield link
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """A folder of the same disk that is mounted as `out`, as into a container."""
+    source, folder = tmp_path / "elsewhere", tmp_path / "out"
+    source.mkdir()
+    folder.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if not (mount and umount):
+        pytest.skip("no mount command")
+    command = [mount, "--bind", str(source), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted: {done.stderr.strip()}")
+    yield folder
+    subprocess.run([umount, str(folder)], check=True)
+
+
+@pytest.fixture(params=["linked", "mounted"])
+def out(request):
+    return request.getfixturevalue(request.param)
+
+
+def interrupt(stage, done, total):
+    if stage == "scoring" and 2 * done > total:
+        raise KeyboardInterrupt
+
+
+def test_a_result_comes_onto_another_disk(pair, out):
+    (out / "foreign.txt").write_text("mine")
+    beside = set(out.parent.iterdir())
+    result = detect_change(*pair, out, ChangeOptions(**CVA))
+    assert (
+        open_result(out).record.to_dict()["areas"] == result.record.to_dict()["areas"]
+    )
+    detect_change(*pair, out, ChangeOptions(**CVA, overwrite=True))
+    assert {path.name for path in out.iterdir() if path.name.startswith(".")} == set()
+    assert (out / "foreign.txt").read_text() == "mine"
+    assert set(out.parent.iterdir()) == beside
+
+
+def test_an_interrupted_run_goes_on_on_another_disk(pair, out):
+    with pytest.raises(KeyboardInterrupt) as caught:
+        detect_change(*pair, out, ChangeOptions(**CVA), progress=interrupt)
+    assert f"kept in '{out}/.partial'; go on with --resume" in caught.value.__notes__[0]
+    assert [path.name for path in out.iterdir()] == [".partial"]
+    finished = finished_blocks(out)
+    assert finished
+    with pytest.raises(ResultExistsError, match=f"'{out}/.partial' holds {finished}"):
+        detect_change(*pair, out, ChangeOptions(**CVA))
+    detect_change(*pair, out, ChangeOptions(**CVA, resume=True))
+    assert open_result(out).record.polygons
+    assert not work_path(out).exists()
+
+
+def test_a_series_comes_onto_another_disk(pair, out):
+    options = ChangeOptions(method="cva", threshold=0.5)
+    detect_series(pair, out, options)
+    run = out / "pairs" / "1990_2020" / "run.json"
+    made = run.stat().st_mtime_ns
+    options = ChangeOptions(method="cva", threshold=0.5, resume=True)
+    result = detect_series(pair, out, options)
+    assert run.stat().st_mtime_ns == made
+    assert all(path.exists() for path in result.paths.values())
+    assert not work_path(out).exists()
+
+
+def test_a_link_on_one_disk_has_its_working_folder_beside(pair, tmp_path):
+    (tmp_path / "place").mkdir()
+    link = tmp_path / "out"
+    link.symlink_to("place")
+    with work_folder(link) as work:
+        assert work.path == tmp_path / ".out.partial"
+        assert work.told == ".out.partial"
+    detect_change(*pair, link, ChangeOptions(**CVA))
+    assert link.is_symlink()
+    assert open_result(tmp_path / "place").record.polygons
+
+
+def test_a_link_that_leads_nowhere_is_refused_before_any_work(pair, tmp_path):
+    link = tmp_path / "out"
+    link.symlink_to("not mounted")
+
+    def never(*_):
+        raise AssertionError
+
+    with pytest.raises(OutputError, match="is a link to 'not mounted', which is not"):
+        detect_change(*pair, link, ChangeOptions(**CVA), progress=never)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_plugin_knows_where_the_work_is_done(out):
+    from geosim_processing.running import partial_of
+
+    for folder in (out, out / "new", out.parent / "new"):
+        assert partial_of(str(folder)) == work_path(folder)
