@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import shutil
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -128,9 +129,11 @@ def _on_another_disk(folder: Path) -> bool:
         return False
     if folder.stat().st_dev != folder.parent.stat().st_dev:
         return True
+    if sys.platform != "linux":
+        return False
     try:
         # One disk may be mounted twice, as a container's folders are; only renaming
-        # tells. No system renames ".", but Linux says before that if the mounts differ.
+        # tells. No system renames ".", and Linux says before that if the mounts differ.
         os.rename(f"{folder.parent}/.", f"{folder}/.")  # noqa: PTH104 - Path drops it
     except OSError as error:
         return error.errno == errno.EXDEV
