@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,22 +26,19 @@ from geosim.raster.writer import Layout, WorkRaster
 from geosim.themes.classes import COVERS, THEMES
 from geosim.timeline.calibration import no_calibration
 from geosim.timeline.classes import fit_covering, slugs_of_codes
-from geosim.timeline.deciding import (
-    Decider,
-    block_side,
-    decide_all,
-    reach_of,
-)
+from geosim.timeline.deciding import Decider, block_side, decide_all, reach_of
 from geosim.timeline.options import SeriesOptions
 from geosim.timeline.pairs import (
     PAIRS,
     Interval,
+    check_pairs,
     intervals_wanted,
     open_maps,
+    remove_pairs,
     run_pairs,
 )
 from geosim.timeline.places import Maps, find_places
-from geosim.timeline.plan import Plan, make_plan
+from geosim.timeline.plan import Plan, check_together, make_plan
 from geosim.timeline.recording import Made, series_record
 from geosim.timeline.result import (
     SERIES_FILES,
@@ -52,10 +48,7 @@ from geosim.timeline.result import (
 )
 from geosim.timeline.sampling import calibrate, samples_of
 from geosim.timeline.scenes import DatedScene, read_scenes
-from geosim.timeline.stack import (
-    count_intervals,
-    open_stack,
-)
+from geosim.timeline.stack import count_intervals, open_stack
 from geosim.timeline.summing import clean, write_years
 
 if TYPE_CHECKING:
@@ -113,6 +106,7 @@ def detect_series(
     folder = Path(out) if out is not None else default_series_folder(listed)
     replaced = options.overwrite or options.resume
     check_folder(folder, SERIES_FILES, overwrite=replaced)
+    check_pairs(folder / PAIRS)
     clock = Clock(progress)
     with (
         plain_images_welcome(),
@@ -123,8 +117,7 @@ def detect_series(
         plan = make_plan(listed, options, series, folder)
         choose_tile_size(plan.grid, options)
         record = _run(plan, work, clock)
-        if folder.exists():
-            shutil.rmtree(folder / PAIRS, ignore_errors=True)
+        remove_pairs(folder / PAIRS)
         publish_folder(work.result, folder, SERIES_RECORD)
     return SeriesResult(folder=folder, record=record)
 
@@ -246,6 +239,7 @@ def _decide(
     dates, bands = len(plan.dates), len(stack.bands)
     reach = reach_of(plan.grid)
     calibration = calibrate(stack, maps, reach)
+    check_together(plan, calibration)
     covering = fit_covering(stack, samples_of(stack), plan.options)
     decider = Decider(
         stack=stack,
@@ -308,7 +302,7 @@ def _deliver(
         polygons = delivery.write_tables(staging, found, rows, bars_of(found))
         tick(1)
         pictures = previews(made.stack, rasters, _PREVIEW)
-        record = series_record(plan, made, found, clock.seconds, len(polygons))
+        record = series_record(plan, made, clock.seconds, len(polygons))
         delivery.write_report(staging, found, record, pictures, rows, polygons)
         tick(1)
         (work.path / PAIRS).rename(staging / PAIRS)

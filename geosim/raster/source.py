@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -86,6 +87,11 @@ def open_raster(path: str) -> Any:  # noqa: ANN401 - rasterio has no types
     try:
         with plain_images_welcome():
             dataset = rasterio.open(path)
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(path).decode(errors="replace")
+        raise RasterReadError(
+            f"cannot open '{shown}' as a raster: its name is not in UTF-8; rename it"
+        ) from error
     except (RasterioError, OSError) as error:
         raise RasterReadError(
             f"cannot open '{path}' as a raster: {_cause(error, path)}"

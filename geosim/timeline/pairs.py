@@ -19,10 +19,12 @@ from geosim.errors import (
     NoDataError,
     OtherRunError,
     OutputError,
+    ResultExistsError,
 )
 from geosim.finished import open_result, same_run
 from geosim.pipeline import detect_change
 from geosim.raster.grid import Grid, Window, pixel_offset
+from geosim.result import RECORD
 from geosim.siamese.keeping import keeping
 from geosim.siamese.weights import load_weights
 
@@ -132,6 +134,40 @@ def run_pairs(
                 )
             done(number + 1)
     return results, notes
+
+
+def check_pairs(folder: Path) -> None:
+    """Refuse a folder of comparisons that holds anything else, which would be lost.
+
+    Args:
+        folder: `PAIRS` of a result that is to be replaced; may be missing.
+
+    Raises:
+        ResultExistsError: it holds files or folders of somebody's own.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ResultExistsError(
+            f"a series keeps its comparisons in the folder '{folder}', which is a "
+            "file; move it or choose another place with -o"
+        )
+    for path in sorted(folder.iterdir()) if folder.exists() else ():
+        if not _is_comparison(path):
+            raise ResultExistsError(
+                f"'{folder}' holds '{path.name}', which is no comparison of a series "
+                "and would be lost; move it or choose another place with -o"
+            )
+
+
+def _is_comparison(path: Path) -> bool:
+    """Whether it is the folder of a result, or of one that was interrupted."""
+    return path.is_dir() and (path.name.startswith(".") or (path / RECORD).exists())
+
+
+def remove_pairs(folder: Path) -> None:
+    """Remove the comparisons of an earlier result, and nothing else."""
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
+        if _is_comparison(path):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _take_over(earlier: Path, folder: Path) -> None:

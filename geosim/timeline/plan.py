@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from geosim.options import ChangeOptions
     from geosim.raster.grid import Grid
+    from geosim.timeline.calibration import Calibration
     from geosim.timeline.options import SeriesOptions
     from geosim.timeline.scenes import DatedScene
     from geosim.timeline.stack import LeftOut
@@ -85,39 +86,97 @@ def make_plan(
             f"--nodata of a series wants one value for all scenes, such as '0'; found "
             f"'{options.nodata}'"
         )
-    grid, reference, kept, left_out = series_grid(listed, options, series.extent)
+    settled = _settled(listed, options, series)
+    grid, reference = settled.grid, settled.reference
     if series.initial and grid.crs is None:
         raise OptionError(
             "--initial wants hectares, and so scenes with a coordinate reference "
             f"system; '{reference}' has none; leave --initial out"
         )
-    bands = options.bands or _all_bands(kept)
-    options = replace(options, bands=bands)
-    bad = check_readable(kept, grid, bands, options.nodata_values[0])
-    if bad:
-        left_out += bad
-        kept = without(kept, [one.scene.path for one in bad])
-        rest = without(listed, [one.scene.path for one in left_out])
-        if len(rest) < 2:  # noqa: PLR2004 - one interval
-            raise NoDataError(
-                "a series wants at least two scenes that can be read; found "
-                f"{len(rest)}; {bad[0].reason}"
-            )
-        grid, reference, kept, _ = series_grid(rest, options, series.extent)
-    if len(kept) > _MOST_DATES:
+    if len(settled.scenes) > _MOST_DATES:
         raise OptionError(
-            f"a series wants at most {_MOST_DATES} scenes; found {len(kept)}"
+            f"a series wants at most {_MOST_DATES} scenes; found {len(settled.scenes)}"
         )
     return Plan(
-        scenes=kept,
-        left_out=left_out,
+        scenes=settled.scenes,
+        left_out=settled.left_out,
         grid=grid,
         reference=reference,
-        bands=bands,
-        options=options,
+        bands=settled.bands,
+        options=replace(options, bands=settled.bands),
         series=series,
         folder=folder,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settled:
+    """Scenes that can be read on a grid, see `Plan`."""
+
+    scenes: list[DatedScene]
+    left_out: list[LeftOut]
+    grid: Grid
+    reference: str
+    bands: str | None
+
+
+def _settled(
+    listed: list[DatedScene], options: ChangeOptions, series: SeriesOptions
+) -> _Settled:
+    """Find the grid, and read all scenes on it; again without those that fail.
+
+    One that fails may be the one whose grid it was: what lies on the next one's is
+    another question.
+
+    Raises:
+        NoDataError: fewer than two scenes are left.
+    """
+    bad: list[LeftOut] = []
+    while True:
+        rest = without(listed, [one.scene.path for one in bad])
+        if bad:
+            _check_enough(rest, bad)
+        grid, reference, kept, elsewhere = series_grid(rest, options, series.extent)
+        left_out = [*bad, *elsewhere]
+        _check_enough(kept, left_out)
+        bands = options.bands or _all_bands(kept)
+        found = check_readable(kept, grid, bands, options.nodata_values[0])
+        if not found:
+            return _Settled(
+                scenes=kept,
+                left_out=left_out,
+                grid=grid,
+                reference=reference,
+                bands=bands,
+            )
+        bad += found
+
+
+def check_together(plan: Plan, calibration: Calibration | None) -> None:
+    """Refuse where all dates were asked to decide together and cannot.
+
+    Args:
+        plan: of the series.
+        calibration: of the dates' light; None where too little is seen on all of them.
+
+    Raises:
+        NoDataError: as said.
+    """
+    if calibration is None and plan.series.decide == "together":
+        raise NoDataError(
+            "--decide together wants places that all dates show, to compare their "
+            "light; found too few; leave out scenes with large gaps, or give --decide "
+            "pairs"
+        )
+
+
+def _check_enough(scenes: Sequence[DatedScene], left_out: Sequence[LeftOut]) -> None:
+    """Refuse what gives no interval."""
+    if len(scenes) < 2:  # noqa: PLR2004 - one interval
+        raise NoDataError(
+            "a series wants at least two scenes that can be read and share a place; "
+            f"found {len(scenes)}; {left_out[0].reason}"
+        )
 
 
 def _all_bands(scenes: Sequence[DatedScene]) -> str | None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from geosim.timeline.pairs import Interval, PairMaps
     from geosim.timeline.plan import Plan
     from geosim.timeline.stack import Stack
-    from geosim.timeline.tables import SeriesFound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +40,16 @@ class Made:
     where not known."""
 
 
+_BY_PAIRS = (
+    "Too few places are shown by all dates, so each comparison decided alone, not all "
+    "dates together; leave out scenes with large gaps to have them decide together."
+)
+"""What a reader must know where "auto" wanted more."""
+
+
 def series_record(
     plan: Plan,
     made: Made,
-    found: SeriesFound,
     timings: Mapping[str, float],
     polygons: int,
 ) -> dict[str, Any]:
@@ -53,7 +58,6 @@ def series_record(
     Args:
         plan: what the series is of.
         made: what was made of it, still open.
-        found: what is delivered.
         timings: seconds of each stage.
         polygons: how many there are.
     """
@@ -69,7 +73,7 @@ def series_record(
         ],
         "intervals": _intervals(plan, made),
         "grid": _grid(grid) | {"reference": plan.reference},
-        "areas": _areas(grid, made, found),
+        "areas": _areas(grid, made),
         "covers_m2" if grid.crs else "covers_px": dict(
             zip(plan.dates, made.covered, strict=False)
         ),
@@ -118,6 +122,8 @@ def _notes(plan: Plan, made: Made) -> list[str]:
         for note in result.record.notes:
             said.setdefault(note, []).append(interval)
     told = []
+    if plan.together and made.calibration is None:
+        told.append(_BY_PAIRS)
     for note, intervals in said.items():
         if len(intervals) == len(made.results):
             told.append(note)
@@ -140,13 +146,12 @@ def _grid(grid: Grid) -> dict[str, Any]:
     }
 
 
-def _areas(grid: Grid, made: Made, found: SeriesFound) -> dict[str, Any]:
-    pixels, area = changed_once(grid, made.rasters["count"])
-    valid = max(found.sums.valid.values(), default=0.0)
+def _areas(grid: Grid, made: Made) -> dict[str, Any]:
+    pixels, area, compared = changed_once(grid, made.rasters["count"])
     return {
         "changed_px": pixels,
         "changed_m2": area if grid.crs else None,
-        "valid_m2": valid if grid.crs else None,
+        "valid_m2": compared if grid.crs else None,
     }
 
 

@@ -126,7 +126,7 @@ def _own_date(path: str) -> str | None:
     try:
         with plain_images_welcome(), rasterio.open(path) as dataset:
             return image_date(path, dataset.tags())
-    except (RasterioError, OSError):
+    except (RasterioError, OSError, UnicodeEncodeError):  # a name that is not UTF-8
         return None
 
 

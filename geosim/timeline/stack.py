@@ -225,15 +225,20 @@ def check_readable(
     bands: str | None,
     nodata: float | None = None,
 ) -> list[LeftOut]:
-    """Read every scene through once: those that cannot be read."""
+    """Read every scene through once: those that cannot be read, or show nothing."""
     bad = []
     for scene in scenes:
+        seen = False
         try:
             with open_stack([scene], grid, bands, nodata) as stack:
                 for window in strips(grid, stack.strip_rows()):
-                    stack.read_one(0, window)
+                    seen |= bool(stack.read_one(0, window).any())
         except GeosimError as error:
             bad.append(LeftOut(scene=scene, reason=str(error)))
+        else:
+            if not seen:
+                reason = f"'{scene.path}' has no pixel with data on the series' grid"
+                bad.append(LeftOut(scene=scene, reason=reason))
     return bad
 
 

@@ -198,15 +198,17 @@ def write_years(
     return sums
 
 
-def changed_once(grid: Grid, count: WorkRaster) -> tuple[int, float]:
-    """(pixels, area) that changed at least once."""
-    pixels, area, row_areas = 0, 0.0, grid.row_areas()
+def changed_once(grid: Grid, count: WorkRaster) -> tuple[int, float, float]:
+    """Pixels that changed at least once, their area, and that of all compared once."""
+    pixels, area, compared, row_areas = 0, 0.0, 0.0, grid.row_areas()
     for window in strips(grid, STRIP_ROWS):
-        values = count.read(window, 1)
-        mask = (values > 0) & (values != NO_COUNT_DATA)
+        values, rows = count.read(window, 1), row_areas[_rows(window)]
+        known = values != NO_COUNT_DATA
+        mask = (values > 0) & known
         pixels += int(mask.sum())
-        area += _area(mask, row_areas[_rows(window)])
-    return pixels, area
+        area += _area(mask, rows)
+        compared += _area(known, rows)
+    return pixels, area, compared
 
 
 def _add(

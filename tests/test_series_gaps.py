@@ -1,0 +1,127 @@
+"""`geosim series` where scenes show little, nothing, or cannot be used."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from typer.testing import CliRunner
+
+from geosim import ChangeOptions, SeriesOptions, detect_series
+from geosim.cli import app
+from geosim.errors import NoDataError, ResultExistsError
+
+FAST = ChangeOptions(method="cva", threshold=0.5, threads=1)
+SIDE = 160
+
+
+def scene(samples, folder, year, cols=(0, SIDE), blank=()):
+    """Columns of a corner of a sample scene; what is blank is nodata."""
+    with rasterio.open(samples / f"{year}.tif") as file:
+        values = np.maximum(file.read(window=((0, SIDE), (150, 150 + SIDE))), 1)
+        profile, names = file.profile, file.descriptions
+    for first, end in blank:
+        values[:, :, first:end] = 0
+    values = values[:, :, slice(*cols)]
+    size = {"width": values.shape[2], "height": SIDE, "nodata": 0}
+    profile.update(**size, photometric="RGB", alpha="NO", tiled=False)
+    for key in ("blockxsize", "blockysize"):
+        profile.pop(key, None)
+    profile["transform"] = profile["transform"] @ Affine.translation(150 + cols[0], 0)
+    path = folder / f"{year}.tif"
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(values)
+        file.descriptions = names
+    return path
+
+
+@pytest.fixture(scope="module")
+def samples(root):
+    return root / "sample_data" / "series"
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_what_the_next_grid_does_not_hold_is_told_too(samples, tmp_path):
+    """The scene that gave the grid cannot be read; those left lie side by side."""
+    wide = scene(samples, tmp_path, 1990)
+    west = [scene(samples, tmp_path, year, (0, 70)) for year in (1995, 2005)]
+    east = scene(samples, tmp_path, 2000, (80, SIDE))
+    cut_short(wide)
+    found = detect_series([wide, east, *west], tmp_path / "out", FAST).record
+    assert [one["date"] for one in found["scenes"]] == ["1995", "2005"]
+    assert sorted(one["date"] for one in found["left_out"]) == ["1990", "2000"]
+    run = CliRunner().invoke(
+        app, ["series", *map(str, (wide, west[0], east)), "-o", str(tmp_path / "none")]
+    )
+    assert run.exit_code == 1
+    assert "wants at least two scenes" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_scene_without_any_data_is_left_out(samples, tmp_path):
+    paths = [scene(samples, tmp_path, year) for year in (1990, 2005)]
+    empty = scene(samples, tmp_path, 2000, blank=[(0, SIDE)])
+    found = detect_series([*paths, empty], tmp_path / "out", FAST).record
+    assert [one["date"] for one in found["scenes"]] == ["1990", "2005"]
+    (left,) = found["left_out"]
+    assert left["date"] == "2000"
+    assert "no pixel with data" in left["reason"]
+    assert found["decision"]["by"] == "all dates together"
+
+
+def test_too_few_places_that_all_dates_show(samples, tmp_path):
+    years = (1990, 1995, 2000, 2005)
+    paths = [
+        scene(samples, tmp_path, year, blank=[(40 * number, 40 * number + 40)])
+        for number, year in enumerate(years)
+    ]
+    found = detect_series(paths, tmp_path / "out", FAST).record
+    assert found["decision"]["by"] == "pairs"
+    assert any("each comparison decided alone" in note for note in found["notes"])
+    # every pixel was compared at least once
+    assert found["areas"]["valid_m2"] == pytest.approx((SIDE * 10) ** 2, rel=0.01)
+    with pytest.raises(NoDataError, match=r"--decide together wants places .* pairs"):
+        detect_series(
+            paths,
+            tmp_path / "asked",
+            FAST,
+            series=SeriesOptions(decide="together"),
+        )
+    assert not (tmp_path / "asked").exists()
+
+
+@pytest.mark.parametrize("name", ["mine.txt", "folder/mine.txt"])
+def test_what_lies_in_the_folder_of_comparisons_is_not_lost(samples, tmp_path, name):
+    paths = [scene(samples, tmp_path, year) for year in (1990, 2005)]
+    own = tmp_path / "out" / "pairs" / name
+    own.parent.mkdir(parents=True)
+    own.write_text("precious")
+    options = ChangeOptions(method="cva", threads=1, overwrite=True)
+    with pytest.raises(ResultExistsError, match="is no comparison of a series"):
+        detect_series(paths, tmp_path / "out", options)
+    assert own.read_text() == "precious"
+    shutil.rmtree(tmp_path / "out" / "pairs")
+    detect_series(paths, tmp_path / "out", options)
+    again = detect_series(paths, tmp_path / "out", options)
+    (pair,) = (again.folder / "pairs").iterdir()
+    assert (pair / "run.json").exists()
+
+
+def test_a_name_that_is_not_utf_8(samples, tmp_path):
+    for year in (1990, 2005):
+        scene(samples, tmp_path, year)
+    odd = os.fsencode(tmp_path) + b"/mask\xff.tif"
+    shutil.copy(tmp_path / "1990.tif", odd)
+    found = detect_series(tmp_path, tmp_path / "out", FAST).record
+    assert len(found["scenes"]) == 2
+    run = CliRunner().invoke(
+        app, ["series", str(tmp_path / "1990.tif"), os.fsdecode(odd), "-o", "none"]
+    )
+    assert run.exit_code == 1
+    assert "its name is not in UTF-8; rename it" in run.stderr
