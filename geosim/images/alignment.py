@@ -7,7 +7,6 @@ Bolles 1981), with scikit-image; a flat thing such as a painting has exactly one
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from skimage.transform import ProjectiveTransform, warp
 from geosim.errors import OptionError
 from geosim.images.pixels import resized
 from geosim.images.structure import brightness
+from geosim.process_wide import silence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -195,9 +195,8 @@ def find_homography(
     if len(pairs) < _FEWEST:
         return None
     sides = max(*first.shape[1:], *second.shape[1:])
-    with warnings.catch_warnings():
-        # tries with points on one line have no homography; there are others
-        warnings.simplefilter("ignore")
+    # tries with points on one line have no homography; there are others
+    with silence():
         model, agree = ransac(
             (points1[pairs[:, 0]], points2[pairs[:, 1]]),
             ProjectiveTransform,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import threading
-import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,6 +18,7 @@ from geosim.errors import PictureReadError
 from geosim.images.boxes import HEADER_BYTES, brands, has_opacity
 from geosim.images.picture import Limits, Picture
 from geosim.images.pixels import bands_first, size_within, wide
+from geosim.process_wide import silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +48,7 @@ _PAPER = (255, 255, 255)
 """What shows through where a picture is transparent."""
 
 _OPENING = threading.Lock()
+"""Pillow's formats are added and looked through by one thread at a time."""
 
 
 def decode_file(path: Path, name: str, at_most: int | None, limits: Limits) -> Picture:
@@ -162,9 +163,7 @@ def _loses_bits(image: Image.Image) -> bool:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """No warnings of Pillow's: geosim says itself what is too large or damaged."""
-    # the filter of warnings is the process's: one thread at a time
-    with _OPENING, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _OPENING, silence():
         yield
 
 

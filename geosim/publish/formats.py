@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from geosim.disk import cause_of
 from geosim.errors import MissingDependencyError, OutputError, ResultExistsError
+from geosim.process_wide import silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,15 +125,12 @@ def write_layer(
     frame: gpd.GeoDataFrame, target: str | Path, *, driver: str, layer: str
 ) -> None:
     """Write polygons as one layer; multipolygons make all of them so."""
-    import warnings
-
     import pyogrio
 
     if driver == "ESRI Shapefile":
         frame = frame.rename(columns=_SHORT_NAMES)
     has_many = bool((frame.geometry.geom_type == "MultiPolygon").any())
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="'crs' was not provided")
+    with silence(message="'crs' was not provided"):
         pyogrio.write_dataframe(
             frame,
             target,

@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import tempfile
-import warnings
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import pyogrio
 
 from geosim.disk import cause_of
 from geosim.errors import OutputError
+from geosim.process_wide import silence
 
 GEOPACKAGE_VERSION = "1.2"
 """The newest that GDAL 3.6 and older read without a warning."""
@@ -90,8 +90,7 @@ def _write_layer(path: Path, name: str, frame: gpd.GeoDataFrame | pd.DataFrame) 
     kinds = set(frame.geometry.geom_type)
     has_many = "MultiPolygon" in kinds
     single = "Point" if kinds == {"Point"} else "Polygon"
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="'crs' was not provided")
+    with silence(message="'crs' was not provided"):
         pyogrio.write_dataframe(
             frame,
             path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from rasterio.errors import (
 from rasterio.io import MemoryFile
 
 from geosim.errors import GridMismatchError, NoDataError, OptionError, RasterReadError
+from geosim.process_wide import silence
 from geosim.raster.bands import choose_bands
 from geosim.raster.grid import Grid
 from geosim.raster.nodata import check_nodata
@@ -72,13 +72,13 @@ def plain_images_welcome() -> Iterator[None]:
 
     Nor for a nodata value beside an alpha band: both are heeded (`nodata_apart`).
 
-    Filters belong to the process: a whole run keeps this one, so that threads that
-    enter and leave it of their own do not take it from each other.
+    Filters belong to the process: while a run works these are silent in all threads.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        warnings.simplefilter("ignore", NodataShadowWarning)
-        warnings.filterwarnings("ignore", message="'crs' was not provided")
+    with (
+        silence(NotGeoreferencedWarning),
+        silence(NodataShadowWarning),
+        silence(message="'crs' was not provided"),
+    ):
         yield
 
 
