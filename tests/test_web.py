@@ -376,6 +376,12 @@ def sleeping(report):
     time.sleep(60)
 
 
+def chatting(report):
+    for number in range(200):
+        report(number)
+        time.sleep(0.02)
+
+
 def adding(report, *, a, b):
     del report
     return a + b
@@ -394,6 +400,21 @@ def test_a_worker_survives_its_tasks():
         with pytest.raises(TaskRefusedError, match="stopped"):
             worker.call(sleeping, 30, stop=lambda: True)
         assert worker.call(adding, 30, a=2, b=2) == 4
+    finally:
+        worker.close()
+
+
+def test_a_task_that_reports_all_the_time_is_ended_too():
+    worker, heard = Worker(), []
+    try:
+        assert worker.call(adding, 30, a=1, b=2) == 3  # the process has started
+        with pytest.raises(TaskTimeoutError, match="longer than"):
+            worker.call(chatting, 0.5, report=heard.append)
+        assert 0 < len(heard) < 100
+        heard.clear()
+        with pytest.raises(TaskRefusedError, match="stopped"):
+            worker.call(chatting, 30, report=heard.append, stop=lambda: len(heard) > 2)
+        assert heard == [0, 1, 2]
     finally:
         worker.close()
 

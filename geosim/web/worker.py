@@ -114,24 +114,24 @@ class Worker:
     ) -> Any:  # noqa: ANN401
         end = time.monotonic() + seconds
         while True:
-            if not pipe.poll(_LOOK_SECONDS):
-                if stop is not None and stop():
-                    self._end()
-                    raise TaskRefusedError("it was stopped")
-                if time.monotonic() > end:
-                    self._end()
-                    raise TaskTimeoutError(
-                        f"this took longer than {seconds:.0f} s and was ended; give "
-                        "smaller files"
-                    )
-                continue
-            kind, value = pipe.recv()
-            if kind == "done":
-                return value
-            if kind == "refused":
-                raise TaskRefusedError(value)
-            if report is not None:
-                report(value)
+            if pipe.poll(_LOOK_SECONDS):
+                kind, value = pipe.recv()
+                if kind == "done":
+                    return value
+                if kind == "refused":
+                    raise TaskRefusedError(value)
+                if report is not None:
+                    report(value)
+            # also after a report: a task may send them without a pause
+            if stop is not None and stop():
+                self._end()
+                raise TaskRefusedError("it was stopped")
+            if time.monotonic() > end:
+                self._end()
+                raise TaskTimeoutError(
+                    f"this took longer than {seconds:.0f} s and was ended; give "
+                    "smaller files"
+                )
 
     def _end(self) -> None:
         process, pipe = self._process, self._pipe
