@@ -4,8 +4,10 @@ import asyncio
 import base64
 import io
 import os
+import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import rasterio
 from affine import Affine
 from pictures import png_that_claims
 from PIL import Image
+from processes import wait_for
 from rasterio.windows import Window
 
 pytest.importorskip("fastapi")
@@ -24,7 +27,7 @@ from geosim.web.app import create_app
 from geosim.web.describing import describe
 from geosim.web.explaining import MODEL_WORDS, spread, verdict
 from geosim.web.guard import Guard
-from geosim.web.jobs import INPUTS, fraction
+from geosim.web.jobs import INPUTS, Job, Jobs, fraction
 from geosim.web.limits import WebLimits
 from geosim.web.rasters import stretched
 from geosim.web.tasks import compare_files
@@ -272,6 +275,45 @@ def test_finished_jobs_go_after_a_time(pair):
         finished(few, second)
         assert few.get(f"/jobs/{first}").status_code == 404
         assert few.get(f"/jobs/{second}").status_code == 200
+
+
+def test_jobs_come_and_go_while_others_are_tidied(tmp_path):
+    looking, gone = threading.Event(), threading.Event()
+
+    class SlowJob(Job):
+        def __getattribute__(self, name):
+            if name == "ended":
+                looking.set()
+                assert gone.wait(10)
+            return super().__getattribute__(name)
+
+    jobs = Jobs(tmp_path, WebLimits())
+    other = jobs.new()
+    jobs._jobs["slow"] = SlowJob(id="slow", folder=tmp_path / "slow")
+    with ThreadPoolExecutor(1) as pool:
+        tidying = pool.submit(jobs.tidy)
+        assert looking.wait(10)
+        jobs.remove(other)
+        gone.set()
+        tidying.result()
+    assert list(jobs._jobs) == ["slow"]
+    jobs.close()
+
+
+def test_tidying_goes_on_after_an_error(monkeypatch, caplog):
+    monkeypatch.setattr("geosim.web.app._TIDY_SECONDS", 0.01)
+    app = create_app()
+    calls = []
+
+    def tidy():
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("the disk is away")
+
+    monkeypatch.setattr(app.state.server.jobs, "tidy", tidy)
+    with TestClient(app):
+        wait_for(lambda: len(calls) > 2, 10)
+    assert "the disk is away" in caplog.text
 
 
 def test_nothing_is_left_when_the_server_ends():

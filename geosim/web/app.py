@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import math
 import shutil
 import tempfile
@@ -36,6 +37,8 @@ from geosim.web.worker import TaskRefusedError, Worker
 
 PAGE = Path(__file__).parent / "page"
 """Folder of the page's files."""
+
+_LOG = logging.getLogger(__name__)
 
 _TIDY_SECONDS = 30.0
 
@@ -276,7 +279,10 @@ async def _store(upload: UploadFile, path: Path, most: int) -> None:
 async def _tidy(jobs: Jobs) -> None:
     while True:
         await asyncio.sleep(_TIDY_SECONDS)
-        await run_in_threadpool(jobs.tidy)
+        try:
+            await run_in_threadpool(jobs.tidy)
+        except Exception:  # noqa: BLE001 - the next time it may do
+            _LOG.exception("finished jobs could not be deleted; they are tried again")
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -134,7 +134,7 @@ class Jobs:
     def tidy(self) -> None:
         """Delete what is too old or too much."""
         now = time.monotonic()
-        ended = [job for job in self._jobs.values() if job.ended is not None]
+        ended = [job for job in self._all() if job.ended is not None]
         ended.sort(key=lambda job: job.ended or 0.0)
         surplus = max(len(ended) - self._limits.kept_jobs, 0)
         for place, job in enumerate(ended):
@@ -144,10 +144,15 @@ class Jobs:
 
     def close(self) -> None:
         """End all."""
-        for job in list(self._jobs.values()):
+        for job in self._all():
             job.stopped.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._worker.close()
+
+    def _all(self) -> list[Job]:
+        """All jobs as they are now; others may come and go meanwhile."""
+        with self._lock:
+            return list(self._jobs.values())
 
     def _run(self, job: Job) -> None:
         with self._lock:
