@@ -79,21 +79,21 @@ def train_model(
     began, clock = time.perf_counter(), Clock(progress)
     places = places_beside(out)
     check_places(places, options)
-    use_device(options.device, options.threads)
-    start = load_weights(options.weights)
-    pairs = _read(Path(folder), options, clock)
-    crops = Augmentation(swap_dates=options.swap_dates)
-    recipe = Recipe(steps=options.steps, seed=options.seed, augmentation=crops)
-    held_out, final = _fit_twice(start, recipe, pairs, options, places, clock, say)
-    assert held_out.blend is not None  # noqa: S101 - the first fit has ended
-    tensors = finished(final.best, held_out.blend)
-    tensors |= _ranges(tensors, pairs, recipe, options, clock)
-    known = training_record(start, pairs, options, tensors, (held_out, final))
-    seconds = round(time.perf_counter() - began, 1)
-    known |= {"device": describe_device(options.device), "seconds": seconds}
-    return write_model(
-        places, tensors, known, (held_out, final), keep=options.keep_checkpoint
-    )
+    with use_device(options.device, options.threads):
+        start = load_weights(options.weights)
+        pairs = _read(Path(folder), options, clock)
+        crops = Augmentation(swap_dates=options.swap_dates)
+        recipe = Recipe(steps=options.steps, seed=options.seed, augmentation=crops)
+        held_out, final = _fit_twice(start, recipe, pairs, options, places, clock, say)
+        assert held_out.blend is not None  # noqa: S101 - the first fit has ended
+        tensors = finished(final.best, held_out.blend)
+        tensors |= _ranges(tensors, pairs, recipe, options, clock)
+        known = training_record(start, pairs, options, tensors, (held_out, final))
+        seconds = round(time.perf_counter() - began, 1)
+        known |= {"device": describe_device(options.device), "seconds": seconds}
+        return write_model(
+            places, tensors, known, (held_out, final), keep=options.keep_checkpoint
+        )
 
 
 def _read(folder: Path, options: TrainOptions, clock: Clock) -> Pairs:

@@ -97,51 +97,51 @@ def train_on_pairs(
     check_places(places, options)
     if options.device != "cpu":
         raise OptionError("--device: pairs of pictures are trained on the CPU")
-    use_device(options.device, options.threads)
-    start = load_weights(options.weights)
-    training, held_out = _split(Path(table), options)
-    pictures, index = _indexed(training + held_out)
-    with clock.stage("reading", len(pictures)) as tick:
-        trainer = PairTrainer(
-            start.arrays,
-            [_read(path) for path in pictures],
-            seed=options.seed,
-            distance=distance,
-            margin=wanted,
-            tick=tick,
-        )
-    key = {
-        "weights": start.record.sha256,
-        "seed": options.seed,
-        "distance": distance,
-        "margin": wanted,
-        "pictures": [str(path) for path in pictures],
-        "pairs": len(training),
-    }
-    if options.resume:
-        trainer.restore(read_checkpoint(places.checkpoint, key))
-    with clock.stage("training", options.steps) as tick:
-        fit = trainer.run(
-            _part(index, 0, len(training)),
-            _part(index, len(training), None),
-            options.steps,
-            _teller(
-                tick,
-                say,
-                lambda: write_checkpoint(places.checkpoint, trainer.content(), key),
-            ),
-        )
-    tensors = trainer.tensors(start.arrays)
-    shown = pictures[:RANGE_PICTURES]
-    with clock.stage("measuring", len(shown)) as tick:
-        tensors |= as_tensors(
-            measure_ranges(tensors, _batches(shown, tick), options.threads)
-        )
-    known = _known(start, Path(table), (len(training), len(held_out)), fit)
-    known |= {"distance": distance, "margin": wanted, "options": options.to_dict()}
-    known["device"] = describe_device(options.device)
-    known["seconds"] = round(time.perf_counter() - began, 1)
-    return _write(places, trainer.fit, tensors, known)
+    with use_device(options.device, options.threads):
+        start = load_weights(options.weights)
+        training, held_out = _split(Path(table), options)
+        pictures, index = _indexed(training + held_out)
+        with clock.stage("reading", len(pictures)) as tick:
+            trainer = PairTrainer(
+                start.arrays,
+                [_read(path) for path in pictures],
+                seed=options.seed,
+                distance=distance,
+                margin=wanted,
+                tick=tick,
+            )
+        key = {
+            "weights": start.record.sha256,
+            "seed": options.seed,
+            "distance": distance,
+            "margin": wanted,
+            "pictures": [str(path) for path in pictures],
+            "pairs": len(training),
+        }
+        if options.resume:
+            trainer.restore(read_checkpoint(places.checkpoint, key))
+        with clock.stage("training", options.steps) as tick:
+            fit = trainer.run(
+                _part(index, 0, len(training)),
+                _part(index, len(training), None),
+                options.steps,
+                _teller(
+                    tick,
+                    say,
+                    lambda: write_checkpoint(places.checkpoint, trainer.content(), key),
+                ),
+            )
+        tensors = trainer.tensors(start.arrays)
+        shown = pictures[:RANGE_PICTURES]
+        with clock.stage("measuring", len(shown)) as tick:
+            tensors |= as_tensors(
+                measure_ranges(tensors, _batches(shown, tick), options.threads)
+            )
+        known = _known(start, Path(table), (len(training), len(held_out)), fit)
+        known |= {"distance": distance, "margin": wanted, "options": options.to_dict()}
+        known["device"] = describe_device(options.device)
+        known["seconds"] = round(time.perf_counter() - began, 1)
+        return _write(places, trainer.fit, tensors, known)
 
 
 def _margin(distance: str, margin: float | None) -> float:

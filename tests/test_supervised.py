@@ -188,5 +188,6 @@ def test_fits_survive_a_checkpoint():
 
 def test_missing_gpu_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(OptionError, match="--device cuda wants an NVIDIA GPU"):
-        use_device("cuda", None)
+    wanted = pytest.raises(OptionError, match="--device cuda wants an NVIDIA GPU")
+    with wanted, use_device("cuda", None):
+        pass

@@ -14,6 +14,7 @@ import sys
 import urllib.error
 from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from safetensors import SafetensorError
 from geosim.errors import MissingDependencyError, WeightsError
 from geosim.siamese.architecture import IMAGENET_MEAN, IMAGENET_STD
 from geosim.siamese.backend import functional, torch
+from geosim.siamese.devices import torch_threads
 
 try:
     from torchvision import models
@@ -91,8 +93,7 @@ class Backbone:
             WeightsError: the weights cannot be downloaded or read, or are not those of
                 this network.
         """
-        if threads:
-            torch.set_num_threads(threads)
+        self._threads = partial(torch_threads, threads)
         taps = BACKBONES[name]
         state, self.weights_sha256 = (
             _downloaded(name) if weights is None else _read(Path(weights))
@@ -111,8 +112,9 @@ class Backbone:
 
     def embed(self, images: FloatArray) -> FloatArray:
         """Unit vectors (n, d) of a batch (n, 3, height, width) in 0..1."""
-        last = self._run(images)["last"].mean(dim=(2, 3))
-        found: FloatArray = functional.normalize(last, dim=1).numpy()
+        with self._threads():
+            last = self._run(images)["last"].mean(dim=(2, 3))
+            found: FloatArray = functional.normalize(last, dim=1).numpy()
         return found
 
     def distances(self, pair: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -125,16 +127,20 @@ class Backbone:
             Three maps (height, width) float32 in 0..1 (0..2 where activations are
             negative).
         """
-        size = (pair.shape[2], pair.shape[3])
-        found = self._run(pair)
-        maps = []
-        for level in ("low", "mid", "high"):
-            first, second = functional.normalize(found[level], dim=1, eps=1e-6)
-            distance = (1 - (first * second).sum(dim=0)).clamp_min(0)
-            large = functional.interpolate(
-                distance[None, None], size=size, mode="bilinear", align_corners=False
-            )
-            maps.append(large[0, 0].numpy())
+        with self._threads():
+            size = (pair.shape[2], pair.shape[3])
+            found = self._run(pair)
+            maps = []
+            for level in ("low", "mid", "high"):
+                first, second = functional.normalize(found[level], dim=1, eps=1e-6)
+                distance = (1 - (first * second).sum(dim=0)).clamp_min(0)
+                large = functional.interpolate(
+                    distance[None, None],
+                    size=size,
+                    mode="bilinear",
+                    align_corners=False,
+                )
+                maps.append(large[0, 0].numpy())
         return maps[0], maps[1], maps[2]
 
     def _run(self, images: FloatArray) -> dict[str, Any]:

@@ -2,12 +2,47 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 from geosim.errors import OptionError
+from geosim.process_wide import Restored
 from geosim.siamese.backend import torch
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def use_device(device: str, threads: int | None) -> None:
-    """Check that torch can train there and set its threads.
+_THREADS = Restored(torch.get_num_threads, torch.set_num_threads)
+
+
+@contextmanager
+def torch_threads(threads: int | None) -> Iterator[None]:
+    """Let torch work with so many threads; the caller's number comes back.
+
+    Not to be used within itself: the inner one would end the outer one's number.
+
+    Args:
+        threads: None: as many as it has.
+    """
+    if not threads:
+        yield
+        return
+    with _THREADS.afterwards() as before:
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            # the number is that of the thread which sets it, and of those yet to start
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def use_device(device: str, threads: int | None) -> Iterator[None]:
+    """Check that torch can train there and let it, with so many threads.
+
+    Args:
+        device: "cpu" or "cuda".
+        threads: None: as many as torch has.
 
     Raises:
         OptionError: no GPU where one is asked for.
@@ -17,8 +52,8 @@ def use_device(device: str, threads: int | None) -> None:
             "--device cuda wants an NVIDIA GPU that torch can use; found none; leave "
             "--device out to train on the CPU"
         )
-    if threads:
-        torch.set_num_threads(threads)
+    with torch_threads(threads):
+        yield
 
 
 def describe_device(device: str) -> str:

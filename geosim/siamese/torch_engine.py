@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,15 +31,15 @@ class TorchEngine:
     ) -> None:
         from geosim.siamese import fusion, loading
         from geosim.siamese.backend import torch
+        from geosim.siamese.devices import torch_threads
 
         if device == "cuda" and not torch.cuda.is_available():
             raise OptionError(
                 "--device cuda wants an NVIDIA GPU that torch can use; found none; "
                 "leave --device out to run on the CPU"
             )
-        if threads:
-            torch.set_num_threads(threads)
         self._torch, self._fusion = torch, fusion
+        self._threads = partial(torch_threads, threads)
         half = device == "cuda" and precision == "auto"
         self._place: dict[str, Any] = {
             "device": "cuda" if device == "cuda" else "cpu",
@@ -62,9 +63,9 @@ class TorchEngine:
     ) -> Differences:
         """Compare two dates, see `engine.Engine`."""
         torch, fusion = self._torch, self._fusion
-        pair = torch.from_numpy(np.stack([before, after])).to(**self._place)
-        size = (pair.shape[-2], pair.shape[-1])
-        with torch.inference_mode():
+        with self._threads(), torch.inference_mode():
+            pair = torch.from_numpy(np.stack([before, after])).to(**self._place)
+            size = (pair.shape[-2], pair.shape[-1])
             found = self._model.activations(pair)
             # squares of half precision overflow: distances are taken in float32
             maps = [
