@@ -335,6 +335,14 @@ def test_other_sites_are_refused():
             assert guarded.post("/compare", headers=headers).status_code == 403
 
 
+@pytest.mark.parametrize("hosts", [frozenset(), frozenset({"127.0.0.1"})])
+def test_addresses_that_are_none_are_refused(hosts):
+    with TestClient(create_app(hosts=hosts), base_url="http://127.0.0.1") as guarded:
+        for headers in ({"Host": "[::1"}, {"Origin": "http://["}):
+            assert guarded.get("/", headers=headers).status_code == 403
+            assert guarded.post("/compare", headers=headers).status_code == 403
+
+
 def test_pages_load_nothing_from_elsewhere(client):
     for path in ("/", "/docs", "/page/style.css", "/page/app.js", "/page/viewer.js"):
         answer = client.get(path)

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -82,10 +83,16 @@ class Guard:
 
     def _stranger(self, headers: Mapping[str, str]) -> str | None:
         host = headers.get("host", "")
-        if self._hosts and (urlsplit(f"//{host}").hostname or "") not in self._hosts:
+        called = _parts(f"//{host}")
+        if called is None or (
+            self._hosts and (called.hostname or "") not in self._hosts
+        ):
             return "this server is not called by that name; use its own address"
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is None:
+            return None
+        page = _parts(origin)
+        if page is None or page.netloc != host:
             return "a page of another site may not use this server"
         return None
 
@@ -136,6 +143,14 @@ class _Bounded:
             await _drop(self._receive, whole=self._whole)
             raise HTTPException(413, _too_large(self._most))
         return message
+
+
+def _parts(address: str) -> SplitResult | None:
+    """The parts of an address; None where it is none, such as `http://[`."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def _too_large(most: int) -> str:
