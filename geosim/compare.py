@@ -77,9 +77,32 @@ def compare_images(
         read_picture(source, name=name, at_most=options.side)
         for source, name in ((first, _name(first)), (second, _name(second)))
     ]
-    model = model or open_model(options.model, options.weights, options.threads)
-    result = _compared(pictures, _aligned(pictures, options), model)
+    result = compare_pictures(pictures[0], pictures[1], options, model=model)
     return _written(result, folder) if folder is not None else result
+
+
+def compare_pictures(
+    first: Picture,
+    second: Picture,
+    options: CompareOptions | None = None,
+    *,
+    model: ImageModel | None = None,
+) -> ImageComparison:
+    """Compare two pictures that are read already, and write nothing.
+
+    Args:
+        first: read with `at_most` the options' `side`; its frame is kept.
+        second: likewise.
+        options: how; the defaults where None.
+        model: an opened one, for many comparisons; None: that of the options.
+
+    Raises:
+        GeosimError: one of `geosim.errors`.
+    """
+    options = options or CompareOptions()
+    model = model or open_model(options.model, options.weights, options.threads)
+    pictures = [first, second]
+    return _compared(pictures, _aligned(pictures, options), model)
 
 
 def compare_models(

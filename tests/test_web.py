@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from pictures import png_that_claims
+from pictures import as_uint8, png_that_claims, textured
 from PIL import Image
 from processes import wait_for
 from rasterio.windows import Window
@@ -101,6 +101,23 @@ def test_compare_uses_the_network_by_default(client, pair):
     assert answer.status_code == 200
     assert answer.json()["model"] == "siamese"
     assert answer.json()["similarity_score"] > 0.97
+
+
+def test_scale_is_that_of_the_files(tmp_path):
+    """Whatever the longer one was reduced to before it was compared."""
+    small, large = tmp_path / "small.png", tmp_path / "large.png"
+    picture = Image.fromarray(as_uint8(textured(4, 200, 300)))
+    picture.save(small)
+    picture.resize((1500, 1000), Image.BICUBIC).save(large)
+    found = compare_files(
+        print,
+        first=str(small),
+        second=str(large),
+        model="ssim",
+        align="register",
+        limits=WebLimits(),
+    )
+    assert "scaled 5.0" in found["alignment"]
 
 
 def test_names_of_files_count_for_nothing(client, pair, tmp_path):

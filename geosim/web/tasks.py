@@ -70,7 +70,7 @@ def compare_files(
     Returns:
         What `POST /compare` answers.
     """
-    from geosim.compare import compare_images
+    from geosim.compare import compare_pictures
     from geosim.image_options import CompareOptions
 
     del report
@@ -80,8 +80,7 @@ def compare_files(
         read_picture(path, name=name, at_most=options.side, limits=at_most)
         for path, name in ((Path(first), "image1"), (Path(second), "image2"))
     ]
-    arrays = [np.moveaxis(picture.pixels, 0, -1) for picture in pictures]
-    result = compare_images(arrays[0], arrays[1], options=options, model=_opened(model))
+    result = compare_pictures(pictures[0], pictures[1], options, model=_opened(model))
     record = result.to_dict()
     height, width = result.differences.combined.shape
     return {
@@ -90,7 +89,7 @@ def compare_files(
         "difference_mean": record["difference_mean"],
         "alignment": result.alignment.said,
         "explanation": list(explain(result)),
-        "notes": [f"{p.name}: {note}" for p in pictures for note in p.notes],
+        "notes": list(result.notes),
         "width": width,
         "height": height,
         "heatmap_image": _text(result.visualization, "PNG"),
