@@ -251,7 +251,13 @@ def test_change_job(client, rasters):
     assert "geosim_change/changes.gpkg" in names
     report = client.get(told["files"]["report.html"])
     assert report.headers["content-disposition"].startswith("attachment")
+    record = client.get(told["files"]["run.json"]).json()
+    inputs = [record["properties"][f"geosim:{date}"] for date in ("before", "after")]
+    assert [one["path"] for one in inputs] == list(INPUTS)
     folder = left_over(client)[0]
+    with zipfile.ZipFile(folder / "geosim_change.zip") as whole:
+        for name in names:  # the server's private folder is nobody's business
+            assert folder.parent.name.encode() not in whole.read(name), name
     assert not any((folder / name).exists() for name in INPUTS)
     for name in ("before.tif", "..%2Fresult%2Frun.json", "../../passwd", "result"):
         assert client.get(f"/jobs/{told['id']}/files/{name}").status_code == 404

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,7 +130,9 @@ def preview_file(report: Report, *, path: str, limits: WebLimits) -> dict[str, A
 def change_files(
     report: Report, *, before: str, after: str, out: str, limits: WebLimits
 ) -> dict[str, Any]:
-    """Make a change map of two GeoTIFFs.
+    """Make a change map of two GeoTIFFs, in the folder above the result.
+
+    That becomes the process's current folder meanwhile, so nothing else may run in it.
 
     Args:
         report: hears `(stage, done, total)`.
@@ -147,14 +151,18 @@ def change_files(
 
     for path, name in ((before, "before"), (after, "after")):
         check_raster(Path(path), name, limits)
-    result = detect_change(
-        before,
-        after,
-        out,
-        ChangeOptions(memory=1500),
-        progress=lambda stage, done, total: report((stage, done, total)),
-    )
-    return map_of(result, Path(before), Path(after), Path(out).parent)
+    folder = Path(out).parent
+    names = [os.path.relpath(path, folder) for path in (before, after)]
+    # a result tells the paths of its inputs: the server's private folder is not told
+    with contextlib.chdir(folder):
+        result = detect_change(
+            names[0],
+            names[1],
+            Path(out).name,
+            ChangeOptions(memory=1500),
+            progress=lambda stage, done, total: report((stage, done, total)),
+        )
+        return map_of(result, Path(names[0]), Path(names[1]), Path())
 
 
 @cache
