@@ -23,6 +23,8 @@ from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 
 from geosim.errors import GeosimError
+from geosim.images.pixels import as_bytes
+from geosim.images.reading import read_picture
 from geosim.web.app import create_app
 from geosim.web.describing import describe
 from geosim.web.explaining import MODEL_WORDS, spread, verdict
@@ -30,7 +32,7 @@ from geosim.web.guard import Guard
 from geosim.web.jobs import INPUTS, Job, Jobs, fraction
 from geosim.web.limits import WebLimits
 from geosim.web.rasters import stretched
-from geosim.web.tasks import compare_files
+from geosim.web.tasks import compare_files, preview_file
 from geosim.web.worker import TaskRefusedError, TaskTimeoutError, Worker
 
 
@@ -217,6 +219,61 @@ def test_preview_of_a_geotiff(client, rasters):
     assert (shown.format, shown.size) == ("JPEG", (288, 288))
     plain = client.post("/preview", files={"image": ("x", encoded(drawn()))}).json()
     assert not plain["georeferenced"]
+
+
+def as_palette(path, picture):
+    picture.quantize(16).save(path)
+
+
+def as_turned(path, picture):
+    picture.transpose(Image.ROTATE_90).save(path, tiffinfo={274: 6})
+
+
+def as_negative(path, picture):
+    grey = np.asarray(picture.convert("L"))
+    profile = {"width": grey.shape[1], "height": grey.shape[0], "count": 1}
+    with rasterio.open(
+        path, "w", "GTiff", **profile, dtype="uint8", photometric="MINISWHITE"
+    ) as made:
+        made.write(255 - grey, 1)
+
+
+def placed(path):
+    """The same TIFF with a place on the ground."""
+    with rasterio.open(path, "r+") as dataset:
+        dataset.crs = "EPSG:32633"
+        dataset.transform = Affine(10, 0, 500_000, 0, -10, 5_500_000)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(
+    ("write", "georeferenced"),
+    [
+        *((as_palette, False), (as_palette, True)),
+        *((as_negative, False), (as_negative, True)),
+        (as_turned, False),
+    ],
+)
+def test_the_preview_of_a_tiff_is_what_is_compared(tmp_path, write, georeferenced):
+    path = tmp_path / "image"
+    write(tmp_path / "image.tif", Image.fromarray(as_uint8(textured(3))))
+    (tmp_path / "image.tif").rename(path)
+    if georeferenced:
+        placed(path)
+    found = preview_file(print, path=str(path), limits=WebLimits())
+    shown = Image.open(io.BytesIO(base64.b64decode(found["image"])))
+    compared = as_bytes(read_picture(path).pixels)
+    assert (found["width"], found["height"]) == shown.size == (128, 96)
+    assert found["georeferenced"] == georeferenced
+    assert np.abs(np.asarray(shown) - compared.astype(float)).mean() < 6
+
+
+def test_a_tiff_too_large_to_compare_has_a_preview(tmp_path):
+    path = tmp_path / "image"
+    Image.fromarray(as_uint8(textured(3))).save(path, "TIFF")
+    few = WebLimits(picture_pixels=1000)
+    found = preview_file(print, path=str(path), limits=few)
+    assert (found["width"], found["height"]) == (128, 96)
 
 
 def finished(client, job, seconds=240):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
 from geosim.errors import RasterReadError
@@ -54,10 +55,30 @@ def check_raster(path: Path, name: str, limits: WebLimits) -> None:
         pass
 
 
+def look_at(path: Path, limits: WebLimits) -> tuple[bool, bool]:
+    """Whether a TIFF has a place on the ground, and whether it is a picture.
+
+    One without a place is a picture, and so is one whose numbers are no brightness:
+    those of a palette, or those that count from white to black.
+
+    Args:
+        path: of the upload.
+        limits: of pixels and bands.
+
+    Raises:
+        RasterReadError: it is refused or damaged.
+    """
+    with _opened(path, "image", limits) as dataset:
+        placed = dataset.crs is not None
+        indexed = ColorInterp.palette in dataset.colorinterp
+        negative = "MINISWHITE" in dataset.tags(ns="IMAGE_STRUCTURE")
+        return placed, not placed or indexed or negative
+
+
 def preview_raster(
     path: Path, side: int, limits: WebLimits
-) -> tuple[NDArray[np.uint8], tuple[int, int], bool]:
-    """A small picture of a TIFF.
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """A small picture of a TIFF's numbers, by a stretch of their own.
 
     Args:
         path: of the upload.
@@ -65,8 +86,7 @@ def preview_raster(
         limits: of pixels and bands.
 
     Returns:
-        (height, width, 3) uint8, (width, height) of the raster, and whether it has a
-        place on the ground.
+        (height, width, 3) uint8, and (width, height) of the raster.
 
     Raises:
         RasterReadError: it is refused or damaged.
@@ -77,8 +97,7 @@ def preview_raster(
         values = dataset.read(
             colour_bands(dataset), out_shape=shape, masked=True, out_dtype="float32"
         )
-        size = (dataset.width, dataset.height)
-        return stretched([values])[0], size, dataset.crs is not None
+        return stretched([values])[0], (dataset.width, dataset.height)
 
 
 def colour_bands(dataset: Any) -> list[int]:  # noqa: ANN401 - rasterio has no types

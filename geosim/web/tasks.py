@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from geosim.errors import MissingDependencyError
+from geosim.errors import MissingDependencyError, PictureReadError
 from geosim.images.names import MODEL_NAMES, Align, ModelName
 from geosim.images.picture import Limits
 from geosim.images.pixels import as_bytes
@@ -103,22 +103,18 @@ def compare_files(
 def preview_file(report: Report, *, path: str, limits: WebLimits) -> dict[str, Any]:
     """A small picture of a file, for those that browsers cannot show.
 
+    Pictures are shown as a comparison reads them, also those that are TIFFs.
+
     Returns:
         `image` (base64 JPEG), `width`, `height` in pixels, `georeferenced`.
     """
-    from geosim.web.rasters import is_tiff, preview_raster
+    from geosim.web.rasters import is_tiff, look_at
 
     del report
     place = Path(path)
-    if is_tiff(place):
-        pixels, size, georeferenced = preview_raster(place, PREVIEW_SIDE, limits)
-    else:
-        at_most = Limits(file_bytes=limits.picture_bytes, pixels=limits.picture_pixels)
-        picture = read_picture(
-            place, name="image", at_most=PREVIEW_SIDE, limits=at_most
-        )
-        pixels, size = as_bytes(picture.pixels), picture.original_size
-        georeferenced = False
+    tiff = is_tiff(place)
+    georeferenced, picture = look_at(place, limits) if tiff else (False, True)
+    pixels, size = _preview(place, limits, picture=picture, raster=tiff)
     return {
         "image": _text(pixels, "JPEG"),
         "width": size[0],
@@ -163,6 +159,37 @@ def change_files(
             progress=lambda stage, done, total: report((stage, done, total)),
         )
         return map_of(result, Path(names[0]), Path(names[1]), Path())
+
+
+def _preview(
+    path: Path, limits: WebLimits, *, picture: bool, raster: bool
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """A file as a comparison reads it, or else as a raster of any numbers.
+
+    Args:
+        path: of the upload.
+        limits: of bytes, pixels and bands.
+        picture: whether it is to be looked at as a comparison does.
+        raster: whether it may be looked at as a raster.
+
+    Returns:
+        (height, width, 3) uint8, and (width, height) of the file.
+    """
+    from geosim.web.rasters import preview_raster
+
+    at_most = Limits(file_bytes=limits.picture_bytes, pixels=limits.picture_pixels)
+    if picture:
+        try:
+            read = read_picture(
+                path, name="image", at_most=PREVIEW_SIDE, limits=at_most
+            )
+        except PictureReadError:
+            if not raster:
+                raise
+            # a change map takes larger files than a comparison, and further codecs
+        else:
+            return as_bytes(read.pixels), read.original_size
+    return preview_raster(path, PREVIEW_SIDE, limits)
 
 
 @cache
