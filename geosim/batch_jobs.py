@@ -13,7 +13,7 @@ from geosim.finished import open_result, same_run
 from geosim.journal import finished_blocks
 from geosim.pipeline import default_folder
 from geosim.raster.staging import check_folder
-from geosim.result import FILES
+from geosim.result import EXTRA_FILES, FILES
 from geosim.spreading import whole_name, with_whole_names
 
 if TYPE_CHECKING:
@@ -109,7 +109,9 @@ def check_free(job: PairJob) -> None:
         ResultExistsError: it does, and nothing says to replace it.
     """
     try:
-        check_folder(job.folder, FILES, overwrite=job.options.overwrite)
+        check_folder(
+            job.folder, (*FILES, *EXTRA_FILES.values()), overwrite=job.options.overwrite
+        )
     except ResultExistsError as error:
         raise ResultExistsError(
             f"{job.pair.place}: '{job.folder}' holds a result already; keep what is "

@@ -80,7 +80,8 @@ def detect_change(
         options = with_worker_memory(options, cluster, sys.maxsize)
     before, after = str(before), str(after)
     folder = Path(out) if out is not None else default_folder(before, after)
-    check_folder(folder, FILES, overwrite=options.overwrite)
+    files = *FILES, *EXTRA_FILES.values()
+    check_folder(folder, files, overwrite=options.overwrite)
     clock = Clock(progress)
     with ExitStack() as stack:
         scene = stack.enter_context(_opened(before, after, options))

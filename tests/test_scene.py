@@ -640,3 +640,46 @@ def test_a_file_that_goes_away_after_a_scene_is_closed(tmp_path, before):
         pass
     with pytest.raises(RasterReadError):
         scene.read(scene.grid.window)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+@pytest.mark.parametrize("shift", [0, 3.5], ids=["as it is", "warped"])
+def test_a_value_that_no_band_measures_is_no_data_in_one_band(tmp_path, dtype, shift):
+    values = np.random.default_rng(1).integers(1, 200, (3, 60, 80)).astype(dtype)
+    first = write(tmp_path / "first.tif", values, nodata=-9999)
+    holed = values.copy()
+    holed[1, 20:40, 30:50] = -9999
+    second = write(
+        tmp_path / "second.tif",
+        holed,
+        nodata=-9999,
+        transform=Affine(10, 0, LEFT + shift, 0, -10, TOP),
+    )
+    with open_scene(first, second) as scene:
+        valid = scene.read(scene.grid.window).valid
+    assert not valid[21:39, 31:49].any()
+    assert valid[2:18, 2:78].all()
+    # 0 in one band is a colour
+    dark = values.copy()
+    dark[1, 20:40, 30:50] = 0
+    second = write(tmp_path / "second.tif", dark, nodata=0)
+    with open_scene(first, second) as scene:
+        assert scene.read(scene.grid.window).valid.all()
+
+
+def test_a_crs_without_a_place_is_refused(tmp_path):
+    path = tmp_path / "nowhere.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=40, height=30, count=1, dtype="uint8",
+        crs="EPSG:32633",
+    ) as dataset:  # fmt: skip
+        dataset.write(np.ones((1, 30, 40), "uint8"))
+    with pytest.raises(GridMismatchError, match="but no geotransform that says"):
+        read_all(str(path), str(path))
+
+
+@pytest.mark.parametrize("resolution", [1e-6, 1e-300])
+def test_more_pixels_than_can_be_counted_are_refused(tmp_path, resolution):
+    path = write(tmp_path / "a.tif", np.ones((1, 400, 400), "uint8"))
+    with pytest.raises(OptionError, match="give a coarser one"):
+        read_all(path, path, resolution=resolution)

@@ -1,8 +1,10 @@
 """Output folders on another disk than what lies beside them: mounted ones and links."""
 
 import shutil
+import sqlite3
 import subprocess
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,43 @@ def test_the_plugin_knows_where_the_work_is_done(out):
 
     for folder in (out, out / "new", out.parent / "new"):
         assert partial_of(str(folder)) == work_path(folder)
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "changes.geojson"])
+def test_files_of_ones_own_are_not_taken_for_an_earlier_result(pair, tmp_path, name):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    with pytest.raises(ResultExistsError, match=name):
+        detect_change(*pair, out, ChangeOptions(**CVA))
+    # the same words allow to replace files of these names, but only where one is made
+    detect_change(*pair, out, ChangeOptions(**CVA, overwrite=True))
+    assert (out / name).read_text() == "mine"
+    # now it lies beside a result, as if that had been asked for it
+    detect_change(*pair, out, ChangeOptions(**CVA, overwrite=True))
+    assert not (out / name).exists()
+
+
+def test_what_others_keep_of_a_file_goes_with_it(pair, tmp_path):
+    """A journal that is still open would be played into the new GeoPackage."""
+    out = tmp_path / "out"
+    detect_change(*pair, out, ChangeOptions(**CVA))
+    with closing(sqlite3.connect(out / "changes.gpkg")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE mine (a)")
+        database.execute("INSERT INTO mine VALUES (zeroblob(20000))")
+        database.commit()
+        assert (out / "changes.gpkg-wal").exists()
+        (out / "change.tif.aux.xml").write_text("<PAMDataset/>")
+        swapped = detect_change(
+            *reversed(pair), out, ChangeOptions(**CVA, overwrite=True)
+        )
+    with closing(sqlite3.connect(out / "changes.gpkg")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert len(swapped.changes) == swapped.record.polygons
+    assert not (out / "change.tif.aux.xml").exists()
+
+
+def test_names_that_no_disk_takes(pair, tmp_path):
+    with pytest.raises(OutputError, match=r"'aaa.*' cannot be the name of a folder"):
+        detect_change(*pair, tmp_path / ("a" * 256), ChangeOptions(**CVA))

@@ -15,6 +15,7 @@ from scipy import ndimage
 from shapely.geometry import Point
 
 from geosim.change.vectorize import Outlines, pixels_of, sizes, to_map
+from geosim.raster.grid import Grid
 
 UTM = pyproj.CRS.from_epsg(32633)
 GEOD = pyproj.Geod(ellps="WGS84")
@@ -231,3 +232,14 @@ def test_pixels_have_no_size():
     areas, lengths = sizes(square, None)
     assert np.isnan(areas).all()
     assert np.isnan(lengths).all()
+
+
+def test_a_polygon_half_around_the_globe_is_as_large_as_its_pixels():
+    """Its edges run along parallels, which are no geodesics."""
+    crs = pyproj.CRS.from_epsg(4326)
+    wide = Grid(
+        crs=crs, transform=Affine(0.5, 0, -180, 0, -0.5, 90), width=720, height=300
+    )
+    polygon = to_map(np.array([shapely.box(50, 30, 650, 100)], object), wide.transform)
+    (area,), _ = sizes(polygon, crs)
+    assert area == pytest.approx(600 * wide.row_areas()[30:100].sum(), rel=1e-4)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _GEOD = pyproj.Geod(ellps="WGS84")
 
+_LONGEST_EDGE = 0.5
+"""Degrees of an edge that is measured in one piece."""
+
 
 class Outlines:
     """Collects the outlines of numbered objects strip by strip.
@@ -113,6 +116,9 @@ def sizes(
         lon, lat = to_degrees.transform(points[:, 0], points[:, 1])
         return np.column_stack([lon, np.clip(lat, -90.0, 90.0)])  # as the pixels' areas
 
+    if crs.is_geographic:
+        # along a parallel a long edge is no geodesic
+        polygons = shapely.segmentize(polygons, _LONGEST_EDGE)
     placed = shapely.transform(polygons, apply)
     areas = [abs(_GEOD.geometry_area_perimeter(polygon)[0]) for polygon in placed]
     return np.array(areas), _perimeters(placed)

@@ -23,6 +23,6 @@ def parse_threads(text: str) -> int | None:
     """
     if text.lower() == "all":
         return None
-    if not text.isdigit():
+    if not text.isdecimal():
         raise OptionError(f"--threads wants a number or 'all'; found '{text}'")
     return int(text)

@@ -17,6 +17,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.raster.grid import Grid, Window, at, pixel_offset, same_crs
+from geosim.raster.nodata import one_band_tells
 from geosim.raster.shifted import aligned, kernel_window, resample, shift_between
 from geosim.raster.source import (
     PLAIN_CRS,
@@ -117,6 +118,7 @@ class OpenDate:
         """As `read`, by GDAL."""
         col, row = window.col_off + self.offset[0], window.row_off + self.offset[1]
         place = RasterioWindow(col, row, window.width, window.height)
+        strict = one_band_tells(self.source.nodata)
         with one_line_errors(self.source.path):
             values = self.reader.read(bands, window=place).astype(np.float32)
             valid = np.isfinite(values).all(axis=0)
@@ -130,6 +132,9 @@ class OpenDate:
                     valid &= reader.read(alpha, window=place) > 0
         if nodata_apart(self.dataset):
             valid &= (values != np.float32(self.dataset.nodata)).any(axis=0)
+        if strict:
+            assert self.source.nodata is not None  # noqa: S101 - as it tells
+            valid &= (values != np.float32(self.source.nodata)).all(axis=0)
         return values, valid
 
 
@@ -205,12 +210,15 @@ def _warped(
     nodata = source.nodata
     if nodata is None and source.dtype.startswith("float"):
         nodata = None if has_alpha or has_mask(dataset) else float("nan")
+    # GDAL's alpha tells of pixels without any band only. Without it such a value stays
+    # where a band has none, and is looked for when it is read.
+    strict = not by_mask and not has_alpha and one_band_tells(nodata)
     plain = grid.crs is None
     crs = PLAIN_CRS if plain else grid.crs.to_wkt()  # type: ignore[union-attr]
     options = {
-        "INIT_DEST": "0",
+        "INIT_DEST": "NO_DATA" if strict else "0",
         # beside an alpha band GDAL would count that as a band that is not nodata
-        "UNIFIED_SRC_NODATA": "NO" if has_alpha else "YES",
+        "UNIFIED_SRC_NODATA": "NO" if has_alpha or strict else "YES",
     }
     return WarpedVRT(
         dataset,
@@ -222,7 +230,7 @@ def _warped(
         height=grid.height,
         resampling=method,
         tolerance=_WARP_TOLERANCE,
-        add_alpha=not has_alpha,
+        add_alpha=not has_alpha and not strict,
         src_nodata=None if by_mask else nodata,
         **options,
     )

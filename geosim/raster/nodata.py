@@ -12,6 +12,9 @@ from geosim.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_LOWEST, _HIGHEST = -1.0, 65535.0
+"""Numbers that a band may well hold as data."""
+
 Nodata = tuple[float | None, float | None]
 """The value of each date; None: as its file says."""
 
@@ -49,6 +52,17 @@ def _number(text: str) -> float:
 def nodata_text(values: Sequence[float | None]) -> str:
     """As `parse_nodata` reads it: a number of both dates, or one of each."""
     return ":".join("" if one is None else f"{one:.17g}" for one in values)
+
+
+def one_band_tells(nodata: float | None) -> bool:
+    """Whether a nodata value in one band alone means that a pixel has no data.
+
+    0, 255 and other numbers of pictures may be the value of a band of a pixel with
+    data: there all bands must have it. No band measures -9999 or 1e20.
+    """
+    if nodata is None or math.isnan(nodata):
+        return False
+    return not _LOWEST <= nodata <= _HIGHEST
 
 
 def check_nodata(path: str, dtype: str, value: float) -> None:

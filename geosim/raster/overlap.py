@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from affine import Affine
 
-from geosim.errors import GridMismatchError
+from geosim.errors import GridMismatchError, OptionError
 from geosim.raster.grid import (
     SAME_GRID_TOLERANCE,
     Grid,
@@ -20,6 +20,9 @@ from geosim.raster.grid import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_LONGEST = 2**31 - 1
+"""Pixels on a side that GDAL can count."""
 
 
 def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]:
@@ -114,6 +117,12 @@ def _plain_grid(before: Grid, after: Grid, reference: Grid) -> Grid:
 def _resampled(grid: Grid, resolution: float) -> Grid:
     """The same extent and orientation with square pixels of `resolution`."""
     wide, high = grid.pixel_size
+    sides = grid.width * wide / resolution, grid.height * high / resolution
+    if not max(sides) < _LONGEST:
+        raise OptionError(
+            f"--resolution {resolution:g} gives {sides[0]:.3g} x {sides[1]:.3g} "
+            f"pixels; at most {_LONGEST:,} on a side are possible; give a coarser one"
+        )
     scaled = grid.transform @ Affine.scale(resolution / wide, resolution / high)
     return Grid(
         crs=grid.crs,

@@ -127,6 +127,12 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
             f"'{path}' has rational polynomial coefficients (RPC) but no geotransform; "
             "run 'gdalwarp -rpc' on it first, with '-to RPC_DEM=...' in hills"
         )
+    if dataset.crs is not None and dataset.transform.is_identity:
+        raise GridMismatchError(
+            f"'{path}' has a coordinate reference system but no geotransform that says "
+            "where its pixels lie; give it one with 'gdal_edit.py -a_ullr', or run "
+            "'gdalwarp' on it where it has control points or RPC"
+        )
     names = [text or "" for text in dataset.descriptions]
     kinds = [kind.name for kind in dataset.colorinterp]
     chosen = choose_bands(bands, kinds, names)

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 _RESULT, _LOCK = "result", "lock"
 
+_BESIDE = ("-wal", "-shm", "-journal", ".aux.xml")
+"""Endings of files that belong to the one whose name they begin with."""
+
+_SHOWN = 40
+"""Letters of a long name that a message shows."""
+
 _INSIDE = ".partial"
 """Name of a working folder in the output folder, which may be mounted under another
 name when the run goes on."""
@@ -86,6 +92,7 @@ def check_folder(folder: Path, known: Sequence[str], *, overwrite: bool) -> None
         ResultExistsError: it holds a result.
         OutputError: it is a file, or a link that leads nowhere.
     """
+    _check_name(folder)
     if folder.is_symlink() and not folder.exists():
         raise OutputError(
             f"'{folder}' is a link to '{folder.readlink()}', which is not there; make "
@@ -99,6 +106,24 @@ def check_folder(folder: Path, known: Sequence[str], *, overwrite: bool) -> None
             f"'{folder}' holds a result already ({found[0]}); replace it with "
             "--overwrite or choose another folder with -o"
         )
+
+
+def _check_name(folder: Path) -> None:
+    """Refuse a name that the disk does not take.
+
+    Raises:
+        OutputError: as said.
+    """
+    try:
+        work_path(folder).exists()
+    except (OSError, ValueError) as error:
+        shown = (
+            folder.name if len(folder.name) < _SHOWN else f"{folder.name[:_SHOWN]}..."
+        )
+        why = getattr(error, "strerror", None) or str(error)
+        raise OutputError(
+            f"'{shown}' cannot be the name of a folder: {why}; choose another with -o"
+        ) from error
 
 
 def check_parent(folder: Path) -> None:
@@ -223,8 +248,10 @@ def publish_folder(
 
     A new folder appears at once. In an existing one each file is replaced at once, the
     record last: a result that is half replaced has none and is not taken for a whole
-    one. A file that only an earlier result had is removed; those that are not part of
-    a result stay untouched.
+    one. A file that only an earlier result had is removed, and so is what other
+    programs keep of a file that is replaced: the journal of a GeoPackage, which would
+    be played into the new one, statistics of a raster. Files that are not part of a
+    result stay untouched.
 
     Args:
         result: folder of the complete result.
@@ -240,10 +267,13 @@ def publish_folder(
             result.rename(folder)
             return
         new = {path.name for path in result.iterdir()}
+        replaced = (folder / record).exists()
         (folder / record).unlink(missing_ok=True)
         for path in sorted(result.iterdir(), key=lambda path: path.name == record):
+            for ending in _BESIDE:
+                (folder / (path.name + ending)).unlink(missing_ok=True)
             path.replace(folder / path.name)
-        for name in known:
+        for name in known if replaced else ():
             if name not in new:
                 (folder / name).unlink(missing_ok=True)
     except OSError as error:

@@ -183,8 +183,9 @@ class WorkRaster:
                 band=str(number + 1),
                 subClass="VRTRawRasterBand",
             )
-            file = ET.SubElement(band, "SourceFilename", relativeToVRT="1")
-            file.text = self.path.name
+            # the COG driver may wrap this in a VRT that lies nowhere
+            file = ET.SubElement(band, "SourceFilename", relativeToVRT="0")
+            file.text = str(self.path.absolute())
             about = {
                 "Description": name,
                 "NoDataValue": repr(float(layout.nodata)),
