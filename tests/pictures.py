@@ -1,9 +1,11 @@
-"""Pictures for tests, drawn from a seed; one that claims what it has not."""
+"""Pictures for tests, drawn from a seed; some that are spoilt."""
 
+import io
 import struct
 import zlib
 
 import numpy as np
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 
@@ -39,3 +41,27 @@ def png_that_claims(width, height):
         chunk(b"IEND", b""),
     ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def orientation_and_resolution(orientation):
+    """EXIF with the number of an orientation, 1 to 8, and 72 dots per inch."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x011A] = 72.0
+    return exif
+
+
+def resolution_as_text(jpeg):
+    """A JPEG's bytes with the resolution of its EXIF typed as text: no number."""
+    number, text = b"\x01\x1a\x00\x05", b"\x01\x1a\x00\x02"
+    assert jpeg.count(number) == 1
+    return jpeg.replace(number, text)
+
+
+def avif_of_noughts(picture):
+    """An AVIF's bytes whose head is whole and whose pixels are all gone."""
+    stream = io.BytesIO()
+    picture.save(stream, "AVIF")
+    whole = stream.getvalue()
+    start = whole.index(b"mdat") + 4
+    return whole[:start] + bytes(len(whole) - start)

@@ -1,13 +1,21 @@
 """Any picture becomes (3, height, width) float32 in 0..1; nothing else does."""
 
 import io
+import struct
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import rasterio
-from pictures import as_uint8, png_that_claims, textured
+from pictures import (
+    as_uint8,
+    avif_of_noughts,
+    orientation_and_resolution,
+    png_that_claims,
+    resolution_as_text,
+    textured,
+)
 from PIL import Image, ImageCms
 
 from geosim.errors import PictureReadError
@@ -71,6 +79,27 @@ def test_every_exif_orientation_comes_out_upright():
         assert found.size == found.original_size == (6, 4), orientation
         assert np.array_equal(as_bytes(found.pixels), corners), orientation
         assert bool(found.notes) == (orientation > 1)
+
+
+def test_pixels_are_read_whatever_else_the_exif_says():
+    large = Image.fromarray(as_uint8(textured(1, 66, 65)))
+    file = encoded(large, "JPEG", exif=orientation_and_resolution(6))
+    odd = resolution_as_text(file)
+    found, wanted = read_picture(odd), read_picture(file)
+    assert np.array_equal(found.pixels, wanted.pixels)
+    assert found.size == found.original_size == (66, 65)
+    assert found.notes == ("turned by its EXIF orientation",)
+    assert read_picture(odd, at_most=33).original_size == (66, 65)  # half: a square
+
+
+def test_pixels_are_read_where_the_exif_cannot_be(monkeypatch):
+    def torn(_):
+        raise struct.error("unpack requires a buffer of 2 bytes")
+
+    monkeypatch.setattr(Image.Image, "getexif", torn)
+    found = read_picture(encoded(Image.fromarray(RGB), "PNG"))
+    assert np.array_equal(as_bytes(found.pixels), RGB)
+    assert found.notes == ("EXIF not usable",)
 
 
 def test_grey_palette_and_bilevel():
@@ -231,6 +260,25 @@ def test_refused_in_one_line(content, message):
     with pytest.raises(PictureReadError, match=message) as caught:
         read_picture(content, name="x")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif("AVIF" not in FORMATS, reason="wants Pillow 11.3")
+def test_a_damaged_avif_is_refused_in_one_line():
+    file = avif_of_noughts(Image.fromarray(RGB))
+    with pytest.raises(PictureReadError, match="'x' is damaged or cut short") as caught:
+        read_picture(file, name="x")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_further_page_that_is_damaged_is_no_trouble():
+    pages = [Image.new("L", (5, 4), value) for value in (90, 200)]
+    file = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    width = b"\x00\x01\x04\x00\x01\x00\x00\x00\x05"  # tag 256, a number, one, 5
+    at = file.rindex(width)
+    assert at > file.index(width)
+    found = read_picture(file[:at] + b"\x00\x7f" + file[at + 2 :])
+    assert np.allclose(found.pixels, 90 / 255)
+    assert found.notes == ()
 
 
 def phone_picture(brand):

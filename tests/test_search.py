@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 from affine import Affine
+from pictures import avif_of_noughts, orientation_and_resolution, resolution_as_text
 from PIL import Image, ImageDraw
 from rasters import NORTH_UP, texture, write
 from typer.testing import CliRunner
@@ -33,6 +34,7 @@ from geosim.errors import (
     RasterReadError,
     ResultExistsError,
 )
+from geosim.images.decoding import FORMATS
 from geosim.images.models import open_model
 from geosim.retrieval import approximate
 from geosim.retrieval.index_file import open_index
@@ -111,6 +113,22 @@ def test_only_what_is_new_is_embedded(tmp_path):
         folder, tmp_path / "i", IndexOptions(model="ssim", rebuild=True)
     )
     assert (fresh.added, fresh.total) == (7, 7)
+
+
+def test_damaged_pictures_are_skipped(tmp_path):
+    folder = put(tmp_path / "pictures", range(2), side=32)
+    jpeg = io.BytesIO()
+    picture(2, side=32).save(jpeg, "JPEG", exif=orientation_and_resolution(6))
+    (folder / "exif.jpg").write_bytes(resolution_as_text(jpeg.getvalue()))
+    (folder / "cut.jpg").write_bytes(jpeg.getvalue()[:700])
+    skipped = ["cut.jpg"]
+    if "AVIF" in FORMATS:
+        (folder / "bad.avif").write_bytes(avif_of_noughts(picture(2, side=32)))
+        skipped.insert(0, "bad.avif")
+    result = build_index(folder, tmp_path / "i", QUICK)
+    assert names(tmp_path / "i") == ["0.png", "1.png", "exif.jpg"]
+    assert [one.partition(":")[0] for one in sorted(result.skipped)] == skipped
+    assert all("is damaged or cut short" in one for one in result.skipped)
 
 
 def test_names_that_are_no_text_are_skipped(tmp_path):

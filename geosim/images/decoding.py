@@ -7,21 +7,27 @@ decoded, and only the first frame is. Nothing else decodes pictures of users.
 from __future__ import annotations
 
 import io
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
+from PIL import Image, ImageCms, UnidentifiedImageError, features
 
 from geosim.errors import PictureReadError
 from geosim.images.boxes import HEADER_BYTES, brands, has_opacity
+from geosim.images.guarding import (
+    BROKEN,
+    OPENING,
+    check_pixels,
+    damaged,
+    quietly,
+    too_large,
+)
+from geosim.images.orientation import upright
 from geosim.images.picture import Limits, Picture
 from geosim.images.pixels import bands_first, size_within, wide
-from geosim.process_wide import silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 _AVIF = "avif" in features.modules and bool(features.check("avif"))
@@ -46,9 +52,6 @@ _REDUCED, _MASK = 1, 4
 
 _PAPER = (255, 255, 255)
 """What shows through where a picture is transparent."""
-
-_OPENING = threading.Lock()
-"""Pillow's formats are added and looked through by one thread at a time."""
 
 
 def decode_file(path: Path, name: str, at_most: int | None, limits: Limits) -> Picture:
@@ -105,10 +108,10 @@ def _decoded(
     file.seek(0)
     formats = _formats_of(start, name)
     try:
-        with _quietly():
+        with quietly():
             image = Image.open(file, formats=formats)
     except Image.DecompressionBombError as error:
-        raise _too_large(name, None, limits) from error
+        raise too_large(name, None, limits) from error
     except UnidentifiedImageError as error:
         if start[:4] in TIFF_STARTS:
             return _from_gdal(content(), name, limits)
@@ -116,10 +119,10 @@ def _decoded(
             f"'{name}' is no picture that can be read; wanted is one of "
             f"{', '.join(FORMATS)}"
         ) from error
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
-        raise _damaged(name, error) from error
+    except BROKEN as error:
+        raise damaged(name, error) from error
     with image:
-        _check_pixels(image.size, name, limits)
+        check_pixels(image.size, name, limits)
         if _loses_bits(image):
             return _from_gdal(content(), name, limits)
         further = image.format == "JPEG2000" and not has_opacity(start)
@@ -141,7 +144,7 @@ def _formats_of(start: bytes, name: str) -> tuple[str, ...]:
                 f"'{name}' is HEIC, which wants the extra 'heif'; install it with pip "
                 "install 'geosim[heif]', or save the picture as JPEG"
             ) from error
-        with _OPENING:
+        with OPENING:
             register_heif_opener()
         return ("HEIF",)
     if found & _AVIF_BRANDS and not _AVIF:
@@ -160,35 +163,6 @@ def _loses_bits(image: Image.Image) -> bool:
     return bool(max(bits) > 8)  # noqa: PLR2004
 
 
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """No warnings of Pillow's: geosim says itself what is too large or damaged."""
-    with _OPENING, silence():
-        yield
-
-
-def _too_large(
-    name: str, size: tuple[int, int] | None, limits: Limits
-) -> PictureReadError:
-    has = f"has {size[0]:,} x {size[1]:,} pixels" if size else "has too many pixels"
-    return PictureReadError(
-        f"'{name}' {has}, at most {limits.pixels / 1e6:,.0f} million are read; give a "
-        "smaller picture"
-    )
-
-
-def _check_pixels(size: tuple[int, int], name: str, limits: Limits) -> None:
-    if size[0] * size[1] > limits.pixels:
-        raise _too_large(name, size, limits)
-
-
-def _damaged(name: str, error: Exception) -> PictureReadError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return PictureReadError(
-        f"'{name}' is damaged or cut short ({reason}); give a whole file"
-    )
-
-
 def decode_image(
     image: Image.Image, name: str, at_most: int | None, *, opaque: bool = False
 ) -> Picture:
@@ -204,22 +178,17 @@ def decode_image(
         if opaque and image.mode in ("LA", "RGBA"):
             notes.append("1 further band left out")
             image = image.convert(image.mode.removesuffix("A"))
-        with _quietly():
-            orientation = image.getexif().get(0x0112, 1)
-        if orientation in range(2, 9):
-            with _quietly():
-                image = ImageOps.exif_transpose(image)
-            notes.append("turned by its EXIF orientation")
-            if orientation >= 5:  # noqa: PLR2004 - these swap rows and columns
-                size = (size[1], size[0])
+        image, swapped = upright(image, notes)
+        if swapped:
+            size = (size[1], size[0])
         if image.mode in _WIDE_MODES:
             notes.append("more than 8 bits")
             pixels = wide(np.asarray(image))
         else:
             # while it has 8 bits: a large picture takes four times as much as floats
             pixels = bands_first(np.asarray(_shrunk(_as_srgb(image, notes), at_most)))
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
-        raise _damaged(name, error) from error
+    except BROKEN as error:
+        raise damaged(name, error) from error
     return Picture(pixels=pixels, name=name, original_size=size, notes=tuple(notes))
 
 
@@ -231,7 +200,7 @@ def _has_another_page(image: Image.Image) -> bool:
     try:
         image.seek(1)
         kind = image.tag_v2.get(254, 0)  # type: ignore[attr-defined] # of TIFFs
-    except (EOFError, SyntaxError, ValueError):  # none, or none that can be read
+    except BROKEN:  # none, or none that can be read
         return False
     finally:
         image.seek(0)
@@ -285,11 +254,11 @@ def _from_gdal(content: bytes, name: str, limits: Limits) -> Picture:
             MemoryFile(content, ext="tif") as memory,
             memory.open(driver="GTiff") as file,
         ):
-            _check_pixels((file.width, file.height), name, limits)
+            check_pixels((file.width, file.height), name, limits)
             count = 3 if file.count >= 3 else 1  # noqa: PLR2004
             values = file.read(list(range(1, count + 1)))
     except RasterioError as error:
-        raise _damaged(name, error) from error
+        raise damaged(name, error) from error
     pixels = wide(values if count > 1 else values[0])
     size = (pixels.shape[2], pixels.shape[1])
     more = file.count - count
