@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 from scipy.ndimage import gaussian_filter
 
 
@@ -65,3 +65,15 @@ def avif_of_noughts(picture):
     whole = stream.getvalue()
     start = whole.index(b"mdat") + 4
     return whole[:start] + bytes(len(whole) - start)
+
+
+def tiff_of_16_bits(values, orientation):
+    """A TIFF's bytes: (height, width, 3) uint16, stored as an orientation tells."""
+    height, width, bands = values.shape
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    entries = {256: width, 257: height, 258: (16,) * bands, 259: 1, 262: 2}
+    entries |= {273: 0, 274: orientation, 277: bands, 278: height, 279: values.nbytes}
+    for tag, value in entries.items():
+        tags[tag] = value
+    # Pillow adds to the pixels' offset, 273, where the tags end
+    return b"II*\0" + struct.pack("<I", 8) + tags.tobytes(8) + values.tobytes()

@@ -4,6 +4,7 @@ import io
 import struct
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -15,12 +16,14 @@ from pictures import (
     png_that_claims,
     resolution_as_text,
     textured,
+    tiff_of_16_bits,
 )
 from PIL import Image, ImageCms
 
 from geosim.errors import PictureReadError
 from geosim.images import decoding
 from geosim.images.decoding import FORMATS
+from geosim.images.orientation import orientation_of_tiff
 from geosim.images.picture import Limits
 from geosim.images.pixels import as_bytes, resized
 from geosim.images.reading import find_pictures, read_picture
@@ -56,22 +59,25 @@ def test_formats(form, tmp_path):
     assert tolerance or np.array_equal(found.pixels, wanted)
 
 
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How an upright picture is stored with an orientation."""
+
+
 def test_every_exif_orientation_comes_out_upright():
     corners = np.zeros((4, 6, 3), np.uint8)
     corners[0, 0] = (255, 0, 0)  # top left
     corners[0, -1] = (0, 255, 0)  # top right
     upright = Image.fromarray(corners)
-    stored = {
-        1: None,
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    for orientation, way in stored.items():
+    for orientation, way in STORED.items():
         image = upright.transpose(way) if way is not None else upright
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -79,6 +85,32 @@ def test_every_exif_orientation_comes_out_upright():
         assert found.size == found.original_size == (6, 4), orientation
         assert np.array_equal(as_bytes(found.pixels), corners), orientation
         assert bool(found.notes) == (orientation > 1)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_every_orientation_of_16_bits_comes_out_upright(orientation):
+    corners = np.zeros((4, 6, 3), np.uint8)
+    corners[0, 0], corners[0, -1] = (255, 0, 0), (0, 255, 0)
+    stored = Image.fromarray(corners)
+    if STORED[orientation] is not None:
+        stored = stored.transpose(STORED[orientation])
+    file = tiff_of_16_bits(np.asarray(stored, np.uint16) * 257, orientation)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as that it lies nowhere on the ground
+        found = read_picture(file)
+    assert found.size == found.original_size == (6, 4)
+    assert np.array_equal(as_bytes(found.pixels), corners)
+    assert ("turned by its EXIF orientation" in found.notes) == (orientation > 1)
+    assert "more than 8 bits" in found.notes
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_orientation_of_a_bigtiff(order):
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}3HQ", 43, 8, 0, 16)
+    tags = struct.pack(f"{order}Q2HQQ", 2, 256, 4, 1, 6)
+    tags += struct.pack(f"{order}2HQH6x", 274, 3, 1, 8)
+    assert orientation_of_tiff(head + tags) == 8
+    assert orientation_of_tiff(head + tags[:40]) == 1  # cut short
 
 
 def test_pixels_are_read_whatever_else_the_exif_says():

@@ -25,6 +25,7 @@ from geosim.images.guarding import (
 from geosim.images.orientation import upright
 from geosim.images.picture import Limits, Picture
 from geosim.images.pixels import bands_first, size_within, wide
+from geosim.images.wide_tiff import decode_wide_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ def _decoded(
         raise too_large(name, None, limits) from error
     except UnidentifiedImageError as error:
         if start[:4] in TIFF_STARTS:
-            return _from_gdal(content(), name, limits)
+            return decode_wide_tiff(content(), name, limits)
         raise PictureReadError(
             f"'{name}' is no picture that can be read; wanted is one of "
             f"{', '.join(FORMATS)}"
@@ -124,7 +125,7 @@ def _decoded(
     with image:
         check_pixels(image.size, name, limits)
         if _loses_bits(image):
-            return _from_gdal(content(), name, limits)
+            return decode_wide_tiff(content(), name, limits)
         further = image.format == "JPEG2000" and not has_opacity(start)
         return decode_image(image, name, at_most, opaque=further)
 
@@ -241,27 +242,3 @@ def _as_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
     if image.mode == "CMYK":
         notes.append("CMYK without a colour profile")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _from_gdal(content: bytes, name: str, limits: Limits) -> Picture:
-    """A TIFF of a kind that Pillow does not decode, such as 16 bits in colour."""
-    from rasterio.errors import RasterioError
-    from rasterio.io import MemoryFile
-
-    try:
-        # no driver but that of TIFF: others may open further files by name
-        with (
-            MemoryFile(content, ext="tif") as memory,
-            memory.open(driver="GTiff") as file,
-        ):
-            check_pixels((file.width, file.height), name, limits)
-            count = 3 if file.count >= 3 else 1  # noqa: PLR2004
-            values = file.read(list(range(1, count + 1)))
-    except RasterioError as error:
-        raise damaged(name, error) from error
-    pixels = wide(values if count > 1 else values[0])
-    size = (pixels.shape[2], pixels.shape[1])
-    more = file.count - count
-    left = f"{more} further band{'s' * (more > 1)} left out"
-    notes = ("more than 8 bits", *(left,) * bool(more))
-    return Picture(pixels=pixels, name=name, original_size=size, notes=notes)

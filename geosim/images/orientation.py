@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
 from PIL import Image
 
 from geosim.images.guarding import BROKEN, quietly
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _ORIENTATION = 0x0112
 """Number of the tag, in TIFF and in EXIF."""
+
+TURNED = "turned by its EXIF orientation"
+"""The note of a picture that was turned."""
 
 _WAYS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -22,6 +32,16 @@ _WAYS = {
 
 _SWAPPING = (5, 6, 7, 8)
 """Orientations whose rows are columns of what is to be seen."""
+
+_MIRRORED_COLS = (2, 3, 6, 7)
+_MIRRORED_ROWS = (3, 4, 7, 8)
+"""Orientations that are mirrored, after rows became columns where they do."""
+
+_MOST_TAGS = 65_536
+"""Each number of a tag, of two bytes, comes once."""
+
+_SHORT = 3
+"""TIFF's number of the type of an orientation, an integer of two bytes."""
 
 
 def upright(image: Image.Image, notes: list[str]) -> tuple[Image.Image, bool]:
@@ -39,7 +59,40 @@ def upright(image: Image.Image, notes: list[str]) -> tuple[Image.Image, bool]:
         return image, False
     if orientation not in _WAYS:
         return image, False
-    notes.append("turned by its EXIF orientation")
+    notes.append(TURNED)
     # no ImageOps.exif_transpose: it also writes the EXIF anew, which fails where one
     # entry is odd
     return image.transpose(_WAYS[orientation]), orientation in _SWAPPING
+
+
+def upright_bands(values: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
+    """Bands (bands, rows, columns) as they are to be seen."""
+    if orientation in _SWAPPING:
+        values = values.swapaxes(1, 2)
+    if orientation in _MIRRORED_COLS:
+        values = values[:, :, ::-1]
+    if orientation in _MIRRORED_ROWS:
+        values = values[:, ::-1]
+    return np.ascontiguousarray(values)
+
+
+def orientation_of_tiff(content: bytes) -> int:
+    """Orientation, 1 to 8, of the first page of a TIFF or BigTIFF; 1: none is told."""
+    order = "<" if content[:2] == b"II" else ">"
+    big = content[2:4] in (b"+\0", b"\0+")
+    try:
+        (start,) = struct.unpack_from(
+            f"{order}{'Q' if big else 'L'}", content, 4 * (big + 1)
+        )
+        (count,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", content, start)
+        first, step, value = (start + 8, 20, 12) if big else (start + 2, 12, 8)
+        for number in range(min(count, _MOST_TAGS)):
+            at = first + step * number
+            tag, kind = struct.unpack_from(f"{order}2H", content, at)
+            if (tag, kind) == (_ORIENTATION, _SHORT):
+                (found,) = struct.unpack_from(f"{order}H", content, at + value)
+                return found if found in _WAYS else 1
+    except (struct.error, OverflowError):
+        # cut short, which whatever decodes the pixels tells
+        pass
+    return 1
