@@ -10,10 +10,12 @@ import sys
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from pictures import avif_of_noughts, orientation_and_resolution, resolution_as_text
 from PIL import Image, ImageDraw
-from rasters import NORTH_UP, texture, write
+from rasterio.control import GroundControlPoint
+from rasters import NORTH_UP, UTM, texture, write
 from typer.testing import CliRunner
 
 from geosim import (
@@ -38,6 +40,7 @@ from geosim.images.decoding import FORMATS
 from geosim.images.models import open_model
 from geosim.retrieval import approximate
 from geosim.retrieval.index_file import open_index
+from geosim.retrieval.indexing import describe_source, read_one
 from geosim.retrieval.tiles import open_tiles, starts
 
 av = pytest.importorskip("av")
@@ -322,6 +325,49 @@ def test_georeferenced_files_of_a_folder_in_two_systems(tmp_path):
     assert sorted(frame.name) == ["lonlat.tif", "utm.tif"]
     box = frame[frame.name == "lonlat.tif"].geometry.iloc[0].bounds
     assert box == pytest.approx((15.0, 48.7 - 64e-5, 15.0 + 64e-5, 48.7))
+
+
+def test_tiffs_without_coordinates_are_pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    drawn = picture(1)
+    drawn.save(folder / "colours.tif")
+    drawn.quantize(256).save(folder / "palette.tif")
+    drawn.convert("1").save(folder / "bilevel.tif")
+    result = build_index(folder, tmp_path / "i", QUICK)
+    assert result.skipped == ()
+    assert names(tmp_path / "i") == ["bilevel.tif", "colours.tif", "palette.tif"]
+    pixels = {
+        name: read_one(describe_source(folder, QUICK), name, "").pixels
+        for name in names(tmp_path / "i")
+    }
+    assert np.abs(pixels["palette.tif"] - pixels["colours.tif"]).max() < 0.02
+    assert set(np.unique(pixels["bilevel.tif"])) == {0, 1}
+
+
+def test_tiffs_that_are_no_pictures_are_skipped(tmp_path):
+    folder = put(tmp_path / "pictures", [1], side=32)
+    numbers = (texture(1, 32, 32) * 255).astype(np.uint8)
+    colours = {0: (10, 20, 30, 255), 255: (200, 100, 50, 255)}
+    for name, values, crs in (
+        ("coordinates.tif", numbers, UTM),
+        ("palette.tif", numbers.astype(np.uint16), None),
+    ):
+        path = write(folder / name, values, crs=crs, photometric="palette")
+        with rasterio.open(path, "r+") as file:
+            file.write_colormap(1, colours)
+    write(folder / "complex.tif", numbers.astype(np.complex64), crs=None)
+    points = [GroundControlPoint(row, row, row, row) for row in (0, 9, 20)]
+    with rasterio.open(write(folder / "points.tif", numbers, crs=None), "r+") as file:
+        file.gcps = points, UTM
+    result = build_index(folder, tmp_path / "i", QUICK)
+    assert names(tmp_path / "i") == ["1.png"]
+    told = dict(line.split(": ", 1) for line in result.skipped)
+    assert set(told) == {"complex.tif", "coordinates.tif", "palette.tif", "points.tif"}
+    assert "holds complex numbers" in told["complex.tif"]
+    assert "numbers of a colour palette, which" in told["coordinates.tif"]
+    assert "numbers of a colour palette of more than 8 bits" in told["palette.tif"]
+    assert "has ground control points" in told["points.tif"]
 
 
 def test_a_raster_is_read_as_the_picture_that_it_is(tmp_path):

@@ -136,10 +136,10 @@ def read_one(source: Source, name: str, stamp: str) -> Sample:
 
 def _georeferenced(source: Source, path: Path, name: str, stamp: str) -> Sample | None:
     """A raster as one picture; None where it has no coordinates."""
-    with tiles.open_tiles(str(path)) as reader:
-        grid = reader.grid
-        if grid.crs is None:
+    with tiles.open_placed(str(path)) as reader:
+        if reader is None or reader.grid.crs is None:
             return None
+        grid = reader.grid
         window = (0, 0, grid.width, grid.height)
         pixels = reader.read(window, at_most=LONGEST_SIDE)
         if pixels is None:

@@ -151,6 +151,28 @@ def open_tiles(path: str, bands: str | None = None) -> Iterator[TileReader]:
         dataset.close()
 
 
+@contextmanager
+def open_placed(path: str) -> Iterator[TileReader | None]:
+    """Open a raster for reading tiles; None where it says nothing of where it lies.
+
+    Such a raster is a picture, and may have a colour palette, which no raster may that
+    is compared.
+
+    Args:
+        path: anything that GDAL opens.
+
+    Raises:
+        RasterReadError: it cannot be opened.
+        GeosimError: it has coordinates, and cannot be compared.
+    """
+    dataset = open_raster(path)
+    try:
+        placed = dataset.crs or dataset.gcps[0] or dataset.rpcs
+        yield TileReader(path, dataset, None) if placed else None
+    finally:
+        dataset.close()
+
+
 def starts(length: int, side: int, overlap: int) -> list[int]:
     """First columns (or rows) of tiles: evenly apart, the last one moved inside.
 
