@@ -30,6 +30,8 @@ def main() -> None:
         for number in signals if ending.interrupted else ():
             # a thread that hangs does not keep the process
             signal.signal(number, lambda *_: os._exit(_INTERRUPTED))
+        for number in signals if not error.code else ():
+            signal.signal(number, signal.SIG_IGN)  # all is done
         raise
 
 

@@ -107,6 +107,7 @@ def detect_change(
             )
             record = _deliver(found, rasters, cogs, folder, clock)
             publish_folder(work.result, folder, RECORD, tuple(EXTRA_FILES.values()))
+            work.published = f"the result in '{folder}' is complete"
     return ChangeResult(folder=folder, record=record)
 
 

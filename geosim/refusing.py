@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 _REFUSED, _INTERRUPTED = 1, 130
 
 _UNDISTURBED = 5.0
-"""Seconds for which Ctrl-C after Ctrl-C is not heeded, or waits for modules."""
+"""Seconds for which Ctrl-C after Ctrl-C is not heeded, or waits for what has to end."""
 
 _ALARM = getattr(signal, "SIGALRM", None)
-"""Looks again whether modules still load; None on Windows, where nothing waits."""
+"""Looks again whether that has ended; None on Windows, where nothing waits."""
 
 _AGAIN = 0.02
 """Seconds until it does."""
+
+_MOVE = "publish_folder"
+"""The function of `geosim.raster.staging` that moves a result; its name alone, since
+that module is slow to load."""
 
 _IMPORTS = "<frozen importlib."
 """How the file names of Python's own code begin that loads modules."""
@@ -81,7 +85,7 @@ def _catching_signals() -> Iterator[Callable[[], bool]]:
     Yields:
         Whether one of them came.
     """
-    asked, since = -math.inf, math.inf  # heeded; come, and to wait for modules
+    asked, since = -math.inf, math.inf  # heeded; come, and waiting
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         """Clean up, undisturbed by another one for a while.
@@ -94,7 +98,7 @@ def _catching_signals() -> Iterator[Callable[[], bool]]:
         if now <= asked + _UNDISTURBED:
             return
         since = min(since, now)
-        if _ALARM and now <= since + _UNDISTURBED and _loads_modules(frame):
+        if _ALARM and now <= since + _UNDISTURBED and _has_to_end(frame):
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
             return
         asked, since = now, math.inf
@@ -126,14 +130,17 @@ def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None
                 signal.signal(number, before)
 
 
-def _loads_modules(frame: FrameType | None) -> bool:
-    """Whether a module loads in the main thread, which may hold the lock of imports.
+def _has_to_end(frame: FrameType | None) -> bool:
+    """Whether the main thread does what must not be left half done.
 
-    An exception between taking that lock and the code that gives it back leaves it
-    held; every thread that imports then waits for ever, and so does who waits for it.
+    A module that loads: it may hold the lock of imports. An exception between taking
+    that lock and the code that gives it back leaves it held; every thread that imports
+    then waits for ever, and so does who waits for it. And a result that is moved to its
+    final name.
     """
     while frame is not None:
-        if frame.f_code.co_filename.startswith(_IMPORTS):
+        code = frame.f_code
+        if code.co_filename.startswith(_IMPORTS) or code.co_name == _MOVE:
             return True
         frame = frame.f_back
     return False

@@ -119,6 +119,7 @@ def detect_series(
         record = _run(plan, work, clock)
         remove_pairs(folder / PAIRS)
         publish_folder(work.result, folder, SERIES_RECORD)
+        work.published = f"the result in '{folder}' is complete"
     return SeriesResult(folder=folder, record=record)
 
 

@@ -471,6 +471,44 @@ except KeyboardInterrupt:
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_after_the_result_is_there_says_so(tmp_path, number):
+    """One while it is moved waits; then the result is whole and the rest removed."""
+    code = f"""
+import os, signal, time
+from pathlib import Path
+import typer
+from geosim.raster import staging
+from geosim.refusing import refusing
+os.chdir({str(tmp_path)!r})
+Path("out").mkdir()
+replace = Path.replace
+def slow(path, target):
+    signal.raise_signal({number:d})
+    return replace(path, target)
+Path.replace = slow
+try:
+    with refusing(debug=False), staging.work_folder(Path("out")) as work:
+        made = work.new_result()
+        for name in ("a.tif", "b.tif", "run.json"):
+            (made / name).write_text(name)
+        staging.publish_folder(made, Path("out"), "run.json")
+        work.published = "the result in 'out' is complete"
+        time.sleep(10)
+except typer.Exit as error:
+    print(error.exit_code)
+"""
+    began = time.monotonic()
+    done = run_code(code)
+    assert done.stdout == "130\n"
+    assert done.stderr == "interrupted: the result in 'out' is complete\n"
+    assert time.monotonic() - began < 10
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("a.tif", "b.tif", "run.json")
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_a_second_interruption_waits_for_the_first():
     code = """
 import signal, time

@@ -50,6 +50,8 @@ class WorkFolder:
     """What to tell of the work that is kept, where the run does not come to its end."""
     keep: bool = False
     """True where it stays, if the run does not come to its end."""
+    published: str = ""
+    """What to tell of an interruption after the result has its final name."""
 
     @property
     def told(self) -> str:
@@ -215,14 +217,22 @@ def _leaving(work: WorkFolder) -> Iterator[WorkFolder]:
     try:
         yield work
     except BaseException as error:
-        if work.keep:
+        if work.keep and not work.published:
             if work.note:
                 # what a folder inside of this one keeps is told by this one
                 error.__notes__ = [work.note]
         else:
             _remove(work.path)
+        if work.published:
+            error.__notes__ = [work.published]
         raise
-    _remove(work.path)
+    try:
+        _remove(work.path)
+    except KeyboardInterrupt as error:
+        _remove(work.path)
+        if work.published:
+            error.__notes__ = [work.published]
+        raise
 
 
 def check_space(work: WorkFolder, needed: int) -> None:
