@@ -67,8 +67,14 @@ class _Ending:
 
 
 def _leave(number: int, frame: object) -> None:
-    """Ctrl-C or SIGTERM before the work began, for which `refusing` has its own."""
+    """Ctrl-C or SIGTERM before the work began, for which `refusing` has its own.
+
+    Where it has ended there is nothing left to interrupt.
+    """
     del number, frame
+    refusing = sys.modules.get("geosim.refusing")
+    if refusing is not None and refusing.DONE.is_set():
+        return
     os.write(2, b"interrupted: nothing was written\n")
     os._exit(_INTERRUPTED)
 

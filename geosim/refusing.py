@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import signal
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -21,6 +22,9 @@ _REFUSED, _INTERRUPTED = 1, 130
 
 _UNDISTURBED = 5.0
 """Seconds for which Ctrl-C after Ctrl-C is not heeded, or waits for what has to end."""
+
+DONE = threading.Event()
+"""Set once the work of a command has come to its end; for `geosim.__main__`."""
 
 _ALARM = getattr(signal, "SIGALRM", None)
 """Looks again whether that has ended; None on Windows, where nothing waits."""
@@ -50,6 +54,7 @@ def refusing(
     with _catching_signals() as asked_to_end:
         try:
             yield
+            DONE.set()
         except typer.Exit:
             raise
         except (Exception, KeyboardInterrupt) as error:
