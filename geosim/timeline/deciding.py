@@ -81,7 +81,9 @@ class Decider:
         outer = window.grown(margin).clipped(grid.width, grid.height)
         rows, cols = window.slices_in(outer)
         values, valid = self.stack.read(outer)
-        values = np.stack([*map(without_gaps, values, valid)])
+        for one, seen in zip(values, valid, strict=True):
+            if not seen.all():
+                one[:] = without_gaps(one, seen)
         before = previous_valid(valid)
         since = np.where(valid, before + 1, 0)[1:].astype(np.uint8)
         surely = self._candidates(outer, before, valid)
