@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,12 +36,6 @@ _SWAPPING = (5, 6, 7, 8)
 _MIRRORED_COLS = (2, 3, 6, 7)
 _MIRRORED_ROWS = (3, 4, 7, 8)
 """Orientations that are mirrored, after rows became columns where they do."""
-
-_MOST_TAGS = 65_536
-"""Each number of a tag, of two bytes, comes once."""
-
-_SHORT = 3
-"""TIFF's number of the type of an orientation, an integer of two bytes."""
 
 
 def upright(image: Image.Image, notes: list[str]) -> tuple[Image.Image, bool]:
@@ -77,22 +71,17 @@ def upright_bands(values: NDArray[np.generic], orientation: int) -> NDArray[np.g
 
 
 def orientation_of_tiff(content: bytes) -> int:
-    """Orientation, 1 to 8, of the first page of a TIFF or BigTIFF; 1: none is told."""
-    order = "<" if content[:2] == b"II" else ">"
-    big = content[2:4] in (b"+\0", b"\0+")
+    """Orientation, 1 to 8, of the first page of a TIFF; 1: none, or none to be read."""
+    from PIL import TiffImagePlugin  # a format, which all are loaded with
+
+    big = content[2:4] == b"+\0"  # Pillow knows BigTIFF of this byte order alone
     try:
-        (start,) = struct.unpack_from(
-            f"{order}{'Q' if big else 'L'}", content, 4 * (big + 1)
-        )
-        (count,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", content, start)
-        first, step, value = (start + 8, 20, 12) if big else (start + 2, 12, 8)
-        for number in range(min(count, _MOST_TAGS)):
-            at = first + step * number
-            tag, kind = struct.unpack_from(f"{order}2H", content, at)
-            if (tag, kind) == (_ORIENTATION, _SHORT):
-                (found,) = struct.unpack_from(f"{order}H", content, at + value)
-                return found if found in _WAYS else 1
-    except (struct.error, OverflowError):
-        # cut short, which whatever decodes the pixels tells
-        pass
-    return 1
+        with quietly():
+            tags = TiffImagePlugin.ImageFileDirectory_v2(content[: 16 if big else 8])
+            file = BytesIO(content)
+            file.seek(tags.next)
+            tags.load(file)
+            found = tags.get(_ORIENTATION, 1)
+    except BROKEN:  # which whatever decodes the pixels tells
+        return 1
+    return found if found in _WAYS else 1
