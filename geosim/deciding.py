@@ -18,13 +18,12 @@ from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.scores import (
     HISTOGRAM_BINS,
     SCORE_LEVELS,
-    SCORE_NODATA,
-    UNIT_LEVELS,
     UNIT_NODATA,
 )
 from geosim.change.threshold import Threshold, choose_threshold
 from geosim.change.vectorize import Outlines
 from geosim.overlapping import ahead
+from geosim.probabilities import LevelMaps, changed_where, level_maps
 from geosim.raster.grid import Grid, Window, strips
 from geosim.splitting import split_mixed
 
@@ -78,11 +77,13 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class _Rasters:
-    """The working rasters of the second pass."""
+    """The working rasters of the second pass, and how strips of them are read."""
 
     scores: WorkRaster
     layers: WorkRaster
     change: WorkRaster
+    aside: int
+    """Threads that work a strip ahead; 0 where the run has none to spare."""
 
 
 def decide(  # noqa: PLR0913 - one call, all of it by name
@@ -107,7 +108,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         grid: the scene's grid.
         counts: histogram of the scores of the whole scene.
         scorer: the method, which knows what a score means.
-        options: threshold rule and minimum mapping unit.
+        options: threshold rule, minimum mapping unit, threads.
         scores: 16-bit scores of the first pass.
         layers: takes the probability as its first band.
         change: takes the decision.
@@ -119,12 +120,17 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         classifier: makes what tells the class of so many objects; None: nothing does.
         seasons: tells season from change; None: nothing does.
     """
-    rasters = _Rasters(scores=scores, layers=layers, change=change)
+    rasters = _Rasters(
+        scores=scores,
+        layers=layers,
+        change=change,
+        aside=min(options.thread_count - 1, 1),
+    )
     probability = scorer.probability(counts)
     threshold = choose_threshold(
         options.threshold, counts, _per_bin(probability), automatic=scorer.threshold
     )
-    maps = _maps(probability, threshold, seasons)
+    maps = level_maps(probability, threshold, seasons)
     finder, minimum = ObjectFinder(), options.min_area
     histogram, valid_m2, season_px = _find(grid, rasters, maps, finder, progress)
     finished(layers)
@@ -168,47 +174,10 @@ def _least(minimum: MinArea, valid_m2: float, valid_px: int) -> float:
     return minimum.value * valid_px / max(valid_m2, 1.0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Maps:
-    """From scores to 8-bit levels of probability."""
-
-    levels: NDArray[np.uint8]
-    """(65536,) of each score."""
-    chances: NDArray[np.float32]
-    """(65536,) the same, 0..1."""
-    threshold: Threshold
-    seasons: Seasons | None
-
-    def read(
-        self, window: Window, scores: NDArray[np.uint16]
-    ) -> tuple[NDArray[np.uint8], int]:
-        """Levels of a strip; how many of its pixels season kept from changing."""
-        levels = self.levels[scores]
-        if self.seasons is None:
-            return levels, 0
-        left = self.seasons.taken_out(window, self.chances[scores])
-        calmer = np.rint(left * UNIT_LEVELS).astype(np.uint8)
-        calmer[levels == UNIT_NODATA] = UNIT_NODATA
-        changed = _changed(levels, self.threshold)
-        return calmer, int((changed & ~_changed(calmer, self.threshold)).sum())
-
-
-def _maps(
-    probability: NDArray[np.float64], threshold: Threshold, seasons: Seasons | None
-) -> _Maps:
-    """The tables, of the probability (65535,) by score."""
-    return _Maps(
-        levels=_probability_levels(probability),
-        chances=np.append(probability, 0.0).astype(np.float32),
-        threshold=threshold,
-        seasons=seasons,
-    )
-
-
 def _find(
     grid: Grid,
     rasters: _Rasters,
-    maps: _Maps,
+    maps: LevelMaps,
     finder: ObjectFinder,
     progress: Callable[[int], None],
 ) -> tuple[NDArray[np.int64], float, int]:
@@ -229,13 +198,14 @@ def _find(
         counts = np.bincount(levels.ravel(), minlength=UNIT_NODATA + 1)
         return window, levels, counts, season
 
-    with closing(ahead(read, strips(grid, STRIP_ROWS))) as found:
+    windows = strips(grid, STRIP_ROWS)
+    with closing(ahead(read, windows, threads=rasters.aside)) as found:
         for window, levels, counts, season in found:
             histogram += counts
             season_px += season
             areas = row_areas[window.row_off : window.row_end]
             valid_m2 += float(((levels != UNIT_NODATA).sum(axis=1) * areas).sum())
-            finder.add(_changed(levels, maps.threshold), levels, areas)
+            finder.add(changed_where(levels, maps.threshold), levels, areas)
             progress(window.width * window.height)
     return histogram[:UNIT_NODATA], valid_m2, season_px
 
@@ -266,12 +236,13 @@ def _keep(
         """Levels of a strip and the numbers of its objects; tell their classes."""
         place, window = strip
         levels = rasters.layers.read(window, 1)
-        numbers = objects.numbers(place, _changed(levels, threshold))
+        numbers = objects.numbers(place, changed_where(levels, threshold))
         if kept.classes is not None:
             kept.classes.add(window, numbers)
         return window, levels, numbers
 
-    with closing(ahead(read, enumerate(strips(grid, STRIP_ROWS)))) as found:
+    windows = enumerate(strips(grid, STRIP_ROWS))
+    with closing(ahead(read, windows, threads=rasters.aside)) as found:
         for window, levels, numbers in found:
             valid, changed = levels != UNIT_NODATA, numbers > 0
             decision = np.where(valid, changed * np.uint8(CHANGED), np.uint8(NODATA))
@@ -282,22 +253,9 @@ def _keep(
             progress(window.width * window.height)
 
 
-def _changed(levels: NDArray[np.uint8], threshold: Threshold) -> NDArray[np.bool_]:
-    """True where the probability reaches the threshold."""
-    changed: NDArray[np.bool_] = (levels >= threshold.level) & (levels != UNIT_NODATA)
-    return changed
-
-
 def _per_bin(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probability in the middle of each histogram bin, of that at each level."""
     middle = (np.arange(HISTOGRAM_BINS) + 0.5) * (SCORE_LEVELS + 1) / HISTOGRAM_BINS
     per_bin: NDArray[np.float64]
     per_bin = probability[np.minimum(middle.astype(int), SCORE_LEVELS)]
     return per_bin
-
-
-def _probability_levels(probability: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """8-bit probability of each 16-bit score level, shape (65536,)."""
-    levels = np.full(SCORE_NODATA + 1, UNIT_NODATA, np.uint8)
-    levels[: SCORE_LEVELS + 1] = np.rint(probability * UNIT_LEVELS)
-    return levels

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
+_P = ParamSpec("_P")
+
+
+class AtOnce(Executor):
+    """Does what it is given at once, in the thread that gives it."""
+
+    def submit(
+        self, function: Callable[_P, _Out], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Future[_Out]:
+        """What `function` gives, or raises, as a future that is done."""
+        done: Future[_Out] = Future()
+        try:
+            done.set_result(function(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - raised by `result`, as a pool does
+            done.set_exception(error)
+        return done
+
+
+def beside(threads: int, most: int) -> Executor:
+    """For work that goes on beside a run's own.
+
+    Args:
+        threads: of the run; one: there is none to spare, all is done at once.
+        most: threads for it otherwise.
+    """
+    return AtOnce() if threads == 1 else ThreadPoolExecutor(most)
 
 
 def together(works: Iterable[Callable[[], _Out]], threads: int) -> list[_Out]:
@@ -36,7 +62,16 @@ def ahead(
 
     To be closed (`contextlib.closing`): where the loop over it is left early, that
     waits for the thread, which reads what would be closed under it.
+
+    Args:
+        function: what is to be done.
+        items: one after the other.
+        depth: how far ahead.
+        threads: so many; 0: nothing is done ahead, and all of it here.
     """
+    if threads == 0:
+        yield from map(function, items)
+        return
     with ThreadPoolExecutor(max_workers=threads) as pool:
         waiting: deque[Future[_Out]] = deque()
         try:

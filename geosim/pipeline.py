@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from geosim.gathering import sums_bytes
 from geosim.journal import check_leftover
 from geosim.opening import open_pair
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
+from geosim.overlapping import beside
 from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
 from geosim.publish.formats import check_formats
@@ -153,11 +153,11 @@ def choose_tile_size(grid: Grid, options: ChangeOptions) -> int:
 
 
 class _Cogs:
-    """Writes working rasters as COGs in threads of its own while the run goes on."""
+    """Writes working rasters as COGs while the run goes on, where threads are left."""
 
     def __init__(self, staging: Path, options: ChangeOptions) -> None:
         self.staging = staging
-        self.pool = ThreadPoolExecutor(5)
+        self.pool = beside(options.thread_count, 5)
         self.written: list[Future[None]] = []
         self._creation = dict(options.creation_options)
 

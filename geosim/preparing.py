@@ -44,7 +44,8 @@ def preparing(
 ) -> Iterator[None]:
     """Compile and import while the run goes on; what is made is kept until it ends.
 
-    What fails here fails again where it is needed, and is told there.
+    What fails here fails again where it is needed, and is told there. A run of one
+    thread has none to spare, and compiles and imports when it is time.
 
     Args:
         grid: of the scene.
@@ -52,6 +53,10 @@ def preparing(
         here: whether blocks are scored in this process.
         planned: width and height of the blocks, where they are known already.
     """
+    if options.thread_count == 1:
+        with keeping():
+            yield
+        return
     with keeping(), ThreadPoolExecutor(max_workers=1) as pool:
         if here and options.method == "siamese":
             pool.submit(_compile, grid, options, planned)

@@ -19,7 +19,7 @@ from geosim.gathering import Gatherer
 from geosim.overlapping import ahead, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from geosim.raster.writer import WorkRaster
     from geosim.scorer import BlockScores, Scorer
 
+    Read = tuple[Window, Pair | None]
     Scored = tuple[Window, "Block | None", BlockScores | None]
     Spread = Callable[[Iterable[Window]], Iterator[tuple[Window, BlockSums]]]
 
@@ -101,8 +102,9 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
         progress: called with the number of pixels done since the last call.
         spread: has blocks scored elsewhere and their pixels written; yields window and
             sums in the order of the windows. None: all is done here.
-        threads: of what the network waits for, or what waits for it: normalising the
-            first block, writing the last one.
+        threads: of the run. With one, blocks are read ahead and all else is done one
+            thing after the other; with more, these also share what the network waits
+            for, or what waits for it: normalising the first block, writing the last.
     """
     gather = Gatherer.of(scene.grid, tile_size, scorer, scores, layers)
     windows = blocks.windows()
@@ -113,9 +115,9 @@ def scan(  # noqa: PLR0913 - one call, all of it by name
     done: Iterator[tuple[Window, BlockSums]]
     with ExitStack() as stack:
         if spread is None:
-            read, compare = block_steps(scene, radiometry, scorer, blocks, threads)
-            found = stack.enter_context(closing(ahead(read, windows)))
-            compared = stack.enter_context(closing(ahead(compare, found)))
+            steps = block_steps(scene, radiometry, scorer, blocks, threads)
+            scored = _overlapped(windows, *steps, threads)
+            compared = stack.enter_context(closing(scored))
             grid = scene.grid
 
             def written(scored: Scored) -> tuple[Window, BlockSums]:
@@ -146,10 +148,11 @@ def block_steps(
     blocks: Blocks,
     threads: int = 1,
 ) -> tuple[
-    Callable[[Window], tuple[Window, Block | None]],
+    Callable[[Window], Read],
+    Callable[[Read], tuple[Window, Block | None]],
     Callable[[tuple[Window, Block | None]], Scored],
 ]:
-    """The two steps of a block: reading it, comparing its dates.
+    """The three steps of a block: reading it, normalising it, comparing its dates.
 
     None stands for a block in which nothing is valid.
 
@@ -161,11 +164,14 @@ def block_steps(
         threads: for normalising the first block.
     """
 
-    def read(window: Window) -> tuple[Window, Block | None]:
-        outer = blocks.outer(window)
-        pair = scene.read_around(window, outer)
+    def read(window: Window) -> Read:
+        return window, scene.read_around(window, blocks.outer(window))
+
+    def normalise(item: Read) -> tuple[Window, Block | None]:
+        window, pair = item
         if pair is None:
             return window, None
+        outer = blocks.outer(window)
         at_once = 1 if window.row_off or window.col_off else threads
         return window, block_of(pair, radiometry, window, outer, at_once)
 
@@ -175,7 +181,30 @@ def block_steps(
             return window, None, None
         return window, block, scorer.compare(block.before, block.after)
 
-    return read, compare
+    return read, normalise, compare
+
+
+def _overlapped(
+    windows: Iterable[Window],
+    read: Callable[[Window], Read],
+    normalise: Callable[[Read], tuple[Window, Block | None]],
+    compare: Callable[[tuple[Window, Block | None]], Scored],
+    threads: int,
+) -> Generator[Scored, None, None]:
+    """What the steps make of each block, in order, beside what is done with it.
+
+    One thread is the network's, and all that computes waits its turn: a worker of a
+    batch that took a second core beside it would take another worker's.
+    """
+    if threads == 1:
+        with closing(ahead(read, windows)) as pairs:
+            yield from map(compare, map(normalise, pairs))
+        return
+    with (
+        closing(ahead(lambda window: normalise(read(window)), windows)) as found,
+        closing(ahead(compare, found)) as compared,
+    ):
+        yield from compared
 
 
 def write_block(gather: Gatherer, scored: Scored, threads: int = 1) -> BlockSums:

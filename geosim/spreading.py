@@ -187,10 +187,12 @@ def _open(setup: ScanSetup, threads: int, closing: ExitStack) -> _Opened:
         scene.correct_shift(sample.shift.d_row, sample.shift.d_col)
     metres = scene.grid.ground_resolution()
     scorer = METHODS[options.method](sample, options, metres)
-    read, compare = block_steps(scene, sample.radiometry, scorer, setup.blocks)
+    read, normalise, compare = block_steps(
+        scene, sample.radiometry, scorer, setup.blocks
+    )
     scores, layers = HeldPixels(layout=setup.scores), HeldPixels(layout=setup.layers)
     return _Opened(
-        score=lambda window: compare(read(window)),
+        score=lambda window: compare(normalise(read(window))),
         gather=Gatherer.of(scene.grid, setup.tile_size, scorer, scores, layers),
         scores=scores,
         layers=layers,
