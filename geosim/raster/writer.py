@@ -12,6 +12,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.enums import Resampling
 
+from geosim.raster.environment import GDAL_CACHE
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import writing
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 COG_BLOCK = 512
 """Side of a COG's internal tiles."""
+
+_MOST_CACHE = 128_000_000
+"""Bytes of GDAL's block cache while a COG is written, where its rows are long."""
 
 _GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "float32": "Float32"}
 
@@ -134,12 +138,21 @@ class WorkRaster:
         if options["COMPRESS"].upper() == "DEFLATE":
             # quicker than the usual level, hardly larger for maps of the network
             options.setdefault("LEVEL", "1")
-        header = self.path.with_suffix(".vrt")
-        with writing(path), plain_images_welcome():
+        header, block = self.path.with_suffix(".vrt"), int(options["BLOCKSIZE"])
+        with (
+            writing(path),
+            plain_images_welcome(),
+            rasterio.Env(GDAL_CACHEMAX=self._cache(block)),
+        ):
             header.write_bytes(ET.tostring(self._header()))
-            self._build_overviews(header, int(options["BLOCKSIZE"]))
+            self._build_overviews(header, block)
             rasterio.shutil.copy(header, path, driver="COG", **options)
             _read_through(path)
+
+    def _cache(self, block: int) -> int:
+        """GDAL's cache while blocks are cut from rows, read once where these fit."""
+        rows = len(self.layout.bands) * block * self._grid.width * self._dtype.itemsize
+        return max(GDAL_CACHE, min(rows * 3 // 2, _MOST_CACHE))
 
     def _build_overviews(self, header: Path, block: int) -> None:
         """Make overviews beside the header, until one fits into a block of a COG.
