@@ -22,7 +22,13 @@ from geosim.change.windows import grown, inside, strips_of
 from geosim.errors import OptionError
 from geosim.network_costs import BASE_MEGABYTES, network_costs
 from geosim.scorer import BlockScores
-from geosim.siamese.architecture import AUTO_THRESHOLDS, HEAD_QUANTILES, TERMS, term_row
+from geosim.siamese.architecture import (
+    AUTO_THRESHOLDS,
+    HEAD_QUANTILES,
+    TERMS,
+    term_row,
+    threshold_row,
+)
 from geosim.siamese.blending import blended
 from geosim.siamese.decoder import BLEND, DECODER_MARGIN, has_decoder
 from geosim.siamese.engine import Engine, open_engine, prepare_level
@@ -49,9 +55,10 @@ if TYPE_CHECKING:
 
 _REASONS = (
     "keeps false alarms below 2 % on pairs of dates without change",
+    "comes near the best F1 of labelled pairs of other places",
     "balances missed changes and false alarms on held-out imagery",
 )
-"""Why `AUTO_THRESHOLDS` are where they are, usual and coarse pixels."""
+"""Why `AUTO_THRESHOLDS` are where they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +88,9 @@ class _Siamese:
     @property
     def threshold(self) -> Threshold:
         return Threshold(
-            value=AUTO_THRESHOLDS[term_row(self.metres)],
+            value=AUTO_THRESHOLDS[threshold_row(self.metres)],
             rule="auto",
-            reason=_REASONS[term_row(self.metres)],
+            reason=_REASONS[threshold_row(self.metres)],
         )
 
     @property

@@ -152,3 +152,13 @@ def test_score_does_not_see_further_than_the_margin():
 def test_two_bands_are_not_for_the_network():
     with pytest.raises(OptionError, match="three bands"):
         METHODS["siamese"](sample(2), ChangeOptions(), None)
+
+
+@pytest.mark.parametrize(
+    ("metres", "wanted"),
+    [(None, 0.2), (0.5, 0.2), (7.9, 0.2), (8.0, 0.18), (30.0, 0.18), (50.0, 0.26)],
+)
+def test_the_threshold_follows_the_pixels_size(metres, wanted):
+    threshold = METHODS["siamese"](sample(), ChangeOptions(), metres).threshold
+    assert (threshold.value, threshold.rule) == (wanted, "auto")
+    assert ("2 %" in threshold.reason) == (wanted == 0.2)  # what it rests on

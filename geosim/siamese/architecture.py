@@ -64,16 +64,20 @@ SPREAD_SIGMA = 2.0
 SPREAD_RADIUS = 5
 """Cells at which that Gaussian is cut."""
 
-AUTO_THRESHOLDS = (0.20, 0.26)
-"""Probability from which `auto` calls a pixel changed, usual and coarse pixels.
+MIDDLING_FROM_METRES = 8.0
+"""From this pixel size on the second of `AUTO_THRESHOLDS` is used."""
+
+AUTO_THRESHOLDS = (0.20, 0.18, 0.26)
+"""Probability from which `auto` calls a pixel changed: fine, middling, coarse pixels.
 
 A map that weighs misses and false alarms alike draws its line at half of the F1 it can
 reach, not at 0.5 (Lipton et al. 2014). On held-out open pairs with pasted changes the
 best F1 lies at 0.17 and, of coarse pixels, at 0.23 (`scripts/train_weights.py` prints
-it). Those changes are larger and rarer than real ones: for usual pixels the line is
-where labelled pairs of other places (docs/accuracy.md) come nearest to their best F1,
-and at most 2 % are flagged on pairs of dates without change; for coarse ones it is
-where forest that stayed is no longer flagged (Peru, docs/accuracy.md)."""
+it). Those changes are larger and rarer than real ones: for fine and middling pixels
+the line is where labelled pairs of other places (docs/accuracy.md) come near their best
+F1, for fine ones also where at most 2 % are flagged on pairs of dates without change;
+for coarse ones it is where forest that stayed is no longer flagged (Peru,
+docs/accuracy.md)."""
 
 HEAD_QUANTILES = (0.10, 0.25, 0.50)
 """Quantiles of the scene's smoothed score that place the head's threshold."""
@@ -235,6 +239,13 @@ def spread_kernel() -> tuple[float, ...]:
 def term_row(metres: float | None) -> int:
     """Row of the head that a pixel size takes: 0 usual, 1 coarse."""
     return int(metres is not None and metres >= COARSE_FROM_METRES)
+
+
+def threshold_row(metres: float | None) -> int:
+    """Place in `AUTO_THRESHOLDS` of a pixel size."""
+    if metres is None or metres < MIDDLING_FROM_METRES:
+        return 0
+    return 1 + term_row(metres)
 
 
 def _reaches() -> Mapping[str, int]:
