@@ -407,6 +407,20 @@ def test_plain_images():
         common_grid(plain_grid(), plain_grid(), reference=utm_grid())
 
 
+@pytest.mark.parametrize("swap", [False, True])
+def test_plain_images_that_lie_elsewhere_are_refused(swap):
+    there = Affine(0.5, 0.0, 100.0, 0.0, -0.5, 200.0)
+    placed = dataclasses.replace(plain_grid(), transform=there)
+    assert common_grid(placed, placed) == placed
+    pair = [placed, plain_grid()]
+    if swap:
+        pair.reverse()
+    with pytest.raises(GridMismatchError, match="unsetgt") as caught:
+        common_grid(*pair)
+    which = "after" if swap else "before covers"
+    assert f"{which} (100, 190, 115, 200)" in str(caught.value)
+
+
 # sizes on the ground
 
 

@@ -576,6 +576,9 @@ def test_palette_images(tmp_path, before):
         dataset.write_colormap(1, {0: (0, 0, 0), 1: (255, 0, 0)})
     with pytest.raises(OptionError, match="gdal_translate -expand rgb"):
         read_all(before, name)
+    # but its pixels may say where those of the result lie
+    with open_scene(before, before, reference=name) as scene:
+        assert (scene.grid.width, scene.grid.height) == (80, 60)
 
 
 def test_a_container_without_bands(tmp_path, before):

@@ -316,6 +316,18 @@ def test_footprint_across_the_antimeridian_is_cut_in_two():
     assert (min(lons), max(lons)) == (-180, 180)
 
 
+@pytest.mark.parametrize("west", [-180.0, -180.25, 0.0])
+def test_footprint_of_the_whole_globe_is_as_wide(west):
+    grid = make_grid(
+        wkt=CRS(4326).to_wkt(),
+        crs="EPSG:4326",
+        transform=(0.5, 0, west, 0, -0.5, 80),
+        width=720,
+        height=280,
+    )
+    assert footprint(grid).bbox == (-180, -60, 180, 80)
+
+
 def test_footprint_around_a_pole_reaches_it():
     grid = make_grid(
         wkt=CRS(3413).to_wkt(),

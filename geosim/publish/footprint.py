@@ -73,7 +73,10 @@ def _around_pole(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Footprin
 def _on_globe(ring: shapely.Polygon) -> Footprint:
     """Bring an outline with unwrapped longitudes back to -180..180."""
     west, south, east, north = ring.bounds
-    west, east = _wrapped(west), _wrapped(east)
+    if east - west >= FULL_TURN - 10**-DECIMALS:
+        west, east = -FULL_TURN / 2, FULL_TURN / 2
+    else:
+        west, east = _wrapped(west), _wrapped(east)
     if east == -FULL_TURN / 2:
         east = FULL_TURN / 2
     bbox = tuple(round(float(value), DECIMALS) for value in (west, south, east, north))

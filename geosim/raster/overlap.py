@@ -15,6 +15,7 @@ from geosim.raster.grid import (
     Window,
     at,
     carried,
+    pixel_offset,
     same_crs,
 )
 
@@ -106,6 +107,14 @@ def _plain_grid(before: Grid, after: Grid, reference: Grid) -> Grid:
             f"{after.height} px; georeference or resize them, or compare them by "
             "'geosim compare', which takes any two pictures"
         )
+    if pixel_offset(after, before) != (0, 0):
+        raise GridMismatchError(
+            "images without a coordinate reference system are compared pixel on pixel, "
+            "but by their geotransforms these lie elsewhere: before covers "
+            f"{_corners(before)}, after {_corners(after)}; assign the system that they "
+            "are in with 'gdal_edit.py -a_srs EPSG:CODE', or take the geotransforms "
+            "out with 'gdal_edit.py -unsetgt'"
+        )
     if reference.crs is not None:
         raise GridMismatchError(
             "--grid names a georeferenced raster, but the two images have no "
@@ -161,9 +170,9 @@ def _no_overlap_message(
     """One line that names both extents."""
 
     def extent(grid: Grid) -> str:
-        corners = "({:.10g}, {:.10g}, {:.10g}, {:.10g})".format(*grid.bounds)
         authority = grid.crs.to_authority() if grid.crs else None
-        return f"{corners} in {':'.join(authority) if authority else 'its own CRS'}"
+        name = ":".join(authority) if authority else "its own CRS"
+        return f"{_corners(grid)} in {name}"
 
     advice = "check that both show the same place"
     if _a_turn_apart(before, after):
@@ -176,6 +185,11 @@ def _no_overlap_message(
         f"the two rasters must overlap{with_bounds}: before covers {extent(before)}, "
         f"after {extent(after)}; {advice}"
     )
+
+
+def _corners(grid: Grid) -> str:
+    """Left, bottom, right, top."""
+    return "({:.10g}, {:.10g}, {:.10g}, {:.10g})".format(*grid.bounds)
 
 
 def _a_turn_apart(before: Grid, after: Grid) -> bool:

@@ -16,7 +16,7 @@ from geosim.raster.held import holding
 from geosim.raster.mask import Mask, open_mask
 from geosim.raster.mask_files import MaskFiles
 from geosim.raster.overlap import common_grid
-from geosim.raster.source import Source, describe, open_raster, open_source
+from geosim.raster.source import Source, grid_of, open_raster, open_source
 from geosim.themes.roles import ROLES, per_date
 
 if TYPE_CHECKING:
@@ -267,4 +267,4 @@ def _reference_grid(reference: str, sources: list[Source]) -> Grid:
     if reference in ("before", "after"):
         return sources[reference == "after"].grid
     with open_raster(reference) as dataset:
-        return describe(reference, dataset, None).grid
+        return grid_of(reference, dataset)

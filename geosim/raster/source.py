@@ -115,8 +115,12 @@ def _cause(error: BaseException, path: str) -> str:
     return text.removeprefix(f"{path}: ")
 
 
-def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN401
-    """What an open dataset says of itself."""
+def grid_of(path: str, dataset: Any) -> Grid:  # noqa: ANN401
+    """Where the pixels of an open dataset lie.
+
+    Raises:
+        GridMismatchError: it does not say so by a geotransform, but otherwise.
+    """
     if dataset.crs is None and dataset.gcps[0] and dataset.transform.is_identity:
         raise GridMismatchError(
             f"'{path}' has ground control points but no geotransform; "
@@ -133,6 +137,24 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
             "where its pixels lie; give it one with 'gdal_edit.py -a_ullr', or run "
             "'gdalwarp' on it where it has control points or RPC"
         )
+    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
+    plain = crs is None and dataset.transform.is_identity
+    return Grid(
+        crs=crs,
+        transform=_PICTURE if plain else dataset.transform,
+        width=dataset.width,
+        height=dataset.height,
+    )
+
+
+def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN401
+    """What an open dataset says of itself.
+
+    Raises:
+        GridMismatchError: see `grid_of`.
+        OptionError: a band that is not there or cannot be compared.
+    """
+    grid = grid_of(path, dataset)
     names = [text or "" for text in dataset.descriptions]
     kinds = [kind.name for kind in dataset.colorinterp]
     chosen = choose_bands(bands, kinds, names)
@@ -146,17 +168,10 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
         raise OptionError(
             f"'{path}' holds complex numbers; convert it to amplitude first"
         )
-    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
-    plain = crs is None and dataset.transform.is_identity
     return Source(
         path=path,
         driver=dataset.driver,
-        grid=Grid(
-            crs=crs,
-            transform=_PICTURE if plain else dataset.transform,
-            width=dataset.width,
-            height=dataset.height,
-        ),
+        grid=grid,
         dtype=str(np.result_type(*dtypes)),
         nodata=dataset.nodata,
         bands=chosen,
