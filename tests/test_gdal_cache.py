@@ -5,9 +5,12 @@ import io
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from rasterio.env import get_gdal_config
 
 from geosim.raster.environment import GDAL_CACHE, gdal_environment
+from geosim.raster.grid import Grid
+from geosim.raster.writer import Layout, WorkRaster
 
 
 class Counting(io.FileIO):
@@ -55,3 +58,25 @@ def test_the_cache_of_who_calls_is_as_it_was():
             assert size() == GDAL_CACHE
         assert size() == GDAL_CACHE
     assert size() == before
+
+
+@pytest.mark.parametrize(
+    ("width", "wanted"),
+    [(1_000, GDAL_CACHE), (8_000, 8_000 * 5 * 512 * 3 // 2), (60_000, 128_000_000)],
+)
+def test_rows_fit_into_the_cache_while_a_cog_is_written(tmp_path, width, wanted):
+    transform = Affine(10.0, 0.0, 0.0, 0.0, -10.0, 0.0)
+    grid = Grid(crs=None, transform=transform, width=width, height=2)
+    layout = Layout(dtype="uint8", nodata=255, bands=tuple("abcde"))
+    found = []
+
+    class Watched(WorkRaster):
+        def _build_overviews(self, header, block):
+            found.append(get_gdal_config("GDAL_CACHEMAX"))
+            super()._build_overviews(header, block)
+
+    raster = Watched(tmp_path / "map.work", grid, layout)
+    with gdal_environment():
+        raster.to_cog(tmp_path / "map.tif", {})
+    raster.close()
+    assert found == [wanted]
