@@ -86,7 +86,7 @@ def detect_change(
     with ExitStack() as stack:
         scene = stack.enter_context(_opened(before, after, options))
         tile_size = choose_tile_size(scene.grid, options)
-        check_formats(options.formats, has_crs=scene.grid.crs is not None)
+        check_formats(options.formats, scene.grid.crs)
         work = stack.enter_context(work_folder(folder))
         check_leftover(work, resume=options.resume, overwrite=options.overwrite)
         pixels = scene.grid.width * scene.grid.height

@@ -10,6 +10,7 @@ import pyogrio
 import pytest
 import shapely
 from affine import Affine
+from pyproj import CRS
 from rasters import drawn_pair, listing, write_pair
 from shapely import MultiPolygon, Polygon, box
 
@@ -186,8 +187,21 @@ def test_another_format_is_refused(commands, tmp_path):
 def test_geoparquet_without_pyarrow(monkeypatch):
     monkeypatch.setattr(formats, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"geosim\[geoparquet\]"):
-        check_formats(["geoparquet"], has_crs=True)
-    check_formats(["flatgeobuf"], has_crs=True)
+        check_formats(["geoparquet"], CRS(4326))
+    check_formats(["flatgeobuf"], CRS(4326))
+
+
+def test_a_crs_that_no_geopackage_holds_is_refused_before_any_work():
+    rotated = CRS(
+        "+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 "
+        "+ellps=sphere"
+    )
+    with pytest.raises(
+        OutputError, match=r"Derived Geographic 2D CRS.*gdalwarp -t_srs"
+    ):
+        check_formats(["gpkg"], rotated)
+    for code in (4326, 32633, 3413, 3035, "EPSG:5514"):
+        check_formats(["gpkg"], CRS(code))
 
 
 def test_a_full_folder_is_told_in_one_line(tmp_path):

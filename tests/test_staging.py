@@ -167,6 +167,14 @@ def test_what_others_keep_of_a_file_goes_with_it(pair, tmp_path):
     assert not (out / "change.tif.aux.xml").exists()
 
 
+@pytest.mark.parametrize("name", ["a\tb", "a\nb", "a\x7fb/c"])
+def test_names_with_control_characters(pair, tmp_path, name):
+    with pytest.raises(OutputError, match="choose another with -o") as caught:
+        detect_change(*pair, tmp_path / name, ChangeOptions(**CVA))
+    assert "\n" not in str(caught.value)
+    assert not any(tmp_path.iterdir())
+
+
 def test_names_that_no_disk_takes(pair, tmp_path):
     with pytest.raises(OutputError, match=r"'aaa.*' cannot be the name of a folder"):
         detect_change(*pair, tmp_path / ("a" * 256), ChangeOptions(**CVA))

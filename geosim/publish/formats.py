@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pyproj.exceptions import CRSError
+
 from geosim.disk import cause_of
 from geosim.errors import MissingDependencyError, OutputError, ResultExistsError
 from geosim.process_wide import silence
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import geopandas as gpd
+    from pyproj import CRS
 
 Format = Literal["gpkg", "geoparquet", "flatgeobuf", "geojson"]
 """A vector format by name; the GeoPackage is always written."""
@@ -31,23 +34,34 @@ GEOPARQUET_VERSION = "1.1.0"
 """The first with a column of bounding boxes, by which readers skip row groups."""
 
 
-def check_formats(formats: Sequence[Format], *, has_crs: bool) -> None:
+def check_formats(formats: Sequence[Format], crs: CRS | None) -> None:
     """Refuse what cannot be written, before any work.
 
     Args:
         formats: what is wanted.
-        has_crs: whether the pair has a coordinate reference system.
+        crs: coordinate reference system of the result; None: plain pictures.
 
     Raises:
         MissingDependencyError: GeoParquet without pyarrow.
-        OutputError: GeoJSON of plain pictures.
+        OutputError: GeoJSON of plain pictures; a CRS that a GeoPackage, which is always
+            written, cannot hold.
     """
+    if crs is not None:
+        try:
+            crs.to_wkt("WKT1_GDAL")  # as GeoPackages keep it
+        except CRSError as error:
+            raise OutputError(
+                "a GeoPackage cannot hold the coordinate reference system "
+                f"'{crs.name}' ({crs.type_name}); bring the rasters into another one "
+                "with 'gdalwarp -t_srs EPSG:CODE', or name a raster that has one with "
+                "--grid"
+            ) from error
     if "geoparquet" in formats and find_spec("pyarrow") is None:
         raise MissingDependencyError(
             "pyarrow is needed for --format geoparquet and is not installed; install "
             "it with: pip install 'geosim[geoparquet]'"
         )
-    if "geojson" in formats and not has_crs:
+    if "geojson" in formats and crs is None:
         raise OutputError(
             "GeoJSON wants longitude and latitude, and the pair has no coordinate "
             "reference system; choose another --format"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import shutil
 import sys
 from contextlib import contextmanager
@@ -110,12 +111,21 @@ def check_folder(folder: Path, known: Sequence[str], *, overwrite: bool) -> None
         )
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""What SQLite and others do not take in a name."""
+
+
 def _check_name(folder: Path) -> None:
     """Refuse a name that the disk does not take.
 
     Raises:
         OutputError: as said.
     """
+    if _CONTROL.search(str(folder.absolute())):
+        raise OutputError(
+            f"{str(folder)!r} holds a tab, a line break or such, with which other "
+            "programs cannot open what lies there; choose another with -o"
+        )
     try:
         work_path(folder).exists()
     except (OSError, ValueError) as error:
