@@ -200,7 +200,7 @@ def test_a_crs_that_no_geopackage_holds_is_refused_before_any_work():
         OutputError, match=r"Derived Geographic 2D CRS.*gdalwarp -t_srs"
     ):
         check_formats(["gpkg"], rotated)
-    for code in (4326, 32633, 3413, 3035, "EPSG:5514"):
+    for code in (4326, 4979, 32633, 3035, "EPSG:5514", "ESRI:54030"):
         check_formats(["gpkg"], CRS(code))
 
 

@@ -46,9 +46,9 @@ def check_formats(formats: Sequence[Format], crs: CRS | None) -> None:
         OutputError: GeoJSON of plain pictures; a CRS that a GeoPackage, which is always
             written, cannot hold.
     """
-    if crs is not None:
+    if crs is not None and crs.to_epsg() is None:
         try:
-            crs.to_wkt("WKT1_GDAL")  # as GeoPackages keep it
+            crs.to_wkt("WKT1_GDAL")  # by which pyogrio tells one without a code
         except CRSError as error:
             raise OutputError(
                 "a GeoPackage cannot hold the coordinate reference system "
