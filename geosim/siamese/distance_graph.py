@@ -57,18 +57,39 @@ def distance(before: Any, after: Any) -> Any:  # noqa: ANN401
     return ops.subtract(np.float32(1.0), cosine)
 
 
-def enlarged(distance: Any, stride: int) -> Any:  # noqa: ANN401
-    """Bilinear, half-pixel centres, by a whole factor."""
+def enlarged(values: Any, stride: int) -> Any:  # noqa: ANN401
+    """Bilinear, half-pixel centres, by a whole factor; edges go on as they are.
+
+    A single channel goes through a convolution with an output per pixel of a cell,
+    which takes a third to a quarter of the time of OpenVINO's interpolation and is the
+    same to the last bit or two; many channels are no faster that way.
+    """
     if stride == 1:
-        return distance
+        return values
+    if values.get_output_partial_shape(0)[1] == 1:
+        return _convolved_larger(values, stride)
     return ops.interpolate(
-        distance,
+        values,
         np.array([stride, stride], np.float32),
         "linear_onnx",
         "scales",
         coordinate_transformation_mode="half_pixel",
         axes=np.array([2, 3]),
     )
+
+
+def _convolved_larger(values: Any, stride: int) -> Any:  # noqa: ANN401
+    """`enlarged` for (1, 1, h, w)."""
+    offsets = (np.arange(stride) + 0.5) / stride - 0.5
+    # weights of the cell before, of the own one and of the next, (stride, 3)
+    shares = np.maximum(0.0, 1.0 - np.abs(offsets[:, None] - np.array([-1, 0, 1])))
+    kernel = np.einsum("ra,cb->rcab", shares, shares).reshape(-1, 1, 3, 3)
+    border, ones, none = np.array([0, 0, 1, 1]), [1, 1], [0, 0]
+    around = ops.pad(values, border, border, "edge")
+    flow = ops.convolution(
+        around, ops.constant(kernel.astype(np.float32)), ones, none, none, ones
+    )
+    return ops.depth_to_space(flow, "blocks_first", stride)
 
 
 def _spread(features: Any) -> Any:  # noqa: ANN401
