@@ -12,7 +12,7 @@ from geosim.cluster import with_worker_memory
 from geosim.errors import NoDataError, OptionError
 from geosim.gathering import sums_bytes
 from geosim.journal import check_leftover
-from geosim.opening import open_pair
+from geosim.opening import cache_within, open_pair
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
 from geosim.overlapping import beside
 from geosim.preparing import preparing
@@ -26,6 +26,7 @@ from geosim.raster.staging import (
     publish_folder,
     work_folder,
 )
+from geosim.raster.writer import COG_CACHE
 from geosim.result import EXTRA_FILES, FILES, RECORD, ChangeResult
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ class _Cogs:
         self.pool = beside(options.thread_count, 5)
         self.written: list[Future[None]] = []
         self._creation = dict(options.creation_options)
+        self._cache = cache_within(options, COG_CACHE)
 
     def __enter__(self) -> Self:
         return self
@@ -170,7 +172,9 @@ class _Cogs:
     def start(self, raster: WorkRaster) -> None:
         """Begin with a raster to which nothing is written any more."""
         path = self.staging / raster.path.with_suffix(".tif").name
-        self.written.append(self.pool.submit(raster.to_cog, path, self._creation))
+        self.written.append(
+            self.pool.submit(raster.to_cog, path, self._creation, self._cache)
+        )
 
 
 def _deliver(

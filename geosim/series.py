@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosim.errors import NoDataError, ResultExistsError
+from geosim.opening import cache_within
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
 from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
-from geosim.raster.environment import gdal_environment
+from geosim.raster.environment import cache_for, gdal_environment
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
     WorkFolder,
@@ -157,6 +158,8 @@ def _run(plan: Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
                 plan.options.mask_kind,
             )
         )
+        cache = cache_within(plan.options, stack.cache_bytes)
+        closing.enter_context(cache_for(cache))
         with clock.stage("reading", total) as tick:
             counts, shares = count_intervals(stack, len(dates), tick)
         results, notes = _compare(plan, counts, work, clock)
@@ -250,8 +253,9 @@ def _decide(
         reach=reach,
         together=plan.together and calibration is not None,
     )
-    side = block_side(plan.options.megabytes, dates * bands)
-    covered = decide_all(decider, rasters, side, tick)
+    threads = plan.options.thread_count
+    side = block_side(plan.options.megabytes, dates * bands, threads)
+    covered = decide_all(decider, rasters, side, threads, tick)
     slugs = slugs_of_codes(plan.options.theme)
     clean(
         plan.grid, rasters["codes"], rasters["sure"], dates, plan.options.min_area,

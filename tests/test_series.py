@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pyogrio
@@ -261,10 +262,10 @@ def test_chips_of_dates_on_other_grids(few, tmp_path):
             assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.95
 
 
-def test_answer_does_not_depend_on_blocks(few, tmp_path, monkeypatch):
-    one = detect_series(few, tmp_path / "one", FAST)
+def test_answer_does_not_depend_on_blocks_and_threads(few, tmp_path, monkeypatch):
+    one = detect_series(few, tmp_path / "one", replace(FAST, threads=1))
     monkeypatch.setattr("geosim.series.block_side", lambda *_: 48)
-    many = detect_series(few, tmp_path / "many", FAST)
+    many = detect_series(few, tmp_path / "many", replace(FAST, threads=3))
     for name in ("first_change", "last_change", "count"):
         with rasterio.open(one.paths[name]) as a, rasterio.open(many.paths[name]) as b:
             assert (a.read() == b.read()).all()

@@ -22,6 +22,7 @@ from geosim.raster.shifted import aligned, kernel_window, resample, shift_betwee
 from geosim.raster.source import (
     PLAIN_CRS,
     Source,
+    all_valid,
     alpha_band,
     has_mask,
     nodata_apart,
@@ -103,7 +104,10 @@ class OpenDate:
             needed.col_off, needed.row_off, needed.width, needed.height
         )
         with one_line_errors(source.path):
-            if not self.dataset.read_masks(bands, window=place).all():
+            if not (
+                all_valid(self.dataset, bands)
+                or self.dataset.read_masks(bands, window=place).all()
+            ):
                 return None
             found = self.dataset.read(bands, window=place)
         if not np.isfinite(found).all():
@@ -120,9 +124,12 @@ class OpenDate:
         place = RasterioWindow(col, row, window.width, window.height)
         strict = one_band_tells(self.source.nodata)
         with one_line_errors(self.source.path):
-            values = self.reader.read(bands, window=place).astype(np.float32)
-            valid = np.isfinite(values).all(axis=0)
-            if not self.warped:
+            found = self.reader.read(bands, window=place)
+            values = found.astype(np.float32)
+            valid = np.ones(values.shape[1:], np.bool_)
+            if found.dtype.kind == "f":
+                valid &= np.isfinite(values).all(axis=0)
+            if not self.warped and not all_valid(self.reader, bands):
                 valid &= self.reader.read_masks(bands, window=place).any(axis=0)
             # GDAL's masks heed only one of nodata value, alpha band and mask band
             readers = [self.reader, *([self.masked] if self.masked else [])]
@@ -152,7 +159,7 @@ def open_on(dataset: Any, source: Source, grid: Grid, note: str = "") -> OpenDat
                 warped=False,
                 reading=reading,
             )
-    ratio = _size_ratio(source.grid, grid)
+    ratio = size_ratio(source.grid, grid)
     method = Resampling.average if ratio > _DOWNSAMPLING else Resampling.cubic
     two_kinds = source.nodata is not None and has_mask(dataset)
     simple = method == Resampling.cubic and same_crs(source.grid.crs, grid.crs)
@@ -178,8 +185,11 @@ def _inside(offset: tuple[int, int], source: Grid, grid: Grid) -> bool:
     return fits_across and row >= 0 and row + grid.height <= source.height
 
 
-def _size_ratio(source: Grid, grid: Grid) -> float:
-    """Pixel size of the grid over that of the source, along the columns."""
+def size_ratio(source: Grid, grid: Grid) -> float:
+    """Pixel size of the grid over that of the source, along the columns.
+
+    NaN or infinite where the grid's middle has no place in the source's CRS.
+    """
     middle_col, middle_row = grid.width / 2, grid.height / 2
     x, y = at(
         grid.transform,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from affine import Affine
 
 from geosim.errors import OptionError
+from geosim.raster.caching import cache_bytes
 from geosim.raster.date import OpenDate, open_on
 from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import Grid, Window
@@ -89,6 +90,12 @@ class Scene:
     def readings(self) -> tuple[str, str]:
         """One sentence per date on how it is brought to the grid."""
         return self._before.reading, self._after.reading
+
+    @property
+    def cache_bytes(self) -> int:
+        """GDAL's cache with which few blocks of the files are decoded twice, bytes."""
+        dates = self._before, self._after
+        return sum(cache_bytes(date, self.grid) for date in dates)
 
     def masked(self, window: Window) -> tuple[NDArray[np.bool_] | None, ...]:
         """What each date's mask takes out of a window of the grid; None: no mask."""

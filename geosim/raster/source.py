@@ -28,7 +28,7 @@ from geosim.raster.nodata import check_nodata
 from geosim.themes.roles import band_roles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PLAIN_CRS = "EPSG:3857"
 """Stands in for the missing CRS of plain images, which GDAL's warper insists on."""
@@ -242,6 +242,12 @@ def has_mask(dataset: Any) -> bool:  # noqa: ANN401
     """True where a mask, internal or beside the file, covers all bands."""
     flags = dataset.mask_flag_enums[0]
     return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+
+
+def all_valid(dataset: Any, bands: Iterable[int]) -> bool:  # noqa: ANN401
+    """True where nothing of a file tells of pixels without data in these bands."""
+    flags = dataset.mask_flag_enums
+    return all(MaskFlags.all_valid in flags[number - 1] for number in bands)
 
 
 def nodata_apart(dataset: Any) -> bool:  # noqa: ANN401

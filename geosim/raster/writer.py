@@ -12,7 +12,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.enums import Resampling
 
-from geosim.raster.environment import GDAL_CACHE
+from geosim.raster.environment import cache_for
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import writing
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COG_BLOCK = 512
 """Side of a COG's internal tiles."""
 
-_MOST_CACHE = 128_000_000
+COG_CACHE = 128_000_000
 """Bytes of GDAL's block cache while a COG is written, where its rows are long."""
 
 _GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "float32": "Float32"}
@@ -120,8 +120,18 @@ class WorkRaster:
             os.close(self._file)
         self._file = -1
 
-    def to_cog(self, path: Path, creation_options: Mapping[str, str]) -> None:
+    def to_cog(
+        self,
+        path: Path,
+        creation_options: Mapping[str, str],
+        most_cache: int = COG_CACHE,
+    ) -> None:
         """Write it as a cloud-optimised GeoTIFF.
+
+        Args:
+            path: of the file.
+            creation_options: of GDAL's COG driver.
+            most_cache: bytes of GDAL's cache that may be taken for it.
 
         Raises:
             OutputError: the disk is full or a creation option is refused.
@@ -142,7 +152,7 @@ class WorkRaster:
         with (
             writing(path),
             plain_images_welcome(),
-            rasterio.Env(GDAL_CACHEMAX=self._cache(block)),
+            cache_for(min(self._cache(block), most_cache)),
         ):
             header.write_bytes(ET.tostring(self._header()))
             self._build_overviews(header, block)
@@ -150,9 +160,9 @@ class WorkRaster:
             _read_through(path)
 
     def _cache(self, block: int) -> int:
-        """GDAL's cache while blocks are cut from rows, read once where these fit."""
+        """Of GDAL's: blocks are cut from rows, which are read once where these fit."""
         rows = len(self.layout.bands) * block * self._grid.width * self._dtype.itemsize
-        return max(GDAL_CACHE, min(rows * 3 // 2, _MOST_CACHE))
+        return rows * 3 // 2
 
     def _build_overviews(self, header: Path, block: int) -> None:
         """Make overviews beside the header, until one fits into a block of a COG.

@@ -9,12 +9,15 @@ the change's height, where it ends.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from geosim.overlapping import ahead
 from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import Grid, Window, blocks
 from geosim.siamese.smoothing import smoothing_spread
@@ -73,6 +76,8 @@ class Decider:
     reach: float
     """Pixels around what a comparison found in which a change may lie."""
     together: bool
+    reading: Lock = field(default_factory=Lock, compare=False)
+    """Held while files are read, which only one thread at a time may do."""
 
     def block(self, window: Window) -> BlockDecision:
         """Decide a block."""
@@ -80,7 +85,8 @@ class Decider:
         margin = MARGIN + math.ceil(_FURTHER * self.reach)
         outer = window.grown(margin).clipped(grid.width, grid.height)
         rows, cols = window.slices_in(outer)
-        values, valid = self.stack.read(outer)
+        with self.reading:
+            values, valid = self.stack.read(outer)
         for one, seen in zip(values, valid, strict=True):
             if not seen.all():
                 one[:] = without_gaps(one, seen)
@@ -129,7 +135,8 @@ class Decider:
         for (first, last), maps in self.maps.items():
             here = valid[last] & (before[last] == first)
             if here.any():
-                changed = maps.likely(window) if likely else maps.changed(window)
+                with self.reading:
+                    changed = maps.likely(window) if likely else maps.changed(window)
                 reach = self.reach * (_FURTHER if likely else 1)
                 near = within(changed, reach) if self.together else changed
                 found[last] |= near & here
@@ -255,9 +262,15 @@ def reach_of(grid: Grid) -> float:
     return 3.0 * smoothing_spread(grid.ground_resolution())
 
 
-def block_side(memory: int, layers: int) -> int:
-    """Side in pixels of a block of so many layers, margins included in the memory."""
-    side = math.sqrt(memory * 1e6 / 4 / (_BYTES * layers))
+def block_side(memory: int, layers: int, threads: int) -> int:
+    """Side in pixels of a block of so many layers, margins included in the memory.
+
+    Args:
+        memory: MB for all blocks that are worked on.
+        layers: bands times dates.
+        threads: each works on a block.
+    """
+    side = math.sqrt(memory * 1e6 / 4 / threads / (_BYTES * layers))
     return int(min(max(side, 128), 1024)) // 16 * 16
 
 
@@ -265,9 +278,17 @@ def decide_all(
     decider: Decider,
     rasters: Mapping[str, WorkRaster],
     side: int,
+    threads: int,
     tick: Callable[[float], None],
 ) -> NDArray[np.float64]:
     """Decide every block and write it into "codes", "sure" and "since".
+
+    Args:
+        decider: decides a block.
+        rasters: take what it says.
+        side: of a block.
+        threads: decide as many blocks at a time.
+        tick: called with the number of pixels done.
 
     Returns:
         (t, covers) area of each land cover on each date, m2; pixels without a CRS.
@@ -275,16 +296,22 @@ def decide_all(
     grid = decider.stack.grid
     dates = len(decider.stack.sources)
     row_areas, covered = grid.row_areas(), np.zeros((dates, len(COVERS) + 1))
-    for window in blocks(grid, side):
-        found = decider.block(window)
-        for name, layers in (
-            ("codes", found.codes), ("sure", found.sure), ("since", found.since)
-        ):  # fmt: skip
-            for band, layer in enumerate(layers, start=1):
-                rasters[name].write(layer, window, band)
-        areas = row_areas[window.row_off : window.row_end, None]
-        for date, numbers in enumerate(found.covers):
-            weight = np.broadcast_to(areas, numbers.shape).ravel()
-            covered[date] += np.bincount(numbers.ravel(), weight, len(COVERS) + 1)
-        tick(window.width * window.height)
+
+    def decided(window: Window) -> tuple[Window, BlockDecision]:
+        return window, decider.block(window)
+
+    aside = threads if threads > 1 else 0
+    windows = blocks(grid, side)
+    with closing(ahead(decided, windows, depth=threads, threads=aside)) as found:
+        for window, block in found:
+            for name, layers in (
+                ("codes", block.codes), ("sure", block.sure), ("since", block.since)
+            ):  # fmt: skip
+                for band, layer in enumerate(layers, start=1):
+                    rasters[name].write(layer, window, band)
+            areas = row_areas[window.row_off : window.row_end, None]
+            for date, numbers in enumerate(block.covers):
+                weight = np.broadcast_to(areas, numbers.shape).ravel()
+                covered[date] += np.bincount(numbers.ravel(), weight, len(COVERS) + 1)
+            tick(window.width * window.height)
     return covered[:, 1:]

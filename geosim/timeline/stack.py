@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosim.errors import GeosimError, GridMismatchError, OptionError
+from geosim.raster.caching import cache_bytes
 from geosim.raster.date import open_on
 from geosim.raster.grid import Grid, strips
 from geosim.raster.mask import open_mask
@@ -116,6 +117,11 @@ class Stack:
     def read_one(self, date: int, window: Window) -> NDArray[np.bool_]:
         """(height, width) validity of one date."""
         return self._dates[date].read(window)[1]
+
+    @property
+    def cache_bytes(self) -> int:
+        """GDAL's cache with which few blocks of the files are decoded twice, bytes."""
+        return sum(cache_bytes(date, self.grid) for date in self._dates)
 
     def strip_rows(self) -> int:
         """Rows of a strip that is read of all dates at once."""
