@@ -27,7 +27,13 @@ from geosim.raster.writer import Layout, WorkRaster
 from geosim.themes.classes import COVERS, THEMES
 from geosim.timeline.calibration import no_calibration
 from geosim.timeline.classes import fit_covering, slugs_of_codes
-from geosim.timeline.deciding import Decider, block_side, decide_all, reach_of
+from geosim.timeline.deciding import (
+    Decider,
+    block_side,
+    decide_all,
+    reach_of,
+    threads_within,
+)
 from geosim.timeline.options import SeriesOptions
 from geosim.timeline.pairs import (
     PAIRS,
@@ -253,8 +259,9 @@ def _decide(
         reach=reach,
         together=plan.together and calibration is not None,
     )
-    threads = plan.options.thread_count
-    side = block_side(plan.options.megabytes, dates * bands, threads)
+    memory, layers = plan.options.megabytes, dates * bands
+    threads = threads_within(memory, layers, plan.options.thread_count)
+    side = block_side(memory, layers, threads)
     covered = decide_all(decider, rasters, side, threads, tick)
     slugs = slugs_of_codes(plan.options.theme)
     clean(

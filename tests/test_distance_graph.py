@@ -14,7 +14,7 @@ pytestmark = pytest.mark.torch
 
 
 def enlarged_by_graph(values, stride):
-    """The answer of a graph that takes any size, as a cold start compiles it."""
+    """The answer of a graph that takes any size."""
     given = ops.parameter([1, values.shape[1], -1, -1], np.float32)
     graph = openvino.Model([enlarged(ops.abs(given), stride)], [given], "enlarged")
     return compile_graph(graph, 1).create_infer_request().infer([values])[0]

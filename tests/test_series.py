@@ -19,6 +19,7 @@ from geosim import ChangeOptions, SeriesOptions, detect_series, draw_sample
 from geosim.assessing.options import SampleOptions
 from geosim.cli import app
 from geosim.errors import NoDataError, OptionError, ResultExistsError
+from geosim.timeline.deciding import threads_within
 from geosim.timeline.result import SERIES_FILES
 
 YEARS = (1990, 1995, 2000, 2005, 2010, 2015, 2020)
@@ -270,6 +271,14 @@ def test_answer_does_not_depend_on_blocks_and_threads(few, tmp_path, monkeypatch
         with rasterio.open(one.paths[name]) as a, rasterio.open(many.paths[name]) as b:
             assert (a.read() == b.read()).all()
     assert one.areas.equals(many.areas)
+
+
+@pytest.mark.parametrize(
+    ("memory", "layers", "wanted"), [(12_000, 18, 8), (4000, 18, 3), (1000, 360, 1)]
+)
+def test_threads_share_the_memory(memory, layers, wanted):
+    # a quarter of the memory, 60 bytes per layer and pixel of 512 x 512
+    assert threads_within(memory, layers, 8) == wanted
 
 
 def test_a_scene_that_cannot_be_read_is_left_out_and_told(few, tmp_path):

@@ -45,6 +45,8 @@ _HIGH = 4.0
 twice as high as what the noise would pass."""
 _FURTHER = 2
 """Reach around what is likely, in reaches around what is sure."""
+_ROOMY = 512
+"""Side in pixels of the smallest block for which a thread of its own is taken."""
 _BYTES = 60
 """Bytes per date, band and pixel of a block, about."""
 
@@ -260,6 +262,18 @@ def _carried(
 def reach_of(grid: Grid) -> float:
     """How far from what a comparison found a change may lie, in pixels."""
     return 3.0 * smoothing_spread(grid.ground_resolution())
+
+
+def threads_within(memory: int, layers: int, threads: int) -> int:
+    """How many threads may decide a block each: smaller ones would be margin mostly.
+
+    Args:
+        memory: MB, see `block_side`.
+        layers: bands times dates.
+        threads: at most.
+    """
+    room = memory * 1e6 / 4 // (_BYTES * layers * _ROOMY**2)
+    return int(min(max(room, 1), threads))
 
 
 def block_side(memory: int, layers: int, threads: int) -> int:
