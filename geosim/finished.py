@@ -13,6 +13,7 @@ from geosim.errors import OutputError
 from geosim.options import DEFAULT_TILE, ChangeOptions
 from geosim.publish.reading import record_of
 from geosim.publish.stac import read_asset
+from geosim.raster.files import files_of, is_virtual
 from geosim.result import ChangeResult
 
 if TYPE_CHECKING:
@@ -102,11 +103,23 @@ def _recorded(record: RunRecord) -> dict[str, Any]:
 
 
 def _newer(name: str, record: RunRecord) -> bool:
-    """Whether a file was changed since; False for what is no file here."""
+    """Whether a file, or one that it consists of, was changed since.
+
+    False for what is no file here. Of the files that a VRT names no checksum is kept:
+    there a file counts as changed where its entry on the disk is newer, which it is of
+    a copy as well.
+    """
+    made = record.created.timestamp()
     try:
-        return Path(name).stat().st_mtime > record.created.timestamp() + 1
+        if Path(name).stat().st_mtime > made + 1:
+            return True
+        _, *parts = files_of(name)
+        states = [Path(part).stat() for part in parts if Path(part).is_file()]
     except (OSError, ValueError):
         return False
+    if is_virtual(name) and any(state.st_ctime > made for state in states):
+        return True
+    return any(state.st_mtime > made + 1 for state in states)
 
 
 def _replaced(name: str, known: InputRecord, record: RunRecord) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import geosim
+from geosim.raster.files import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,7 +54,7 @@ def run_key(
         "options": said,
         "date 1": scene.before.path,
         "date 2": scene.after.path,
-        "files": _files((*scene.before.files, *scene.after.files, *masks)),
+        "files": _files((scene.before.path, scene.after.path, *masks)),
         "the grid": _grid(scene),
         # what follows says on how many threads
         "the engine": scorer.description.split(",")[0],
@@ -82,10 +83,9 @@ def planned_sides(held: Mapping[str, Any]) -> tuple[int, int] | None:
 def _files(names: Iterable[str]) -> dict[str, list[int]]:
     """Size and time of change of each file that a raster or mask consists of.
 
-    Statistics that other programs keep in `.aux.xml` files are left out; what is not
-    on this machine is known by its name and the sample alone.
+    What is not on this machine is known by its name and the sample alone.
     """
-    paths = [Path(name) for name in names if not name.endswith(".aux.xml")]
+    paths = [Path(part) for name in names for part in files_of(name)]
     return {
         f"the file '{path}'": [path.stat().st_size, path.stat().st_mtime_ns]
         for path in paths

@@ -5,13 +5,17 @@ import json
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
+import rasterio
+import rasterio.shutil
 from rasters import drawn_pair, write, write_pair
 
 from geosim import ChangeOptions, MinArea, detect_change, open_result
 from geosim.errors import OutputError
 from geosim.finished import same_run
+from geosim.raster.files import files_of
 from geosim.raster.staging import publish_folder
 from geosim.result import RECORD
 from geosim.siamese.weights import load_weights
@@ -135,6 +139,57 @@ def test_inputs_that_were_moved_or_copied_are_the_same(tmp_path):
     assert same_run(record, *map(str, paths), CVA, None)
     paths[1].unlink()  # what is no file here is known by its name
     assert same_run(record, *map(str, paths), CVA, None)
+
+
+def virtual(folder, name, source):
+    """A VRT of another raster."""
+    path = folder / name
+    with rasterio.open(source) as dataset:
+        rasterio.shutil.copy(dataset, path, driver="VRT")
+    if source.suffix == ".vrt":  # GDAL names the first file at once
+        text = path.read_text(encoding="utf-8")
+        first = text.split("</SourceFilename>")[0].split(">")[-1]
+        path.write_text(text.replace(first, source.name), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("keeps_its_time", [True, False])
+def test_a_source_of_a_vrt_that_was_replaced(tmp_path, depth, keeps_its_time):
+    before, after = drawn_pair()
+    paths = write_pair(tmp_path, before, after)
+    source, virtually = paths[1], paths[1]
+    for number in range(depth):
+        virtually = virtual(tmp_path, f"{number}.vrt", virtually)
+    assert str(source) in {
+        str(Path(tmp_path, name)) for name in files_of(str(virtually))
+    }
+    names = str(paths[0]), str(virtually)
+    record = detect_change(*names, tmp_path / "out", CVA).record
+    assert same_run(record, *names, CVA, None)
+    time.sleep(0.05)  # the disk's clock is coarser than the record's
+    if keeps_its_time:
+        replace_by_an_older(source, after[:, ::-1])
+    else:
+        later = time.time() + 10
+        os.utime(source, (later, later))
+    assert not same_run(record, *names, CVA, None)
+
+
+def test_what_lies_beside_a_raster(tmp_path):
+    """Overviews and statistics leave the result, a mask does not."""
+    before, after = drawn_pair()
+    paths = write_pair(tmp_path, before, after)
+    names, later = tuple(map(str, paths)), time.time() + 10
+    record = detect_change(*names, tmp_path / "out", CVA).record
+    for name in ("t2.tif.ovr", "t2.tif.aux.xml", "t2.tif.msk"):
+        beside = paths[1].with_name(name.replace("t2.tif", paths[1].name))
+        if name.endswith("xml"):
+            beside.write_text("<PAMDataset/>")
+        else:
+            write(beside, after[:1])
+        os.utime(beside, (later, later))
+        assert same_run(record, *names, CVA, None) is not name.endswith("msk")
 
 
 def test_other_weights(sample_pair, sample_result):

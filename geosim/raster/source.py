@@ -58,8 +58,6 @@ class Source:
     """Their descriptions, or their numbers as text."""
     tags: dict[str, str]
     """The file's metadata tags."""
-    files: tuple[str, ...] = ()
-    """All files that it consists of, as GDAL tells them."""
     roles: dict[str, int] = field(default_factory=dict)
     """Band numbers by role (`geosim.themes.roles`), as far as they are known."""
     scaling: tuple[tuple[float, float], ...] = ()
@@ -177,7 +175,6 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
         bands=chosen,
         band_names=tuple(names[number - 1] or str(number) for number in chosen),
         tags=dict(dataset.tags()),
-        files=tuple(dataset.files),
         roles=band_roles(bands, kinds, names),
         scaling=tuple(zip(dataset.scales, dataset.offsets, strict=True)),
     )

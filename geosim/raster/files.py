@@ -1,0 +1,46 @@
+"""The files that a raster consists of."""
+
+from __future__ import annotations
+
+from rasterio.errors import RasterioError
+
+from geosim.errors import GeosimError
+from geosim.raster.source import open_raster
+
+_BY_OTHERS = (".aux.xml", ".ovr")
+"""Ends of names of files that other programs put beside a raster, whose pixels are the
+same with and without them: statistics, overviews."""
+
+
+def is_virtual(path: str) -> bool:
+    """Whether a raster is a VRT, so that its pixels are those of other files."""
+    return path.lower().endswith(".vrt")
+
+
+def files_of(path: str) -> tuple[str, ...]:
+    """All files that a raster consists of, this one first.
+
+    GDAL tells those that a VRT names; where these are VRTs as well, theirs come after
+    them. Statistics and overviews beside a raster are left out.
+
+    Args:
+        path: anything that GDAL opens; where it does not, there is this name alone.
+    """
+    found = {path: None}  # a set in order
+    waiting = [path]
+    while waiting:
+        for name in _told(waiting.pop()):
+            if name not in found and not name.lower().endswith(_BY_OTHERS):
+                found[name] = None
+                if is_virtual(name):
+                    waiting.append(name)
+    return tuple(found)
+
+
+def _told(path: str) -> tuple[str, ...]:
+    """What GDAL tells of a raster; nothing where it cannot be opened."""
+    try:
+        with open_raster(path) as dataset:
+            return tuple(dataset.files)
+    except (GeosimError, RasterioError):
+        return ()
