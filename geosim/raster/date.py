@@ -17,6 +17,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.raster.grid import Grid, Window, at, pixel_offset, same_crs
+from geosim.raster.longitudes import crs_for_warping, near
 from geosim.raster.nodata import one_band_tells
 from geosim.raster.shifted import aligned, kernel_window, resample, shift_between
 from geosim.raster.source import (
@@ -199,6 +200,8 @@ def size_ratio(source: Grid, grid: Grid) -> float:
     if not same_crs(source.crs, grid.crs):
         step = pyproj.Transformer.from_crs(grid.crs, source.crs, always_xy=True)
         x, y = step.transform(x, y)
+        if source.crs is not None and source.crs.is_geographic:
+            x = near(x)
     col, row = at(~source.transform, np.asarray(x), np.asarray(y))
     return float(np.hypot(col[1] - col[0], row[1] - row[0]))
 
@@ -232,7 +235,7 @@ def _warped(
     }
     return WarpedVRT(
         dataset,
-        src_crs=crs if plain else None,
+        src_crs=crs if plain else crs_for_warping(dataset),
         src_transform=source.grid.transform if plain else None,
         crs=crs,
         transform=grid.transform,

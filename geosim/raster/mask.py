@@ -19,6 +19,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.errors import GridMismatchError, OptionError, RasterReadError
+from geosim.raster.longitudes import crs_for_warping
 from geosim.raster.polygons import polygons_on
 from geosim.raster.source import PLAIN_CRS, one_line_errors, open_raster
 
@@ -118,7 +119,7 @@ def open_mask(path: str, kind: MaskKind, grid: Grid, stack: ExitStack) -> Mask:
     plain = grid.crs is None
     reader = WarpedVRT(
         dataset,
-        src_crs=PLAIN_CRS if plain else None,
+        src_crs=PLAIN_CRS if plain else crs_for_warping(dataset),
         src_transform=_picture(dataset, grid) if plain else None,
         crs=PLAIN_CRS if plain else grid.crs.to_wkt(),  # type: ignore[union-attr]
         transform=grid.transform,

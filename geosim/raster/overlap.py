@@ -18,6 +18,7 @@ from geosim.raster.grid import (
     pixel_offset,
     same_crs,
 )
+from geosim.raster.longitudes import counted_on
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +41,8 @@ def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]
             "the two rasters must overlap; one lies where the other's coordinate "
             "system is not defined; check the CRS of both"
         )
+    if not same_crs(reference.crs, other.crs):
+        x = counted_on(reference, np.asarray(x))
     col, row = at(~reference.transform, np.asarray(x), np.asarray(y))
     return float(col.min()), float(row.min()), float(col.max()), float(row.max())
 

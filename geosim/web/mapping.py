@@ -12,6 +12,7 @@ from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
+from geosim.raster.longitudes import crs_for_warping
 from geosim.raster.source import plain_images_welcome
 from geosim.result import FILES
 from geosim.web.rasters import colour_bands, stretched
@@ -127,6 +128,7 @@ def _pictures(grid: GridRecord, paths: tuple[Path, Path]) -> list[NDArray[np.uin
                 found.append(dataset.read(bands, out_shape=shape, masked=True))
                 continue
             options = {"crs": grid.wkt, "transform": transform, "width": width}
+            options["src_crs"] = crs_for_warping(dataset)
             with WarpedVRT(
                 dataset, **options, height=height, resampling=Resampling.average
             ) as warped:
