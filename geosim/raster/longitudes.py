@@ -72,7 +72,7 @@ def counted_on(grid: Grid, lon: NDArray[np.float64]) -> NDArray[np.float64]:
     around_a_pole = abs(closed[-1] - closed[0]) > _HALF
     if around_a_pole or np.abs(line - middle).max() > _HALF + _SLACK:
         # it goes beyond both sides: all of them count
-        return middle + (lon - middle + _HALF) % _TURN - _HALF
+        line = middle + (lon - middle + _HALF) % _TURN - _HALF
     return line
 
 
