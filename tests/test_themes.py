@@ -10,7 +10,14 @@ from geosim.errors import OptionError
 from geosim.themes import CLASSES, COVERS, THEMES
 from geosim.themes.classes import class_of
 from geosim.themes.colour import colour_cover
-from geosim.themes.cover import ORDER, soft, spectral_cover, texture, with_banks
+from geosim.themes.cover import (
+    ORDER,
+    channels_with_banks,
+    soft,
+    spectral_cover,
+    texture,
+    with_banks,
+)
 from geosim.themes.indices import INDICES, spectral_index
 from geosim.themes.parts import split, window_side
 from geosim.themes.roles import SENSORS, band_roles, per_date, role_of
@@ -210,6 +217,11 @@ def test_ground_beside_moved_water_is_a_bank():
     assert banks[bare, 30, 22] > 0.9
     assert banks[built, 30, 50] > 0.9
     assert banks.sum(axis=0) == pytest.approx(1.0, abs=1e-5)
+    given = before.copy(), after.copy()
+    found = [np.stack(list(one)) for one in channels_with_banks(*given)]
+    assert np.array_equal(given, (before, after))
+    for one, wanted in zip(found, with_banks(*given), strict=True):
+        assert one == pytest.approx(wanted, abs=1e-6)
 
 
 def test_reflectances_are_left_alone():

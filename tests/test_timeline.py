@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt
 from scipy.stats import chi2
 
 from geosim.timeline.areas import Change, IntervalAreas, area_rows, in_pixels
 from geosim.timeline.calibration import fit_calibration
-from geosim.timeline.edges import at_least_half, small_holes, within
+from geosim.timeline.edges import at_least_half, eroded, small_holes, within
 from geosim.timeline.rates import fao_rate, puyravaud_rate, years_between
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
 
@@ -133,6 +134,25 @@ def test_each_class_has_a_height_of_its_own():
     change[0, 20:35, 5:35] = -30.0
     begun, kinds = change[0] != 0, np.where(change[0] > 0, 1, 2)
     assert (at_least_half(change, begun, kinds) == begun).all()
+
+
+@given(
+    st.sampled_from([0.5, 1.0, 1.5, 2.0, 2.9, 3.5, 5.0]),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(0, 9),
+)
+def test_what_is_left_of_a_mask_against_scipy(pixels, height, width, seed):
+    mask = np.random.default_rng(seed).random((height, width)) > 0.03
+    mask[0, 0] = False  # without any pixel outside scipy has no distance
+    kept = mask.copy()
+    found = eroded(mask, pixels)
+    assert (found == (distance_transform_edt(mask) > pixels)).all()
+    assert (mask == kept).all()
+
+
+def test_nothing_is_lost_where_all_is_in_the_mask():
+    assert eroded(np.ones((5, 9), np.bool_), 3.5).all()
 
 
 def test_small_holes_are_filled_and_large_ones_stay():

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.ndimage import correlate1d, uniform_filter
+from scipy.ndimage import correlate1d, gaussian_filter, uniform_filter
 
 from geosim.change import windows
 from geosim.change.windows import (
     box_sum,
+    filtered,
+    gaussian_kernel,
     grown,
     inside,
     narrow,
@@ -37,6 +39,30 @@ def test_box_against_scipy(radius, height, width):
 
 def test_box_of_ones_by_hand():
     assert box_sum(np.ones((9, 8), np.float32), 3).tolist() == [[49, 49]] * 3
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.booleans())
+def test_filters_of_images_against_scipy(height, width, whole_image):
+    """In parts, mirrored at the edges; parts where nothing is wanted are left out."""
+    values = image(height, width)
+    wanted = image(height, width, seed=1) > 0.999
+    kernel = gaussian_kernel(5.0, 20)
+    oracles = (
+        (2, lambda part: box_sum(part, 2), uniform_filter(values, 5) * 25),
+        (20, lambda part: weighted_sum(part, kernel), gaussian_filter(values, 5.0)),
+    )
+    for reach, sums, oracle in oracles:
+        found = filtered(values, reach, sums, None if whole_image else wanted)
+        where = np.ones_like(wanted) if whole_image else wanted
+        assert found[where] == pytest.approx(oracle[where], rel=1e-5, abs=1e-5)
+
+
+def test_parts_where_nothing_is_wanted_stay_empty():
+    values, wanted = np.ones((300, 600), np.float32), np.zeros((300, 600), np.bool_)
+    wanted[10, 10] = True
+    found = filtered(values, 1, lambda part: box_sum(part, 1), wanted)
+    assert found[10, 10] == 9
+    assert found[-1, -1] == 0
 
 
 @given(st.integers(0, 9), st.integers(1, 30), st.integers(1, 30))

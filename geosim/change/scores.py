@@ -9,6 +9,7 @@ import numpy as np
 
 from geosim.change.windows import (
     all_around,
+    gaussian_kernel,
     narrow,
     parts_of,
     strips_of,
@@ -64,7 +65,7 @@ def smooth(
     if sigma <= 0:
         return score
     reach = smoothing_reach(sigma)
-    kernel = _gaussian(sigma, reach)
+    kernel = gaussian_kernel(sigma, reach)
     out = np.empty(score.shape, np.float32)
     even = np.ones((2 * reach + 1, 2 * reach + 1), np.float32)
     for part in parts_of(where or whole(score.shape)):
@@ -76,14 +77,6 @@ def smooth(
         mean /= np.maximum(weighted_sum(weight, kernel), np.float32(1e-6))
         out[part] = mean
     return out
-
-
-def _gaussian(sigma: float, reach: int) -> NDArray[np.float32]:
-    """Weights (reach + 1,) of the middle and one side; those of both sides sum to 1."""
-    steps = np.arange(reach + 1)
-    weights = np.exp(-0.5 * (steps / sigma) ** 2)
-    weights /= weights[0] + 2.0 * weights[1:].sum()
-    return weights.astype(np.float32)
 
 
 def smooth_along_edges(

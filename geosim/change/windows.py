@@ -9,12 +9,12 @@ numpy adds them half as fast again as row by row.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -107,6 +107,41 @@ def _around(part: Part, reach: int) -> Part:
     """Rows and columns with `reach` more on each side, perhaps beyond the image."""
     rows, cols = (slice(one.start - reach, one.stop + reach) for one in part)
     return rows, cols
+
+
+def filtered(
+    image: NDArray[Any],
+    reach: int,
+    sums: Callable[[Float], Float],
+    wanted: NDArray[np.bool_] | None = None,
+) -> Float:
+    """A sum around each pixel, mirrored beyond the image's edge as by `scipy.ndimage`.
+
+    Args:
+        image: (height, width), any number type.
+        reach: pixels on each side that a sum depends on.
+        sums: `box_sum` or `weighted_sum` with that reach.
+        wanted: (height, width), where the sums are wanted; parts of the image without
+            any are left out. None: everywhere.
+
+    Returns:
+        (height, width) float32; 0 in parts where nothing is wanted.
+    """
+    mirrored = np.pad(image.astype(np.float32, copy=False), reach, mode="symmetric")
+    out = np.zeros(image.shape, np.float32)
+    for part in parts_of(whole(image.shape)):
+        if wanted is None or wanted[part].any():
+            around = tuple(slice(one.start, one.stop + 2 * reach) for one in part)
+            out[part] = sums(mirrored[around])
+    return out
+
+
+def gaussian_kernel(sigma: float, reach: int) -> Float:
+    """Weights (reach + 1,) of the middle and one side; those of both sides sum to 1."""
+    steps = np.arange(reach + 1)
+    weights = np.exp(-0.5 * (steps / sigma) ** 2)
+    weights /= weights[0] + 2.0 * weights[1:].sum()
+    return weights.astype(np.float32)
 
 
 def box_sum(values: Float, radius: int) -> Float:

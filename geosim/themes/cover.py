@@ -20,7 +20,7 @@ from geosim.themes.indices import spectral_index
 from geosim.themes.tones import WATER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -32,11 +32,13 @@ NEEDED = frozenset({"red", "green", "nir"})
 _ROUGH = 5
 """Side in pixels of the window of `texture`."""
 
-_BANK = 21
+_MOVED = 21
 """Side in pixels of the window in which water must have moved for a bank."""
 
 ORDER = tuple(COVERS)
 """Covers in the order of a membership array."""
+
+_WATER, _BUILT, _BARE = map(ORDER.index, ("water", "built_up", "bare"))
 
 
 def soft(
@@ -124,14 +126,39 @@ def with_banks(
         before: (7, height, width) memberships of date 1, with a margin of 10 px.
         after: of date 2.
     """
-    water, built, bare = (ORDER.index(slug) for slug in ("water", "built_up", "bare"))
-    moved = uniform_filter(np.abs(after[water] - before[water]), _BANK)
-    bank = soft(moved, 0.15, 0.03)
+    bank = _bank(before, after)
     for cover in (before, after):
-        taken = cover[built] * bank
-        cover[bare] += taken
-        cover[built] -= taken
+        taken = cover[_BUILT] * bank
+        cover[_BARE] += taken
+        cover[_BUILT] -= taken
     return before, after
+
+
+def channels_with_banks(
+    before: NDArray[np.float32], after: NDArray[np.float32]
+) -> tuple[Iterator[NDArray[np.float32]], Iterator[NDArray[np.float32]]]:
+    """`with_banks`, cover by cover, each (height, width); what is given stays."""
+    bank = _bank(before, after)
+
+    def channels(cover: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        for number, one in enumerate(cover):
+            if number == _BARE:
+                yield one + cover[_BUILT] * bank
+            elif number == _BUILT:
+                yield one - one * bank
+            else:
+                yield one
+
+    return channels(before), channels(after)
+
+
+def _bank(
+    before: NDArray[np.float32], after: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(height, width), 0..1: how much water moved around."""
+    return soft(
+        uniform_filter(np.abs(after[_WATER] - before[_WATER]), _MOVED), 0.15, 0.03
+    )
 
 
 def snow_cover(bands: Bands, ndvi: NDArray[np.float32]) -> NDArray[np.float32]:

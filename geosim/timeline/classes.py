@@ -7,15 +7,15 @@ that it lasted, so that one season or one haze decides less than in a comparison
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
+from geosim.change.windows import box_sum, filtered
 from geosim.classifying import CONFIDENCE_LEVELS
 from geosim.themes import colour
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
-from geosim.themes.cover import with_banks
+from geosim.themes.cover import channels_with_banks
 from geosim.themes.land_cover import is_spectral, land_cover
 from geosim.themes.roles import is_sensor
 from geosim.themes.tones import Tones, fit_display, fit_tones
@@ -33,8 +33,8 @@ _COUNT = len(COVERS)
 UNKNOWN = _COUNT**2 + 1
 """Code of a change whose class cannot be told; others are 1 + 7 times the number of the
 cover before + that of the cover after."""
-_AROUND = 5
-"""Side in pixels of the surroundings that a pixel's covers are averaged over."""
+_AROUND = 2
+"""Pixels on each side of the surroundings that a pixel's covers are averaged over."""
 _STAYED_WEIGHT = 0.5
 """Weight of pairs of equal covers: the state did change."""
 
@@ -65,15 +65,14 @@ class Covering:
         """Code and confidence (0..254) of each change, (n,) in the order of `begun`.
 
         Args:
-            before: (7, height, width) memberships of the states before; overwritten.
+            before: (7, height, width) memberships of the states before.
             after: of the states after; where nothing changed, as `before`.
             begun: (height, width), True where something changed.
         """
-        before, after = with_banks(before, after)
-        share = np.maximum(uniform_filter(begun.astype(np.float32), _AROUND), 1e-6)
+        share = np.maximum(_around(begun, begun), np.float32(1e-6))
         old, new = (
-            (uniform_filter(one * begun, (0, _AROUND, _AROUND)) / share)[:, begun]
-            for one in (before, after)
+            np.stack([_around(one * begun, begun) for one in covers]) / share
+            for covers in channels_with_banks(before, after)
         )
         pairs = (old[:, None] * new[None]).reshape(_COUNT**2, -1)
         member = self.of_pair[:, None] == np.arange(len(CLASSES))
@@ -86,6 +85,12 @@ class Covering:
         trust = 1.0 if is_spectral(self.roles) else colour.TRUST
         levels = np.rint(np.clip(sure * trust, 0, 1) * CONFIDENCE_LEVELS)
         return (pair + 1).astype(np.uint8), levels.astype(np.uint8)
+
+
+def _around(values: NDArray[Any], wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Sum over the surroundings of each wanted pixel, (n,)."""
+    sums = filtered(values, _AROUND, lambda part: box_sum(part, _AROUND), wanted)
+    return sums[wanted]
 
 
 def fit_covering(

@@ -15,8 +15,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
+from geosim.change.windows import box_sum, filtered
 from geosim.overlapping import ahead
 from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import Grid, Window, blocks
@@ -100,26 +100,15 @@ class Decider:
             candidates = surely | self._candidates(outer, before, valid, likely=True)
         codes = np.zeros(candidates.shape, np.uint8)
         sure = np.zeros(candidates.shape, np.uint8)
+        covers = self._covers(values)
         if candidates.any():
-            self._decide(codes, sure, values, valid, candidates, surely)
+            self._decide(codes, sure, values, valid, candidates, surely, covers)
         return BlockDecision(
             codes=codes[1:, rows, cols],
             sure=sure[1:, rows, cols],
             since=since[:, rows, cols],
-            covers=self._cover_numbers(values, valid)[:, rows, cols],
+            covers=_cover_numbers(covers, valid)[:, rows, cols],
         )
-
-    def _cover_numbers(
-        self, values: NDArray[np.float32], valid: NDArray[np.bool_]
-    ) -> NDArray[np.uint8]:
-        found = np.zeros(valid.shape, np.uint8)
-        if self.covering is None:
-            return found
-        for date, one in enumerate(values):
-            cover = self.covering.covers(self.stack.role_bands(one, date), date)
-            number = uniform_filter(cover, (0, 3, 3)).argmax(axis=0) + 1
-            found[date] = np.where(valid[date], number, 0)
-        return found
 
     def _candidates(
         self,
@@ -152,11 +141,12 @@ class Decider:
         valid: NDArray[np.bool_],
         candidates: NDArray[np.bool_],
         surely: NDArray[np.bool_],
+        covers: NDArray[np.float32] | None,
     ) -> None:
         """Fill in the codes of a block."""
         some: NDArray[np.bool_] = np.asarray(candidates.any(axis=0))
-        scaled = self.calibration.apply(values)
-        pixels, seen = scaled[:, :, some], valid[:, some]
+        pixels = self.calibration.apply(values[:, :, some])
+        seen = valid[:, some]
         begun = starts = candidates[:, some]
         states = pixels
         if self.together:
@@ -167,7 +157,6 @@ class Decider:
         else:
             states = _carried(pixels, seen)
         back = returned(states, pixels, seen, starts)
-        covers = self._covers(values) if begun.any() else None
         for date in range(1, len(codes)):
             if not begun[date].any():
                 continue
@@ -198,7 +187,7 @@ class Decider:
         """Codes and confidences, each (height, width), 0 outside the mask."""
         assert self.covering is not None  # noqa: S101 - asked for then only
         kinds, sure = np.zeros(mask.shape, np.uint8), np.zeros(mask.shape, np.uint8)
-        kinds[mask], sure[mask] = self.covering.codes(old.copy(), new.copy(), mask)
+        kinds[mask], sure[mask] = self.covering.codes(old, new, mask)
         return kinds, sure
 
     def _halved(
@@ -233,12 +222,24 @@ class Decider:
         """(t, 7, height, width) land covers of each date; None where not known."""
         if self.covering is None:
             return None
-        return np.stack(
-            [
-                self.covering.covers(self.stack.role_bands(one, date), date)
-                for date, one in enumerate(values)
-            ]
-        )
+        found = np.empty((len(values), len(COVERS), *values.shape[2:]), np.float32)
+        for date, one in enumerate(values):
+            role_bands = self.stack.role_bands(one, date)
+            found[date] = self.covering.covers(role_bands, date)
+        return found
+
+
+def _cover_numbers(
+    covers: NDArray[np.float32] | None, valid: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """(t, height, width) number of the cover on each date, from 1; 0 not known."""
+    found = np.zeros(valid.shape, np.uint8)
+    if covers is None:
+        return found
+    for number, seen, cover in zip(found, valid, covers, strict=True):
+        around = [filtered(one, 1, lambda part: box_sum(part, 1)) for one in cover]
+        number[seen] = np.stack(around).argmax(axis=0)[seen] + 1
+    return found
 
 
 def _spread(values: Any, some: NDArray[np.bool_]) -> NDArray[Any]:  # noqa: ANN401

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter, label
+from scipy.ndimage import distance_transform_edt, label
+
+from geosim.change.windows import filtered, gaussian_kernel, weighted_sum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REACH = 5.0
 """Sigma in pixels of the surroundings whose change a pixel's own is compared with."""
+
+_TRUNCATE = 4.0
+"""The surroundings end at this many sigma."""
 
 MARGIN = 32
 """Pixels around a block that its result depends on, the reach of a candidate aside."""
@@ -56,13 +62,13 @@ def at_least_half(
         kinds = np.zeros(begun.shape, np.uint8)
     for kind in np.unique(kinds[begun]):
         own = begun & (kinds == kind)
-        strong = _strong(change, _weight(squares, own))
+        strong = _strong(change, _weight(squares, own), own)
         along = (strong * change).sum(axis=0)
         half |= own & (along >= _HALF * (strong**2).sum(axis=0))
     # where all around changed there is no edge: a dark roof among bright ones
-    half |= begun & (distance_transform_edt(begun) > _EDGE)
+    half |= eroded(begun, _EDGE)
     height = np.sqrt(squares) * begun
-    usual = _strong(height[None], squares * begun)[0]
+    usual = _strong(height[None], squares * begun, begun)[0]
     half &= height >= _FAINT * usual
     return half
 
@@ -71,20 +77,46 @@ def _weight(
     squares: NDArray[np.float32], own: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """What shows a change at its full height: its core, else the strongest."""
-    inside = distance_transform_edt(own) > _CORE
+    inside = eroded(own, _CORE)
     highest = max(float((squares * own).max()), _FADED)
     weight: NDArray[np.float32] = inside + np.float32(_COARSE / highest) * squares * own
     return weight
 
 
 def _strong(
-    values: NDArray[np.float32], weight: NDArray[np.float32]
+    values: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    wanted: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """Mean of the surroundings, in which what is strong has the most weight."""
-    around = np.maximum(gaussian_filter(weight, REACH, truncate=4.0), _FADED)
-    means = [gaussian_filter(one * weight, REACH, truncate=4.0) for one in values]
-    mean: NDArray[np.float32] = np.stack(means) / around
+    reach = int(_TRUNCATE * REACH + 0.5)
+    kernel = gaussian_kernel(REACH, reach)
+
+    def around(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        return filtered(image, reach, lambda part: weighted_sum(part, kernel), wanted)
+
+    total = np.maximum(around(weight), np.float32(_FADED))
+    mean: NDArray[np.float32] = np.stack([around(one * weight) for one in values])
+    mean /= total
     return mean
+
+
+def eroded(mask: NDArray[np.bool_], pixels: float) -> NDArray[np.bool_]:
+    """Pixels of a mask that lie more than so many pixels from all that is not in it.
+
+    Args:
+        mask: (height, width); beyond its edge nothing is known to be outside of it.
+        pixels: distance between middles of pixels.
+    """
+    reach = math.floor(pixels)
+    held, out = np.pad(mask, reach, constant_values=True), mask.copy()
+    height, width = mask.shape
+    for row in range(-reach, reach + 1):
+        across = math.isqrt(math.floor(pixels**2 - row**2))
+        rows = held[reach + row : reach + row + height]
+        for col in range(-across, across + 1):
+            out &= rows[:, reach + col : reach + col + width]
+    return out
 
 
 def small_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
