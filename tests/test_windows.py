@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.ndimage import correlate1d, gaussian_filter, uniform_filter
+from scipy.ndimage import (
+    correlate1d,
+    gaussian_filter,
+    minimum_filter,
+    uniform_filter,
+)
 
 from geosim.change import windows
 from geosim.change.windows import (
+    box_minimum,
     box_sum,
     filtered,
     gaussian_kernel,
@@ -55,6 +61,13 @@ def test_filters_of_images_against_scipy(height, width, whole_image):
         found = filtered(values, reach, sums, None if whole_image else wanted)
         where = np.ones_like(wanted) if whole_image else wanted
         assert found[where] == pytest.approx(oracle[where], rel=1e-5, abs=1e-5)
+
+
+@given(st.integers(0, 9), st.integers(1, 150), st.integers(1, 300))
+def test_minima_against_scipy(radius, height, width):
+    values = image(height, width)
+    found = filtered(values, radius, lambda part: box_minimum(part, radius))
+    assert (found == minimum_filter(values, 2 * radius + 1)).all()
 
 
 def test_parts_where_nothing_is_wanted_stay_empty():

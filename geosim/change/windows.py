@@ -1,4 +1,4 @@
-"""Sums over sliding windows: boxes and Gaussians, in float32, part by part.
+"""Sums and minima over sliding windows, in float32, part by part.
 
 Whole parts are added to each other, shifted, instead of walking from pixel to pixel:
 that is several times faster than `scipy.ndimage`, to the same numbers but for rounding.
@@ -112,17 +112,17 @@ def _around(part: Part, reach: int) -> Part:
 def filtered(
     image: NDArray[Any],
     reach: int,
-    sums: Callable[[Float], Float],
+    of_part: Callable[[Float], Float],
     wanted: NDArray[np.bool_] | None = None,
 ) -> Float:
-    """A sum around each pixel, mirrored beyond the image's edge as by `scipy.ndimage`.
+    """A filter around each pixel, mirrored beyond the image's edge, as `scipy.ndimage`.
 
     Args:
         image: (height, width), any number type.
-        reach: pixels on each side that a sum depends on.
-        sums: `box_sum` or `weighted_sum` with that reach.
-        wanted: (height, width), where the sums are wanted; parts of the image without
-            any are left out. None: everywhere.
+        reach: pixels on each side that a value depends on.
+        of_part: `box_sum`, `weighted_sum` or `box_minimum` with that reach.
+        wanted: (height, width), where the values are wanted; parts of the image
+            without any are left out. None: everywhere.
 
     Returns:
         (height, width) float32; 0 in parts where nothing is wanted.
@@ -132,7 +132,7 @@ def filtered(
     for part in parts_of(whole(image.shape)):
         if wanted is None or wanted[part].any():
             around = tuple(slice(one.start, one.stop + 2 * reach) for one in part)
-            out[part] = sums(mirrored[around])
+            out[part] = of_part(mirrored[around])
     return out
 
 
@@ -155,6 +155,22 @@ def box_sum(values: Float, radius: int) -> Float:
         (height - 2 * radius, width - 2 * radius) float32.
     """
     return narrow(wide_box_sum(values, radius), radius)
+
+
+def box_minimum(values: Float, radius: int) -> Float:
+    """The smallest value in the square around each pixel, sizes as of `box_sum`."""
+    columns = _smallest(values, 2 * radius + 1)
+    return _smallest(columns.T, 2 * radius + 1).T
+
+
+def _smallest(values: Float, length: int) -> Float:
+    """The smallest of `length` neighbours in a column, by smallest of 1, 2, 4, ..."""
+    size = 1
+    while size < length:
+        step = min(size, length - size)
+        values = np.minimum(values[:-step], values[step:])
+        size += step
+    return values
 
 
 def wide_box_sum(values: Float, radius: int) -> Float:

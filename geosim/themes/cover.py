@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import minimum_filter, uniform_filter
+from scipy.ndimage import uniform_filter
 
+from geosim.change.windows import box_minimum, filtered
 from geosim.themes.classes import COVERS
 from geosim.themes.indices import spectral_index
 from geosim.themes.tones import WATER
@@ -70,7 +71,9 @@ def texture(seen: NDArray[np.float32]) -> NDArray[np.float32]:
     Args:
         seen: (height, width), what is seen, above 0.
     """
-    calmest: NDArray[np.float32] = minimum_filter(contrast(seen, _ROUGH), _ROUGH)
+    calmest: NDArray[np.float32] = filtered(
+        contrast(seen, _ROUGH), _ROUGH // 2, lambda part: box_minimum(part, _ROUGH // 2)
+    )
     return calmest
 
 
