@@ -276,6 +276,17 @@ def test_a_tiff_too_large_to_compare_has_a_preview(tmp_path):
     assert (found["width"], found["height"]) == (128, 96)
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("write", [as_palette, as_negative])
+def test_such_a_preview_shows_no_bare_numbers(tmp_path, write):
+    path = tmp_path / "image.tif"
+    write(path, Image.fromarray(as_uint8(textured(3))))
+    seen = as_bytes(read_picture(path).pixels).astype(float)
+    found = preview_file(print, path=str(path), limits=WebLimits(picture_pixels=1000))
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["image"]))))
+    assert np.corrcoef(shown.ravel(), seen.ravel())[0, 1] > 0.95
+
+
 def finished(client, job, seconds=240):
     end = time.monotonic() + seconds
     while time.monotonic() < end:

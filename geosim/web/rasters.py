@@ -71,14 +71,13 @@ def look_at(path: Path, limits: WebLimits) -> tuple[bool, bool]:
     with _opened(path, "image", limits) as dataset:
         placed = dataset.crs is not None
         indexed = ColorInterp.palette in dataset.colorinterp
-        negative = "MINISWHITE" in dataset.tags(ns="IMAGE_STRUCTURE")
-        return placed, not placed or indexed or negative
+        return placed, not placed or indexed or _counts_from_white(dataset)
 
 
 def preview_raster(
     path: Path, side: int, limits: WebLimits
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """A small picture of a TIFF's numbers, by a stretch of their own.
+    """A small picture of a TIFF: colours of a palette, or numbers stretched.
 
     Args:
         path: of the upload.
@@ -94,10 +93,26 @@ def preview_raster(
     with _opened(path, "image", limits) as dataset:
         scale = min(1.0, side / max(dataset.width, dataset.height))
         shape = tuple(max(round(n * scale), 1) for n in (dataset.height, dataset.width))
+        size = dataset.width, dataset.height
+        if dataset.colorinterp[0] is ColorInterp.palette:
+            return _palette(dataset)[dataset.read(1, out_shape=shape)], size
         values = dataset.read(
             colour_bands(dataset), out_shape=shape, masked=True, out_dtype="float32"
         )
-        return stretched([values])[0], (dataset.width, dataset.height)
+        shown = stretched([values])[0]
+        return 255 - shown if _counts_from_white(dataset) else shown, size
+
+
+def _counts_from_white(dataset: Any) -> bool:  # noqa: ANN401
+    return "MINISWHITE" in dataset.tags(ns="IMAGE_STRUCTURE")
+
+
+def _palette(dataset: Any) -> NDArray[np.uint8]:  # noqa: ANN401
+    """Red, green and blue of every number of the first band's type, (n, 3)."""
+    colours = np.zeros((np.iinfo(dataset.dtypes[0]).max + 1, 3), np.uint8)
+    for number, (red, green, blue, _) in dataset.colormap(1).items():
+        colours[number] = red, green, blue
+    return colours
 
 
 def colour_bands(dataset: Any) -> list[int]:  # noqa: ANN401 - rasterio has no types
