@@ -109,16 +109,16 @@ class Classifier:
             window.height,
         )
         grid = self.scene.grid
-        dates = self.scene.read_roles(_around(span, grid))
+        *dates, known = self.scene.read_roles(_around(span, grid))
         told = np.zeros((2, span.height, span.width), np.uint8)
         for part in cells:
             inside = numbers[part.slices_in(window)]
             outer = _around(part, grid)
             place = outer.slices_in(_around(span, grid))
             cut = dates[0][:, *place], dates[1][:, *place]
-            changed = inside > 0
-            pair, confidence = self._pairs_of(cut, part.slices_in(outer), changed)
-            levels = np.rint(confidence * CONFIDENCE_LEVELS)
+            changed, inner = inside > 0, part.slices_in(outer)
+            pair, confidence = self._pairs_of(cut, inner, changed)
+            levels = np.rint(confidence * CONFIDENCE_LEVELS) * known[*place][*inner]
             told[:, *part.slices_in(span)] = (pair + 1) * changed, levels * changed
             self._count(inside[changed], pair[changed], levels[changed])
         for band, values in enumerate(told, 1):
@@ -182,16 +182,18 @@ def fit_classifier_tones(
     if not (known >= NEEDED or known >= colour.NEEDED):
         return None
     read = [scene.read_roles(piece.window) for piece in sample.pieces]
+    seen = [
+        piece.valid & one[2] for piece, one in zip(sample.pieces, read, strict=True)
+    ]
+    if not any(some.any() for some in seen):
+        return None
     fitted = []
     sources = (scene.before, scene.after)
     for date, (source, wanted) in enumerate(
         zip(sources, per_date(options.bands), strict=True)
     ):
         values = np.concatenate(
-            [
-                dates[date][:, piece.valid]
-                for dates, piece in zip(read, sample.pieces, strict=True)
-            ],
+            [dates[date][:, some] for dates, some in zip(read, seen, strict=True)],
             axis=1,
         )
         sensor = wanted.strip().lower() if wanted and is_sensor(wanted) else None

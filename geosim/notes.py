@@ -6,28 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.clouds import cloud_signs
 from geosim.change.scores import UNIT_LEVELS
+from geosim.cloud_notes import notes_on_clouds
 from geosim.collars import notes_on_collars
 from geosim.deciding import STRIP_ROWS
 from geosim.delivery import input_dates
-from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import strips
+from geosim.themes.classes import CHANGED_CLASS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
     from geosim.deciding import Decision
     from geosim.delivery import Found
     from geosim.options import ChangeOptions
     from geosim.raster.scene import Scene
-
-_WHITE_PERCENT = 99.5
-
-_BEYOND = 8.0
-"""Times white at which values are cut off."""
 
 _LEAST_PERCENT = 0.05
 """What would be told as 0.0 % is not worth a note."""
@@ -65,7 +56,7 @@ def notes_on(found: Found) -> tuple[str, ...]:
         )
     collars = notes_on_collars(found)
     notes += [*collars, *_on_classes(found), *_on_masks(found)]
-    return (*notes, *_on_clouds(found, haze=not collars))
+    return (*notes, *notes_on_clouds(found, haze=not collars))
 
 
 def _on_dates(before: str | None, after: str | None) -> list[str]:
@@ -127,6 +118,12 @@ def _on_classes(found: Found) -> list[str]:
             "The classes of change are told from colour and texture alone, which is "
             "less sure than from an infrared band."
         )
+    unknown = found.decision.classes.slugs.count(CHANGED_CLASS)
+    if unknown:
+        notes.append(
+            f"Of {unknown:,} changed place{'s' * (unknown > 1)} no class can be told: "
+            "a band that tells it, such as the infrared, has no data there."
+        )
     return notes
 
 
@@ -154,97 +151,3 @@ def masked_shares(scene: Scene) -> tuple[float | None, ...]:
         count / total if known else None
         for count, known in zip(masked, given, strict=True)
     )
-
-
-def _on_clouds(found: Found, *, haze: bool) -> list[str]:
-    """Signs of cloud and, where wanted, of haze in the sampled pieces of the scene.
-
-    Haze is told from the darkest places; a black edge that is no place spoils that.
-    """
-    grid = found.scene.grid
-    notes = []
-    signs = cloud_signs(_shown(found), grid.ground_resolution())
-    for date, sign in zip(("before", "after"), signs, strict=True):
-        if sign.cloudy:
-            notes.append(
-                f"The image of {date} seems to hold clouds (about "
-                f"{100 * sign.share:.0f} % of what was looked at is bright, colourless "
-                "and soft-edged, and is not so on the other date; pale bare fields can "
-                f"look alike); --mask-{date} takes them out."
-            )
-        if haze and sign.hazy:
-            notes.append(
-                f"The image of {date} seems hazy: its darkest places are brighter than "
-                "the other date's; subtle changes are told less surely."
-            )
-    return notes
-
-
-def _shown(
-    found: Found,
-) -> list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]]:
-    """The sampled pieces in 0..1, with the infrared where it is known."""
-    scene, pieces = found.scene, found.sample.pieces
-    if "nir" in scene.roles:
-        dates = [scene.read_roles(piece.window) for piece in pieces]
-    else:
-        dates = [
-            (
-                without_gaps(piece.before, piece.valid),
-                without_gaps(piece.after, piece.valid),
-            )
-            for piece in pieces
-        ]
-    ranges = _ranges(
-        (scene.before.dtype, scene.after.dtype),
-        tuple(zip(*dates, strict=True)),
-        [piece.valid for piece in pieces],
-    )
-    return [
-        (
-            _unit(before, *ranges[0]),
-            _unit(after, *ranges[1]),
-            piece.valid,
-        )
-        for (before, after), piece in zip(dates, pieces, strict=True)
-    ]
-
-
-def _unit(
-    values: NDArray[np.float32], black: float, white: float
-) -> NDArray[np.float32]:
-    """Values on the scale that spans 0..1 from black to white.
-
-    What lies far beyond it, as a single broken pixel of 3e38 does, is cut off.
-    """
-    known = np.clip(values, black, black + _BEYOND * (white - black))
-    return (known - np.float32(black)) * np.float32(1.0 / max(white - black, 1e-9))
-
-
-def _ranges(
-    dtypes: tuple[str, str],
-    dates: tuple[Sequence[NDArray[np.float32]], ...],
-    valid: list[NDArray[np.bool_]],
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Black and white of each date; numbers of two types are on two scales."""
-    if set(dtypes) == {"uint8"}:
-        return (0.0, 255.0), (0.0, 255.0)
-    before, after = (_range(pieces, valid) for pieces in dates)
-    if dtypes[0] != dtypes[1]:
-        return before, after
-    both = min(before[0], after[0]), max(before[1], after[1])
-    return both, both
-
-
-def _range(
-    date: Sequence[NDArray[np.float32]], valid: list[NDArray[np.bool_]]
-) -> tuple[float, float]:
-    """What hardly any value of a date exceeds, above 0 or what hardly any is below.
-
-    Decibels and other numbers below 0 have no black of their own.
-    """
-    values = np.concatenate(
-        [piece[:, known].ravel() for piece, known in zip(date, valid, strict=True)]
-    )
-    dark, white = np.percentile(values, [100 - _WHITE_PERCENT, _WHITE_PERCENT])
-    return min(float(dark), 0.0), float(white)

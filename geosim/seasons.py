@@ -70,13 +70,14 @@ class Seasons:
         grid, roles = self.scene.grid, self.scene.roles
         reach = SEASON_REACH + rim_reach(self.sigma)
         outer = part.grown(reach).clipped(grid.width, grid.height)
+        *dates, known = self.scene.read_roles(outer)
         before, after = (
             dict(zip(roles, tones.apply(values), strict=True))
-            for values, tones in zip(
-                self.scene.read_roles(outer), self.tones, strict=True
-            )
+            for values, tones in zip(dates, self.tones, strict=True)
         )
         share = season_share(before, after, self.tones, self.sigma)
+        # what stands in a gap of the infrared tells no season
+        share *= known
         return share[part.slices_in(outer)]
 
 

@@ -169,6 +169,30 @@ def test_without_known_bands_there_is_no_class(pair, tmp_path):
     assert any("name them, such as --bands" in note for note in found.record.notes)
 
 
+@pytest.mark.parametrize("date", [0, 1])
+@pytest.mark.parametrize("nothing", [-9999.0, np.nan])
+def test_where_the_infrared_has_no_data_no_class_is_told(tmp_path, date, nothing):
+    """The lake alone lies in the gap."""
+    lake, pit = (slice(20, 140), slice(20, 60)), (slice(20, 140), slice(120, 160))
+    paths, notes = [], "no class can be told"
+    images = ground(), ground(water=[lake], bare=[pit])
+    for number, image in enumerate(images):
+        values = image.astype(np.float32)
+        if number == date:
+            values[3, :, :80] = nothing
+        paths.append(write(tmp_path / f"{number}.tif", values, nodata=nothing))
+        with rasterio.open(paths[-1], "r+") as file:
+            file.descriptions = ("red", "green", "blue", "nir")
+    result = run(paths, tmp_path / "out")
+    by_class = result.changes.groupby("class").area_px.sum()
+    assert by_class["changed"] == pytest.approx(120 * 40, rel=0.02)
+    assert by_class["bare_or_mining"] == pytest.approx(120 * 40, rel=0.02)
+    unknown = result.changes[result.changes["class"] == "changed"]
+    said = unknown[["class_probability", "from_class", "to_class"]]
+    assert said.isna().all(axis=None)
+    assert any(notes in note for note in result.record.notes)
+
+
 def test_colour_alone_is_less_sure(pair, result, tmp_path):
     found = run(pair, tmp_path / "r", bands="red=1,green=2,blue=3")
     assert any("less sure" in note for note in found.record.notes)

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from rasters import texture
+import rasterio
+from rasters import texture, write
 from scipy.ndimage import gaussian_filter
 
+from geosim import ChangeOptions, detect_change
 from geosim.change.clouds import cloud_signs
 
 
@@ -74,3 +76,18 @@ def test_nothing_to_look_at():
     empty = np.zeros((200, 240), bool)
     signs = cloud_signs([(dark_ground(), dark_ground(), empty)], metres=30.0)
     assert not any(sign.cloudy or sign.hazy for sign in signs)
+
+
+@pytest.mark.parametrize(("declared", "told"), [(True, False), (False, True)])
+def test_counts_of_another_offset_are_no_haze(tmp_path, declared, told):
+    """As Sentinel-2's of before and after 2022, where the files declare it."""
+    ground = np.rint(4000 * dark_ground()).astype(np.uint16)
+    paths = []
+    for name, added in (("2020", 0), ("2023", 1000)):
+        paths.append(write(tmp_path / f"{name}.tif", ground + np.uint16(added)))
+        if declared:
+            with rasterio.open(paths[-1], "r+") as file:
+                file.scales, file.offsets = (1e-4,) * 3, (-added * 1e-4,) * 3
+    result = detect_change(*paths, tmp_path / "out", ChangeOptions(method="cva"))
+    seen = [note for note in result.record.notes if "haz" in note or "cloud" in note]
+    assert bool(seen) == told

@@ -213,6 +213,24 @@ def test_a_run_finds_the_clearing_and_not_the_ploughing(pairs, tmp_path):
     assert any("--season keep" in note for note in result.record.notes)
 
 
+def test_where_the_infrared_has_no_data_nothing_is_season(pairs, tmp_path):
+    names = []
+    for path in pairs[10.0]:
+        names.append(tmp_path / path.name)
+        with rasterio.open(path) as file:
+            layers, profile = file.read().astype(np.float32), file.profile
+            roles = file.descriptions
+        layers[3, :, 170:] = -9999.0
+        profile.update(dtype="float32", nodata=-9999.0)
+        with rasterio.open(names[-1], "w", **profile) as file:
+            file.write(layers)
+            file.descriptions = roles
+    found, result = changed(names, tmp_path / "gap")
+    assert found[FOREST].mean() > 0.9
+    assert found[FIELD].mean() > 0.9
+    assert any("no class can be told" in note for note in result.record.notes)
+
+
 def test_keep_finds_both(pairs, tmp_path):
     found, result = changed(pairs[10.0], tmp_path / "keep", season="keep")
     assert found[FOREST].mean() > 0.9

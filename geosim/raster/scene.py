@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from affine import Affine
 
 from geosim.errors import OptionError
@@ -23,7 +24,6 @@ from geosim.themes.roles import ROLES, per_date
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from geosim.raster.held import Reading
@@ -149,11 +149,13 @@ class Scene:
 
     def read_roles(
         self, window: Window
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         """The bands of `roles` of both dates, each (roles, height, width).
 
         File values; where a date shows nothing, or its mask takes it out, those of a
-        pixel close by, see `geosim.raster.gaps`.
+        pixel close by, see `geosim.raster.gaps`. The third is (height, width), True
+        where both dates have all of these bands: an infrared band may have gaps of its
+        own, where the bands that are compared have none.
 
         Args:
             window: cut to the grid.
@@ -163,6 +165,7 @@ class Scene:
         """
         window = window.clipped(self.grid.width, self.grid.height)
         found = []
+        known = np.ones((window.height, window.width), np.bool_)
         for read, source, masked in zip(
             (self._read_before, self._read_after),
             (self.before, self.after),
@@ -173,7 +176,8 @@ class Scene:
             values, valid = read(window, bands)
             seen = valid if masked is None else valid & ~masked
             found.append(without_gaps(values, seen))
-        return found[0], found[1]
+            known &= seen
+        return found[0], found[1], known
 
     def correct_shift(self, d_row: float, d_col: float) -> None:
         """From now on read date 2 moved so that the content meets date 1's.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.themes.classes import CLASSES, COVERS, THEMES, class_of
+from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS, THEMES, class_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,9 +30,9 @@ class ObjectClasses:
     """Slug of the class."""
     probability: NDArray[np.float64]
     """0..1."""
-    before: tuple[str, ...]
-    """Slug of the land cover on date 1."""
-    after: tuple[str, ...]
+    before: tuple[str | None, ...]
+    """Slug of the land cover on date 1; None where it cannot be told."""
+    after: tuple[str | None, ...]
     """Slug of the land cover on date 2."""
 
 
@@ -91,6 +91,8 @@ def classes_of(
 ) -> ObjectClasses:
     """Classes of objects from what was summed over their pixels.
 
+    One of which nothing is known, in a gap of the infrared, is a change of no class.
+
     Args:
         sums: (objects, 49) confidence by pair of covers, see `Classifier.pairs`.
         pixels: (objects,).
@@ -106,9 +108,14 @@ def classes_of(
     pair = np.where(member[:, best].T, sums, -1.0).argmax(axis=1)
     before, after = np.divmod(pair, _COUNT)
     rows = np.arange(len(sums))
+    known = weight[rows, best] > 0
+    probability = np.where(known, weight[rows, best] / np.maximum(pixels, 1), np.nan)
+    of_known = list(zip(best, before, after, known, strict=True))
     return ObjectClasses(
-        slugs=tuple(slugs[place] for place in best),
-        probability=weight[rows, best] / np.maximum(pixels, 1),
-        before=tuple(covers[place] for place in before),
-        after=tuple(covers[place] for place in after),
+        slugs=tuple(
+            slugs[one] if told else CHANGED_CLASS for one, *_, told in of_known
+        ),
+        probability=probability,
+        before=tuple(covers[one] if told else None for _, one, _, told in of_known),
+        after=tuple(covers[one] if told else None for *_, one, told in of_known),
     )
