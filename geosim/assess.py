@@ -165,8 +165,8 @@ def _cautions(classes: tuple[str, ...], counts: NDArray[np.int64]) -> tuple[str,
     missed = table.sum(axis=0) - np.diagonal(table)
     few = [
         name
-        for name, count, total in zip(classes, missed, table.sum(axis=0), strict=True)
-        if count < _FEW_FOUND and total and name != NO_CHANGE
+        for name, count in zip(classes, missed, strict=True)
+        if count < _FEW_FOUND and name != NO_CHANGE
     ]
     if not few:
         return ()

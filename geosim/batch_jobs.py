@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -67,12 +68,16 @@ def _folders(pairs: Sequence[ImagePair], home: Path) -> list[Path]:
         for pair, name in zip(pairs, short, strict=True)
     ]
     folders = [
-        (home / name if pair.out is None else Path(pair.out)).absolute()
+        Path(
+            os.path.normpath(
+                (home / name if pair.out is None else Path(pair.out)).absolute()
+            )
+        )
         for pair, name in zip(pairs, names, strict=True)
     ]
     first: dict[Path, int] = {}
     for number, (pair, folder) in enumerate(zip(pairs, folders, strict=True)):
-        other = first.setdefault(folder, number)
+        other = first.setdefault(folder.resolve(), number)
         if other != number:
             raise PairListError(
                 f"{pair.place}: its result would lie in '{folder}' as that of "

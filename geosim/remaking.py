@@ -24,6 +24,7 @@ from geosim.publish.report import (
 from geosim.publish.stac import asset_entry, read_asset
 from geosim.raster.staging import writing
 from geosim.result import EXTRA_FILES, RECORD
+from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:
     from geosim.result import ChangeResult
@@ -82,13 +83,11 @@ def remake_report(
     if logo is not None:
         given["logo"] = _logo_uri(Path(logo)) if str(logo) else ""
     told = {name: value for name, value in given.items() if value is not None}
-    content = replace(
-        content,
-        head=replace(content.head, **told),
-        assessment=content.assessment
-        if assessment is None
-        else _read_assessment(Path(assessment)),
-    )
+    content = replace(content, head=replace(content.head, **told))
+    if assessment is not None:
+        values = _read_assessment(Path(assessment))
+        _check_same_map(values, result)
+        content = replace(content, assessment=values)
     _replace(folder / REPORT, _rendered(result, content, assessment))
     # the result is whole before Chromium, which may fail, and without the old PDF
     (folder / EXTRA_FILES["pdf"]).unlink(missing_ok=True)
@@ -210,6 +209,31 @@ def _read_assessment(path: Path) -> dict[str, Any]:
             "another JSON"
         )
     return values
+
+
+def _check_same_map(values: dict[str, Any], result: ChangeResult) -> None:
+    """Refuse the assessment of another map: its strata hold other pixels.
+
+    Raises:
+        OptionError: they do.
+    """
+    try:
+        pixels = [
+            (int(one["pixels"]), one["map_class"] != NO_CHANGE)
+            for one in values["strata"]
+        ]
+    except (KeyError, TypeError, ValueError):
+        return  # no assessment at all, which rendering tells
+    areas = result.record.areas
+    wanted = areas.valid_px, areas.changed_px
+    found = sum(n for n, _ in pixels), sum(n for n, changed in pixels if changed)
+    if found != wanted:
+        raise OptionError(
+            "--assessment wants that of this result's map, on which "
+            f"{wanted[1]:,} of {wanted[0]:,} px changed; found one of a map on which "
+            f"{found[1]:,} of {found[0]:,} px did; give the folder of the samples that "
+            "'geosim sample' drew from this result"
+        )
 
 
 def _rendered(
