@@ -510,3 +510,33 @@ def test_another_crs(tmp_path):
     rows, cols = (round(NORTH_UP.f - transform.f), round(transform.c - NORTH_UP.c))
     assert_rectangle_found(result, (rows, cols))
     assert result.record.after.placement.startswith("warped to the grid")
+
+
+@pytest.mark.parametrize(
+    ("names", "bands"),
+    [
+        (("red", "green", "blue", "nir"), None),
+        (("red", "green", "blue", "nir"), "all"),
+        (("", "", "", ""), "red=1,green=2,blue=3,nir=4"),
+    ],
+)
+def test_an_infrared_band_that_is_marked_as_alpha(tmp_path, names, bands):
+    """As rasterio and GDAL write four bands; dark water is no gap."""
+    results = []
+    for kind in (ColorInterp.alpha, ColorInterp.undefined):
+        folder = tmp_path / kind.name
+        folder.mkdir()
+        before, after = drawn_pair(bands=4)
+        before[3, 20:60, 20:60] = after[3, 20:60, 20:60] = 0
+        paths = write_pair(folder, before, after)
+        for path in paths:
+            with rasterio.open(path, "r+") as file:
+                file.descriptions = names
+                file.colorinterp = (*file.colorinterp[:3], kind)
+            with rasterio.open(path) as file:
+                assert file.colorinterp[3] is kind
+        options = ChangeOptions(method="cva", bands=bands)
+        results.append(detect_change(*paths, folder / "out", options))
+    assert results[0].record.areas == results[1].record.areas
+    assert results[0].record.areas.valid_px == before[0].size
+    assert results[0].record.before.bands == results[1].record.before.bands

@@ -25,7 +25,7 @@ from geosim.process_wide import silence
 from geosim.raster.bands import choose_bands
 from geosim.raster.grid import Grid
 from geosim.raster.nodata import check_nodata
-from geosim.themes.roles import band_roles
+from geosim.themes.roles import band_roles, is_sensor, names_roles, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -195,25 +195,60 @@ def open_source(
     """
     dataset = open_raster(path)
     try:
+        if _alpha_has_a_role(dataset, bands):
+            dataset = _declaring(dataset, no_alpha=True)
         source = describe(path, dataset, bands)
         if nodata is None:
             return dataset, source
         check_nodata(path, source.dtype, nodata)
-        declared = _declaring(dataset, nodata)
+        dataset = _declaring(dataset, nodata=nodata)
     except BaseException:
         dataset.close()
         raise
-    dataset.close()
-    return declared, replace(source, nodata=nodata)
+    return dataset, replace(source, nodata=nodata)
 
 
-def _declaring(dataset: Any, nodata: float) -> Any:  # noqa: ANN401
-    """The same pixels by a VRT that declares the nodata value of all bands."""
+def _alpha_has_a_role(dataset: Any, bands: str | None) -> bool:  # noqa: ANN401
+    """True where what is marked as alpha is, by its name or by the user, a band.
+
+    GDAL marks the fourth band of four as alpha where whoever wrote the file did not
+    say what it is, as of red, green, blue and infrared.
+    """
+    number = alpha_band(dataset)
+    if number is None:
+        return False
+    if role_of(dataset.descriptions[number - 1] or "") is not None:
+        return True
+    written = bands is not None and names_roles(bands) and not is_sensor(bands)
+    return written and number in band_roles(bands, [], dataset.descriptions).values()
+
+
+def _declaring(
+    dataset: Any,  # noqa: ANN401
+    *,
+    nodata: float | None = None,
+    no_alpha: bool = False,
+) -> Any:  # noqa: ANN401
+    """The same pixels by a VRT that tells something else of them; closes the dataset.
+
+    Args:
+        dataset: an open raster.
+        nodata: of all bands; None: as it is.
+        no_alpha: no band is alpha.
+    """
     with plain_images_welcome(), MemoryFile(ext=".vrt") as virtual:
         rasterio.shutil.copy(dataset, virtual.name, driver="VRT")
         with rasterio.open(virtual.name, "r+") as edited:
-            edited.nodata = nodata
-        return rasterio.open(virtual.read().decode())
+            if nodata is not None:
+                edited.nodata = nodata
+            if no_alpha:
+                edited.colorinterp = [
+                    ColorInterp.undefined if kind is ColorInterp.alpha else kind
+                    for kind in dataset.colorinterp
+                ]
+        declared = rasterio.open(virtual.read().decode())
+    dataset.close()
+    return declared
 
 
 @contextmanager
