@@ -13,6 +13,7 @@ from geosim.cluster import local_workers, need, open_cluster, with_worker_memory
 from geosim.cluster_options import ClusterOptions
 from geosim.errors import (
     GeosimError,
+    OptionError,
     OtherRunError,
     PairListError,
     ResultExistsError,
@@ -73,6 +74,11 @@ def detect_changes(
     """
     need("distributed", "pyarrow")
     options, cluster = options or ChangeOptions(), cluster or ClusterOptions()
+    if options.resume and options.overwrite:
+        raise OptionError(
+            "--resume keeps what is finished, --overwrite makes all anew; give one of "
+            "them"
+        )
     home = Path(out) if out is not None else _default_home(pairs)
     jobs = jobs_of(_listed(pairs), home, options)
     weights = _checksum(options)

@@ -113,7 +113,9 @@ def list_lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        cause = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        cause = (
+            getattr(error, "strerror", None) or "it is not UTF-8 text; save it as UTF-8"
+        )
         raise PairListError(
             f"'{path}' must be a CSV file of pairs and cannot be read: {cause}"
         ) from error

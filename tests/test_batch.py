@@ -235,6 +235,23 @@ def test_a_result_that_is_there(tmp_path):
     assert sorted(path.name for path in home.iterdir()) == ["change_1990_2020"]
 
 
+@pytest.mark.parametrize("other", ["w", "./sub/../w", "link/w"])
+def test_one_folder_under_two_names(tmp_path, other):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    before, after = write_pair(tmp_path, *drawn_pair())
+    named = [str(tmp_path / "w"), f"{tmp_path}/{other}"]
+    with pytest.raises(PairListError, match="folder of its own"):
+        detect_changes([pair(before, after, out) for out in named], tmp_path / "out")
+
+
+def test_resume_and_overwrite_exclude_each_other(tmp_path):
+    options = ChangeOptions(method="cva", resume=True, overwrite=True)
+    before, after = write_pair(tmp_path, *drawn_pair())
+    with pytest.raises(OptionError, match="give one of them"):
+        detect_changes([pair(before, after)], tmp_path / "out", options)
+
+
 def test_a_folder_that_cannot_be_made(tmp_path):
     file = write(tmp_path / "file.tif", drawn_pair()[0])
     options = ChangeOptions(method="cva")

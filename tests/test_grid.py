@@ -381,6 +381,11 @@ def test_a_coordinate_system_apart_from_the_earth_is_refused(wkt):
         common_grid(grid, utm_grid())
 
 
+def test_a_grid_without_crs_is_told_from_the_images():
+    with pytest.raises(GridMismatchError, match="--grid wants a raster with"):
+        common_grid(utm_grid(), utm_grid(), reference=plain_grid())
+
+
 def test_where_the_projection_is_not_defined():
     polar = pyproj.CRS.from_proj4("+proj=ortho +lat_0=90 +lon_0=0 +datum=WGS84")
     one = Grid(crs=polar, transform=Affine.scale(10, -10), width=9, height=9)

@@ -145,6 +145,15 @@ def test_polygons(pair, tmp_path, suffix):
     assert (found != expected).sum() <= (4 if suffix == "geojson" else 0)
 
 
+def test_polygons_in_two_layers(pair, tmp_path):
+    path = tmp_path / "clouds.gpkg"
+    for name in ("thick", "thin"):
+        frame = gpd.GeoDataFrame(geometry=[box(0, 0, 1, 1)], crs=UTM)
+        frame.to_file(path, layer=name)
+    with pytest.raises(OptionError, match=r"one layer.*holds thick, thin"):
+        valid(pair, after=path)
+
+
 def test_a_window_is_masked_as_the_whole(pair, tmp_path):
     path = tmp_path / "m.gpkg"
     shape = box(NORTH_UP.c + 33.3, NORTH_UP.f - 90.7, NORTH_UP.c + 99, NORTH_UP.f - 20)

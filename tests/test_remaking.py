@@ -102,6 +102,24 @@ def test_an_assessment_that_is_none(folder, tmp_path, text):
     assert listing(folder) == before
 
 
+def test_the_assessment_of_another_map(folder, tmp_path):
+    areas = open_result(folder).record.areas
+    strata = [
+        {"map_class": "no_change", "pixels": areas.valid_px - areas.changed_px},
+        {"map_class": "changed", "pixels": areas.changed_px},
+    ]
+    path = tmp_path / "assessment.json"
+    path.write_text(json.dumps(ASSESSED | {"strata": strata}))
+    remake_report(folder, assessment=path)
+    strata[1]["pixels"] -= 1
+    strata[0]["pixels"] += 1
+    path.write_text(json.dumps(ASSESSED | {"strata": strata}))
+    before = listing(folder)
+    with pytest.raises(OptionError, match="found one of a map on which"):
+        remake_report(folder, assessment=path)
+    assert listing(folder) == before
+
+
 def test_a_report_of_other_making(folder):
     path = folder / "report.html"
     size = path.stat().st_size

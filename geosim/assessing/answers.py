@@ -110,7 +110,15 @@ def _strata(frame: gpd.GeoDataFrame, design: SampleDesign) -> NDArray[np.int64]:
             f"samples are of the strata {', '.join(names)}; found "
             f"{_some(unknown)}; the column 'stratum' must stay as it was written"
         )
-    return np.array([names.index(str(one)) for one in frame["stratum"]], np.int64)
+    found = np.array([names.index(str(one)) for one in frame["stratum"]], np.int64)
+    held = np.bincount(found, minlength=len(names))
+    for name, drawn, count in zip(names, design.samples, held.tolist(), strict=True):
+        if count > drawn and len(frame) <= sum(design.samples):
+            raise SampleError(
+                f"{drawn} samples of '{name}' were drawn; found {count}; the column "
+                "'stratum' must stay as it was written"
+            )
+    return found
 
 
 def _check_places(frame: gpd.GeoDataFrame, design: SampleDesign) -> None:
@@ -130,6 +138,8 @@ def _check_places(frame: gpd.GeoDataFrame, design: SampleDesign) -> None:
     if away.any():
         most = off[away & ~np.isnan(off)]
         far = f", by up to {most.max():.0f} px" if most.size else ""
+        if away.all() and len(frame) > 1:
+            far += " (was the layer saved in another coordinate reference system?)"
         raise SampleError(
             "samples must stay on the pixel that was drawn; "
             f"{_some(frame['id'][away])} "
@@ -189,6 +199,12 @@ def _other_answers(path: Path, ids: list[int]) -> list[str]:
         )
     keys = _ids(table[columns["id"]], str(columns["id"]), path)
     found = dict(zip(keys, _texts(table[column]), strict=True))
+    strange = sorted(found.keys() - set(ids))
+    if strange:
+        raise SampleError(
+            f"--answers wants ids of samples that were drawn; '{path}' has "
+            f"{_some(strange)} as well; remove these rows or give the ids back"
+        )
     return [found.get(one, "") for one in ids]
 
 

@@ -11,7 +11,7 @@ from rasterio.vrt import WarpedVRT
 from geosim.errors import LabelError
 from geosim.raster.grid import Grid, pixel_offset, same_crs
 from geosim.raster.longitudes import crs_for_warping
-from geosim.raster.source import one_line_errors
+from geosim.raster.source import alpha_band, one_line_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ def nearest_on(
         WarpedVRT(
             dataset,
             resampling=Resampling.nearest,
-            add_alpha=dataset.nodata is None,
+            add_alpha=dataset.nodata is None and alpha_band(dataset) is None,
             src_crs=crs_for_warping(dataset),
             crs=grid.crs.to_wkt() if grid.crs else None,
             transform=grid.transform,

@@ -126,7 +126,8 @@ class OpenDate:
         strict = one_band_tells(self.source.nodata)
         with one_line_errors(self.source.path):
             found = self.reader.read(bands, window=place)
-            values = found.astype(np.float32)
+            with np.errstate(over="ignore"):  # of a nodata value such as -1.8e308
+                values = found.astype(np.float32)
             valid = np.ones(values.shape[1:], np.bool_)
             if found.dtype.kind == "f":
                 valid &= np.isfinite(values).all(axis=0)

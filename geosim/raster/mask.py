@@ -195,12 +195,20 @@ def _open_polygons(path: str, grid: Grid) -> _Polygons:
     from pyogrio.errors import DataSourceError
 
     try:
-        frame = pyogrio.read_dataframe(path, columns=[])
+        names = [str(name) for name, kind in pyogrio.list_layers(path) if kind]
+        frame = pyogrio.read_dataframe(
+            path, columns=[], layer=names[0] if names else None
+        )
     except (DataSourceError, OSError, ValueError) as error:
         cause = str(error).splitlines()[0]
         raise RasterReadError(
             f"cannot read the mask '{path}' as polygons: {cause}"
         ) from error
+    if len(names) > 1:
+        raise OptionError(
+            f"a mask wants one layer of polygons; '{path}' holds {', '.join(names)}; "
+            f"take one of them out with 'ogr2ogr mask.gpkg {path} LAYER'"
+        )
     _check_crs(path, grid, known=frame.crs is not None)
     a, b, c, d, e, f = (~grid.transform)[:6]
     pixels = shapely.transform(

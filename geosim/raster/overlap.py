@@ -97,6 +97,12 @@ def common_grid(
 
 def _plain_grid(before: Grid, after: Grid, reference: Grid) -> Grid:
     """The grid of two images without CRS: same size, pixel on pixel."""
+    if before.crs and after.crs:
+        raise GridMismatchError(
+            "--grid wants a raster with a coordinate reference system, as both images "
+            "have one; the raster that it names has none; assign it with "
+            "'gdal_edit.py -a_srs EPSG:CODE'"
+        )
     if before.crs is not None or after.crs is not None:
         has, lacks = ("before", "after") if before.crs else ("after", "before")
         raise GridMismatchError(

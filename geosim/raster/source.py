@@ -110,6 +110,8 @@ def _cause(error: BaseException, path: str) -> str:
         return "no such file; check the path"
     if "not recognized as" in text:
         return "not a format that GDAL knows; a GeoTIFF, JPEG or PNG is wanted"
+    if "Failed to read directory" in text:
+        return "it is cut short or damaged; is the file complete?"
     return text.removeprefix(f"{path}: ")
 
 
@@ -136,6 +138,12 @@ def grid_of(path: str, dataset: Any) -> Grid:  # noqa: ANN401
             "'gdalwarp' on it where it has control points or RPC"
         )
     crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
+    if crs is not None and crs.is_geocentric:
+        raise GridMismatchError(
+            f"'{path}' has a geocentric coordinate reference system ('{crs.name}'), in "
+            "which no map is drawn; assign the right one with 'gdal_edit.py -a_srs "
+            "EPSG:CODE'"
+        )
     plain = crs is None and dataset.transform.is_identity
     return Grid(
         crs=crs,

@@ -73,7 +73,8 @@ def read_scenes(
     if len(dated) < 2:  # noqa: PLR2004 - one interval
         raise SceneListError(
             f"a series wants at least two scenes; found {len(dated)}; name more "
-            "rasters, a folder of them, a CSV file or a STAC ItemCollection"
+            "rasters, a folder of them, whose names or tags hold their dates, a CSV "
+            "file or a STAC ItemCollection"
         )
     dated.sort(key=lambda one: one.date or "")
     for one, other in pairwise(dated):
@@ -149,7 +150,9 @@ def _in_csv(path: Path) -> list[DatedScene]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        cause = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        cause = (
+            getattr(error, "strerror", None) or "it is not UTF-8 text; save it as UTF-8"
+        )
         raise SceneListError(
             f"'{path}' must be a CSV file of scenes and cannot be read: {cause}"
         ) from error
