@@ -92,6 +92,21 @@ def test_geojson_of_a_hole_and_across_the_antimeridian(tmp_path):
     assert all(np.ptp([x for x, _ in ring]) < 5 for ring in parts)
 
 
+@pytest.mark.parametrize("crs", [3413, 3031])
+def test_geojson_around_a_pole(tmp_path, crs):
+    shapes = [box(-600, -500, 600, 700), box(-90_000, -40_000, -80_000, 40_000)]
+    frame = gpd.GeoDataFrame({"id": [1, 2]}, geometry=shapes, crs=crs)
+    write_formats(tmp_path, frame, ["geojson"])
+    found = gpd.read_file(tmp_path / "changes.geojson")
+    pole = 90.0 if crs == 3413 else -90.0
+    assert found.geometry.is_valid.all()
+    reached = found.geometry[0].bounds
+    assert (reached[0], reached[2]) == (-180.0, 180.0)
+    assert pole in (reached[1], reached[3])
+    again = found.to_crs(crs).geometry.area
+    assert again.to_numpy() == pytest.approx(frame.area.to_numpy(), rel=1e-3)
+
+
 def test_geoparquet_has_a_column_of_boxes(result):
     parquet = pytest.importorskip("pyarrow.parquet")
     file = parquet.ParquetFile(result.folder / "changes.parquet")

@@ -372,6 +372,8 @@ def test_nodata_of_all_scenes_and_a_crs_without_a_code(few, tmp_path):
 def test_options_that_cannot_be_used():
     with pytest.raises(OptionError, match="--initial wants one of forest, "):
         SeriesOptions(initial=(("forst", 1.0),))
+    with pytest.raises(OptionError, match="'forest' twice"):
+        SeriesOptions(initial=(("forest", 1.0), ("forest", 2.0)))
     with pytest.raises(OptionError, match="hectares above 0"):
         SeriesOptions(initial=(("forest", float("inf")),))
     with pytest.raises(OptionError, match="--decide wants one of"):

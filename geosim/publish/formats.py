@@ -111,12 +111,13 @@ def _write_flatgeobuf(path: Path, frame: gpd.GeoDataFrame) -> None:
 def _write_geojson(path: Path, frame: gpd.GeoDataFrame) -> None:
     """RFC 7946: longitude and latitude of WGS 84, 7 decimals, right-handed rings.
 
-    Its writer also cuts polygons at the antimeridian.
+    Its writer also cuts polygons at the antimeridian, and keeps those around a pole
+    whole where it carries them to WGS 84 itself.
     """
     import pyogrio
 
     pyogrio.write_dataframe(
-        frame.to_crs(4326),
+        frame,
         path,
         driver="GeoJSON",
         geometry_type="Unknown" if len(frame) else "Polygon",

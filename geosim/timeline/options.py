@@ -55,8 +55,16 @@ class SeriesOptions:
                     "--dates wants dates like 2020, 2020-07 or 2020-07-14 joined by "
                     f"commas; found '{text}'"
                 )
+        self._check_initial()
+
+    def _check_initial(self) -> None:
         covers = dict.fromkeys(one.cover for one in CLASSES.values() if one.cover)
+        named = [cover for cover, _ in self.initial]
         for cover, hectares in self.initial:
+            if named.count(cover) > 1:
+                raise OptionError(
+                    f"--initial wants each land cover once; found '{cover}' twice"
+                )
             if cover not in covers:
                 raise OptionError(
                     f"--initial wants one of {', '.join(covers)}; found '{cover}'"
