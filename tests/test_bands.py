@@ -4,6 +4,7 @@ import pytest
 
 from geosim.errors import OptionError
 from geosim.raster.bands import choose_bands
+from geosim.themes.roles import band_roles
 
 RGB = ["red", "green", "blue"]
 GREY = ["gray", "undefined", "undefined", "undefined"]
@@ -104,3 +105,13 @@ def test_without_names_only_numbers_are_offered():
 def test_a_file_of_alpha_alone_has_nothing_to_compare():
     with pytest.raises(OptionError, match="alpha"):
         choose_bands(None, ["alpha"], [""])
+
+
+def test_a_sensor_whose_order_is_not_that_of_the_names():
+    names = ["red", "green", "blue", "nir"]
+    with pytest.raises(OptionError, match=r"takes band 1 for blue.*band 3 \('blue'\)"):
+        band_roles("sentinel-2", ["undefined"] * 4, names)
+    named = ["B02", "B03", "B04", "B08"]
+    for descriptions in (named, [""] * 4):
+        found = band_roles("sentinel-2", ["undefined"] * 4, descriptions)
+        assert found == {"blue": 1, "green": 2, "red": 3, "nir": 4}

@@ -122,18 +122,41 @@ def band_roles(
     """
     if wanted is not None and is_sensor(wanted):
         usable = [i for i, kind in enumerate(interpretations, 1) if kind != "alpha"]
-        return _of_sensor(wanted.strip().lower(), usable)
+        sensor = wanted.strip().lower()
+        roles = _of_sensor(sensor, usable)
+        _check_names(sensor, roles, descriptions)
+        return roles
     if wanted is not None and "=" in wanted:
         return _written(wanted, len(descriptions))
-    told = {
-        role: number
-        for number, text in reversed(list(enumerate(descriptions, start=1)))
-        if (role := role_of(text)) is not None
-    }
+    told = _told(descriptions)
     kinds = [kind.lower() for kind in interpretations]
     if all(colour in kinds for colour in COLOURS):
         told |= {colour: kinds.index(colour) + 1 for colour in COLOURS}
     return {role: told[role] for role in ROLES if role in told}
+
+
+def _told(descriptions: Sequence[str]) -> dict[str, int]:
+    """Band numbers by the roles that descriptions tell, the first of each."""
+    return {
+        role: number
+        for number, text in reversed(list(enumerate(descriptions, start=1)))
+        if (role := role_of(text)) is not None
+    }
+
+
+def _check_names(
+    sensor: str, roles: Mapping[str, int], descriptions: Sequence[str]
+) -> None:
+    """Refuse a sensor whose order of bands is not that of the bands' names."""
+    told = _told(descriptions)
+    for role, number in roles.items():
+        if told.get(role, number) != number:
+            name = descriptions[told[role] - 1]
+            raise OptionError(
+                f"--bands {sensor} takes band {number} for {role}, but by its name "
+                f"that is band {told[role]} ('{name}'); leave --bands out, or say "
+                "which are which, such as 'red=3,nir=4'"
+            )
 
 
 def _of_sensor(sensor: str, usable: Sequence[int]) -> dict[str, int]:
