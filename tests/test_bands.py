@@ -109,7 +109,7 @@ def test_a_file_of_alpha_alone_has_nothing_to_compare():
 
 def test_a_sensor_whose_order_is_not_that_of_the_names():
     names = ["red", "green", "blue", "nir"]
-    with pytest.raises(OptionError, match=r"takes band 1 for blue.*band 3 \('blue'\)"):
+    with pytest.raises(OptionError, match=r"takes band 3 for red.*band 1 \('red'\)"):
         band_roles("sentinel-2", ["undefined"] * 4, names)
     named = ["B02", "B03", "B04", "B08"]
     for descriptions in (named, [""] * 4):
