@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from geosim.comparison_files import (
     FILES,
     MODELS_FILE,
@@ -36,7 +38,6 @@ from geosim.images.similarity import calibration_of
 from geosim.raster.staging import check_folder, publish_folder, work_folder, writing
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from geosim.images.picture import Picture
 
     Source = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]
+
+_ONE_COLOUR = 2 / 255
+"""Range of the values in a picture in which nothing is to be seen."""
 
 
 def compare_images(
@@ -205,8 +209,15 @@ def _compared(
         model=model.name,
         weights_sha256=model.weights_sha256,
         names=(pictures[0].name, pictures[1].name),
-        notes=tuple(f"{p.name}: {note}" for p in pictures for note in p.notes),
+        notes=tuple(f"{p.name}: {note}" for p in pictures for note in _notes(p)),
     )
+
+
+def _notes(picture: Picture) -> tuple[str, ...]:
+    """What a reader should know of a picture."""
+    if float(np.ptp(picture.pixels, axis=(1, 2)).max()) > _ONE_COLOUR:
+        return picture.notes
+    return (*picture.notes, "shows one colour only; a similarity says nothing of it")
 
 
 def _written(result: ImageComparison, folder: Path) -> ImageComparison:
@@ -236,12 +247,23 @@ def _all_written(
         for name in found:
             _replace_folder(made / name, folder / name)
         publish_folder(made, folder, MODELS_FILE)
+    for name, result in found.items():
+        if not isinstance(result, ImageComparison):
+            _remove_result(folder / name)
     return {
         name: with_paths(result, folder / name)
         if isinstance(result, ImageComparison)
         else result
         for name, result in found.items()
     }
+
+
+def _remove_result(place: Path) -> None:
+    """What an earlier comparison left of a model that could not be used now."""
+    for name in FILES.values():
+        (place / name).unlink(missing_ok=True)
+    if place.is_dir() and not any(place.iterdir()):
+        place.rmdir()
 
 
 def _replace_folder(made: Path, place: Path) -> None:

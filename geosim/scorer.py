@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from geosim.change.windows import whole
+from geosim.windows import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from geosim.change.scores import ScoreScale
     from geosim.change.threshold import Threshold
-    from geosim.change.windows import Part
     from geosim.siamese.weights import LoadedWeights
+    from geosim.windows import Part
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.change.windows import Part
     from geosim.options import ChangeOptions, Method
     from geosim.sampling import Sample
     from geosim.siamese.weights import LoadedWeights
+    from geosim.windows import Part
 
 _SSIM_SIGMA = 1.5
 """Smoothing of the SSIM score in pixels: its own window is 7 px wide."""

@@ -18,7 +18,6 @@ from geosim.change.threshold import (
     histogram_quantiles,
     logistic_probability,
 )
-from geosim.change.windows import grown, inside, strips_of
 from geosim.errors import OptionError
 from geosim.network_costs import BASE_MEGABYTES, network_costs
 from geosim.scorer import BlockScores
@@ -42,16 +41,17 @@ from geosim.siamese.smoothing import (
 from geosim.siamese.weighting import SATURATION, SHALLOW, log_distance
 from geosim.siamese.weights import LoadedWeights, kept_weights
 from geosim.term_weights import as_rgb, colour_distance, fixed_weights, sampled_weights
+from geosim.windows import grown, inside, strips_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from geosim.change.windows import Part
     from geosim.options import ChangeOptions
     from geosim.sampling import Sample
     from geosim.scorer import Scorer
+    from geosim.windows import Part
 
 _REASONS = (
     "keeps false alarms below 2 % on pairs of dates without change",

@@ -106,7 +106,8 @@ def build_index(
     start = time.perf_counter()
     with plain_images_welcome():
         path = Path(index)
-        with editing(path, record, rebuild=options.rebuild) as writer:
+        names = [source.path for source in wanted]
+        with editing(path, record, names, rebuild=options.rebuild) as writer:
             run = Building(writer, opened, options, progress, len(wanted))
             for place, source in enumerate(wanted):
                 run.update(source, place)
@@ -179,10 +180,15 @@ def model_record(model: ImageModel, weights: str | None = None) -> ModelRecord:
     probe = np.zeros((3, 64, 64), np.float32)
     return ModelRecord(
         model=model.name,
-        weights=weights or "",
+        weights=_found_anywhere(weights or ""),
         weights_sha256=model.weights_sha256 or "",
         size=int(model.describe([probe]).shape[1]),
     )
+
+
+def _found_anywhere(weights: str) -> str:
+    """The path of a file as it is found from any folder; a name stays."""
+    return str(Path(weights).absolute()) if Path(weights).is_file() else weights
 
 
 def open_of(index: ImageIndex, threads: int | None = None) -> ImageModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,7 @@ def train_on_pairs(
             "margin": wanted,
             "pictures": [str(path) for path in pictures],
             "pairs": len(training),
+            "labels or contents": _digest(pictures, index),
         }
         if options.resume:
             trainer.restore(read_checkpoint(places.checkpoint, key))
@@ -177,6 +179,16 @@ def _indexed(pairs: list[SimilarPair]) -> tuple[list[Path], PairIndex]:
         second=np.array([where[pair.second] for pair in pairs], np.int64),
         similar=np.array([pair.similar for pair in pairs], np.bool_),
     )
+
+
+def _digest(pictures: list[Path], index: PairIndex) -> str:
+    """Checksum of the pictures' contents and of what is said of which pair."""
+    found = hashlib.sha256()
+    for path in pictures:
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    for part in (index.first, index.second, index.similar):
+        found.update(part.tobytes())
+    return found.hexdigest()
 
 
 def _part(index: PairIndex, start: int, end: int | None) -> PairIndex:

@@ -1,6 +1,7 @@
 """`compare_images` and `geosim compare`, from files to files."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -217,8 +218,22 @@ def test_all_models_beside_each_other(files, tmp_path, monkeypatch):
     with pytest.raises(ResultExistsError):
         compare_models(files / "photo.png", files / "copy.jpg", out)
     again = CompareOptions(overwrite=True, align="resize")
+    # a model that was at hand for an earlier pair leaves nothing of it
+    shutil.copytree(out / "ssim", out / "vgg16")
+    shutil.copytree(out / "ssim", out / "resnet18")
+    (out / "resnet18" / "notes.txt").write_text("mine")
     compare_models(files / "photo.png", files / "copy.jpg", out, again)
+    assert [p.name for p in (out / "resnet18").iterdir()] == ["notes.txt"]
+    shutil.rmtree(out / "resnet18")
     assert sorted(p.name for p in out.iterdir()) == ["models.json", "siamese", "ssim"]
+
+
+@pytest.mark.parametrize(("level", "told"), [(0.0, True), (1.0, False)])
+def test_a_picture_of_one_colour_has_a_note(files, level, told):
+    blank = np.full((64, 96), 255, np.uint8)
+    blank[:32] = 255 - round(level * 80)
+    found = compare_images(files / "photo.png", blank)
+    assert any("one colour only" in note for note in found.notes) == told
 
 
 def test_pictures_that_cannot_be_read(files, tmp_path):

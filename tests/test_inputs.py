@@ -10,7 +10,7 @@ from rasterio.enums import ColorInterp
 from rasters import CHANGED, NORTH_UP, drawn_pair, on_lattice, read, write, write_pair
 
 from geosim import ChangeOptions, MinArea, detect_change
-from geosim.errors import GridMismatchError, OptionError
+from geosim.errors import GridMismatchError, OptionError, RasterReadError
 
 NODATA = 255
 CORNER = (slice(0, 90), slice(0, 50))
@@ -540,3 +540,16 @@ def test_an_infrared_band_that_is_marked_as_alpha(tmp_path, names, bands):
     assert results[0].record.areas == results[1].record.areas
     assert results[0].record.areas.valid_px == before[0].size
     assert results[0].record.before.bands == results[1].record.before.bands
+
+
+@pytest.mark.parametrize("part", [0.1, 0.6, 0.99])
+def test_a_png_that_was_cut_short(tmp_path, part):
+    """GDAL gives zeros, or anything, for the rows that are missing."""
+    paths = write_pair(tmp_path, *drawn_pair(), suffix="png", crs=None, driver="PNG")
+    whole = paths[1].read_bytes()
+    paths[1].write_bytes(whole + b"added by a camera" * 100)
+    detect_change(*paths, tmp_path / "out", ChangeOptions(method="cva"))
+    paths[1].write_bytes(whole[: int(part * len(whole))])
+    with pytest.raises(RasterReadError, match="is the file complete"):
+        detect_change(*paths, tmp_path / "cut", ChangeOptions(method="cva"))
+    assert not (tmp_path / "cut").exists()

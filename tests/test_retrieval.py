@@ -1,6 +1,7 @@
 """Index file, exact and approximate search, groups, measures: hand-worked cases."""
 
 import sqlite3
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -99,6 +100,63 @@ def test_work_that_breaks_at_once_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError), editing(tmp_path / "i", MODEL, rebuild=False):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def interrupted(path, sources):
+    with (
+        suppress(RuntimeError),
+        editing(path, MODEL, sources, rebuild=False) as writer,
+    ):
+        writer.add(writer.source(SOURCE), entries("d"), unit([[1, 1, 0, 0]]), [b"d"])
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("sources", "goes_on"), [([SOURCE.path], True), (["/elsewhere"], False)]
+)
+def test_what_was_interrupted_of_other_sources_begins_anew(tmp_path, sources, goes_on):
+    path = tmp_path / "i"
+    interrupted(path, [SOURCE.path])
+    with editing(path, MODEL, sources, rebuild=False) as writer:
+        assert writer.count() == int(goes_on)
+
+
+def test_a_draft_of_what_the_index_has_goes_on(index):
+    interrupted(index, [SOURCE.path])
+    with editing(index, MODEL, ["/elsewhere"], rebuild=False) as writer:
+        assert writer.count() == 4
+
+
+def test_a_folder_under_another_name_is_the_same_source(tmp_path):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "f")
+    names = [tmp_path / "f", tmp_path / "x" / ".." / "f", tmp_path / "link"]
+    with editing(tmp_path / "i", MODEL, rebuild=False) as writer:
+        numbers = {
+            writer.source(Source(kind="folder", path=str(name))) for name in names
+        }
+    assert len(numbers) == 1
+
+
+def test_an_index_that_was_damaged_within(index):
+    whole = bytearray(index.read_bytes())
+    third = len(whole) // 3
+    whole[third:] = b"\xff" * (len(whole) - third)
+    index.write_bytes(whole)
+    with pytest.raises(IndexFileError, match="--rebuild"):
+        fill(index, ["z"], [[1, 0, 0, 0]])
+    assert [path.name for path in index.parent.iterdir()] == ["a.index"]
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_a_file_of_another_kind_is_kept(tmp_path, rebuild):
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"\x89PNG and so on")
+    with pytest.raises(IndexFileError, match="no index, but a file of another kind"):
+        fill(path, ["z"], [[1, 0, 0, 0]], rebuild=rebuild)
+    with pytest.raises(IndexFileError, match="is a folder; name a file"):
+        fill(tmp_path, ["z"], [[1, 0, 0, 0]], rebuild=rebuild)
+    assert path.read_bytes() == b"\x89PNG and so on"
 
 
 def test_two_runs_on_one_index(index):

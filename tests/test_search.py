@@ -422,6 +422,15 @@ def test_frames_of_a_video(tmp_path, clip, how, wanted):
     assert (again.added, again.total) == (0, len(wanted))
 
 
+def test_frames_within_a_millisecond_have_one_name(tmp_path):
+    fast = film(tmp_path / "fast.mkv", [(1, 5), (2, 5)], rate=2000)
+    result = build_index(fast, tmp_path / "i", IndexOptions(model="ssim", every=0))
+    index = open_index(tmp_path / "i")
+    names = [entry.name for entry in index.entries(range(len(index)))]
+    assert len(set(names)) == len(names) == result.added
+    assert 4 <= len(names) < 10
+
+
 def test_a_still_finds_its_moment(tmp_path, clip):
     build_index(clip, tmp_path / "i", QUICK)
     query = picture(2).crop((0, 0, 96, 64))

@@ -138,6 +138,12 @@ def test_interrupted_and_resumed_ends_alike(table, tmp_path, monkeypatch):
     with pytest.raises(OptionError, match="belongs to a training with other seed"):
         train_on_pairs(table, half, other)
     on = TrainOptions(steps=4, threads=2, resume=True)
+    labels = table.read_text(encoding="utf-8")
+    flipped = labels.replace(",1\n", ",x\n").replace(",0\n", ",1\n")
+    table.write_text(flipped.replace(",x\n", ",0\n"), encoding="utf-8")
+    with pytest.raises(OptionError, match="with other labels or contents"):
+        train_on_pairs(table, half, on)
+    table.write_text(labels, encoding="utf-8")
     resumed = train_on_pairs(table, half, on)
     one, two = (load_weights(r.weights).arrays for r in (whole, resumed))
     for name, value in one.items():

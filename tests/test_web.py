@@ -578,6 +578,9 @@ def test_a_worker_has_no_more_memory_than_it_is_given():
 def test_words_fit_the_figures():
     assert "show the same" in verdict(0.99, 0)
     assert "some parts changed" in verdict(0.99, 0.02)
+    assert "clearly differ" in verdict(0.99, 0.92)
+    assert "look there first" in spread(0.1, 0.9)
+    assert "look there first" not in spread(0.92, 0.9)
     assert "unrelated" in verdict(0.01, 0.9)
     assert "no place stands out" in spread(0, 1)
     assert "about 4 %" in spread(0.04, 0.9)

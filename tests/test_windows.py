@@ -11,8 +11,8 @@ from scipy.ndimage import (
     uniform_filter,
 )
 
-from geosim.change import windows
-from geosim.change.windows import (
+from geosim import windows
+from geosim.windows import (
     box_minimum,
     box_sum,
     filtered,

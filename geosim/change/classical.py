@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.windows import strips_of
 from geosim.errors import NoDataError
+from geosim.windows import strips_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

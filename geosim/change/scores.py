@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.windows import (
+from geosim.windows import (
     all_around,
     gaussian_kernel,
     narrow,
@@ -23,7 +23,7 @@ from geosim.change.windows import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from geosim.change.windows import Part
+    from geosim.windows import Part
 
 _TRUNCATE = 4.0
 """The Gaussian is cut at this many sigma."""

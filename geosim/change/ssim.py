@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.windows import narrow, parts_of, whole, wide_box_sum
+from geosim.windows import narrow, parts_of, whole, wide_box_sum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -25,6 +25,7 @@ from geosim.process_wide import silence
 from geosim.raster.bands import choose_bands
 from geosim.raster.grid import Grid
 from geosim.raster.nodata import check_nodata
+from geosim.raster.png import png_is_whole
 from geosim.themes.roles import band_roles, is_sensor, names_roles, role_of
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ def open_raster(path: str) -> Any:  # noqa: ANN401 - rasterio has no types
         raise RasterReadError(
             f"cannot open '{path}' as a raster: {_cause(error, path)}"
         ) from error
+    if dataset.driver == "PNG" and not png_is_whole(path):
+        dataset.close()
+        raise RasterReadError(
+            f"cannot open '{path}' as a raster: it is cut short; is the file complete?"
+        )
     if dataset.count == 0:
         dataset.close()
         raise NoDataError(

@@ -106,6 +106,10 @@ def open_index(path: str | Path) -> ImageIndex:
     )
 
 
+_DATABASE = b"SQLite format 3\0"
+"""First bytes of a file."""
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A database that is an index of a format we know.
@@ -114,6 +118,11 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         IndexFileError: it is missing, no index, or was cut short.
         OutputError: another run is working on it.
     """
+    if path.is_dir():
+        raise IndexFileError(
+            f"an index is a file; '{path}' is a folder; name a file, such as "
+            f"'{path.name}.index'"
+        )
     if not path.is_file():
         raise IndexFileError(
             f"there is no index '{path}'; make one with 'geosim index FOLDER -o "
@@ -134,6 +143,24 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             f"'{path}' cannot be read as an index ({error}); it is another kind of "
             "file or was damaged: make it anew with 'geosim index --rebuild'"
         ) from error
+
+
+def check_kind(path: Path) -> None:
+    """Refuse a file that is neither empty nor a database: it is somebody's.
+
+    Raises:
+        IndexFileError: it is one, or a folder.
+    """
+    if path.is_dir():
+        with reading(path):
+            return
+    with path.open("rb") as file:
+        head = file.read(len(_DATABASE))
+    if head and head != _DATABASE:
+        raise IndexFileError(
+            f"'{path}' is no index, but a file of another kind; choose another file "
+            "with -o"
+        )
 
 
 def _check_header(path: Path, database: sqlite3.Connection) -> None:

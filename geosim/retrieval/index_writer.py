@@ -23,6 +23,7 @@ from geosim.retrieval.index_file import (
     APPLICATION_ID,
     FORMAT,
     WAIT,
+    check_kind,
     read_model,
     reading,
 )
@@ -67,9 +68,10 @@ class IndexWriter:
 
         One that was indexed with other settings begins anew: its pictures go.
         """
-        find = "SELECT id, settings FROM sources WHERE path = ?"
+        every = "SELECT id, settings, path FROM sources"
         with self._database as database:
-            row = database.execute(find, (source.path,)).fetchone()
+            known = database.execute(every).fetchall()
+            row = next((one for one in known if same_place(one[2], source.path)), None)
             if row is None:
                 made = database.execute(
                     "INSERT INTO sources (kind, path, settings) VALUES (?, ?, ?)",
@@ -173,25 +175,43 @@ class IndexWriter:
         database.execute("DELETE FROM graph")
 
 
+def same_place(one: str, other: str) -> bool:
+    """Whether two paths lead to one folder or file, by links or `..` too."""
+    return one == other or os.path.realpath(one) == os.path.realpath(other)
+
+
 @contextmanager
-def editing(path: Path, model: ModelRecord, *, rebuild: bool) -> Iterator[IndexWriter]:
+def editing(
+    path: Path,
+    model: ModelRecord,
+    sources: Sequence[str] | None = None,
+    *,
+    rebuild: bool,
+) -> Iterator[IndexWriter]:
     """An index to work on, new or with what is in it; whole under its name at the end.
 
     Args:
         path: the index file.
         model: what makes the embeddings.
+        sources: paths of what will be in it; the draft of an interrupted run goes on
+            where it is of these, or of what the index has already. None: of any.
         rebuild: True: what there is already goes.
 
     Raises:
-        IndexFileError: there is an index of another model, or a file that is none.
+        IndexFileError: there is an index of another model, one that is damaged, or a
+            file that is none.
         OutputError: the file cannot be written.
     """
+    allowed = None if sources is None else [*sources]
+    if path.exists():
+        check_kind(path)
     if path.exists() and not rebuild:
         with reading(path) as database:
             _check_model(path, read_model(database), model)
+            allowed = None if allowed is None else allowed + _paths(database)
     draft = path.with_name(f".{path.name}.partial")
     try:
-        _prepare(draft, path, model, rebuild=rebuild)
+        _prepare(draft, path, model, allowed, rebuild=rebuild)
         with _at_work(draft) as database:
             yield IndexWriter(database)
         os.replace(draft, path)  # noqa: PTH105
@@ -202,6 +222,16 @@ def editing(path: Path, model: ModelRecord, *, rebuild: bool) -> Iterator[IndexW
             f"the index '{path}' cannot be written: {cause_of(error, path.parent)}; "
             "choose another place with -o"
         ) from error
+    except sqlite3.DatabaseError as error:
+        draft.unlink(missing_ok=True)
+        raise IndexFileError(
+            f"'{path}' is damaged ({error}); make it anew with 'geosim index --rebuild'"
+        ) from error
+
+
+def _paths(database: sqlite3.Connection) -> list[str]:
+    """Paths of all sources."""
+    return [row[0] for row in database.execute("SELECT path FROM sources")]
 
 
 @contextmanager
@@ -222,10 +252,17 @@ def _at_work(draft: Path) -> Iterator[sqlite3.Connection]:
             raise
 
 
-def _prepare(draft: Path, path: Path, model: ModelRecord, *, rebuild: bool) -> None:
+def _prepare(
+    draft: Path,
+    path: Path,
+    model: ModelRecord,
+    allowed: Sequence[str] | None,
+    *,
+    rebuild: bool,
+) -> None:
     """Make the hidden file, unless an interrupted run left one that fits."""
     if draft.exists():
-        if _goes_on(draft, model) and not rebuild:
+        if _goes_on(draft, model, allowed) and not rebuild:
             return
         draft.unlink()
         draft.with_name(draft.name + "-journal").unlink(missing_ok=True)
@@ -240,15 +277,19 @@ def _prepare(draft: Path, path: Path, model: ModelRecord, *, rebuild: bool) -> N
         database.executemany("INSERT INTO about VALUES (?, ?)", values)
 
 
-def _goes_on(draft: Path, model: ModelRecord) -> bool:
-    """Whether an interrupted run's file is whole and of this model.
+def _goes_on(draft: Path, model: ModelRecord, allowed: Sequence[str] | None) -> bool:
+    """Whether an interrupted run's file is whole, of this model and these sources.
 
     Raises:
         OutputError: another run is working on it.
     """
     try:
         with reading(draft) as database:
-            return _same_model(read_model(database), model)
+            ours = allowed is None or all(
+                any(same_place(one, other) for other in allowed)
+                for one in _paths(database)
+            )
+            return ours and _same_model(read_model(database), model)
     except IndexFileError:
         return False
 

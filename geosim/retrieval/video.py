@@ -61,7 +61,7 @@ def frames(
     """
     with _opened(source.path) as (container, stream):
         length = float(stream.duration * stream.time_base) if stream.duration else 0.0
-        start = None
+        start, last = None, ""
         for frame in container.decode(stream):
             if frame.time is None:
                 continue
@@ -70,7 +70,9 @@ def frames(
             share = min(seconds / length, 1.0) if length else 0.0
             glance = frame.reformat(*_GLANCE, format="rgb24").to_ndarray()
             entry = _entry(source, stamp, seconds, frame)
-            if wanted(seconds, glance) and not skip(entry.name):
+            # of frames within a millisecond, which have one name, the first counts
+            again, last = entry.name == last, entry.name
+            if wanted(seconds, glance) and not (again or skip(entry.name)):
                 yield share, Sample(entry=entry, pixels=_pixels(frame))
             else:
                 yield share, None

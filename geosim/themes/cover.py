@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from geosim.change.windows import box_minimum, filtered
 from geosim.themes.classes import COVERS
 from geosim.themes.indices import spectral_index
 from geosim.themes.tones import WATER
+from geosim.windows import box_minimum, filtered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

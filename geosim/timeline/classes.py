@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.change.windows import box_sum, filtered
 from geosim.classifying import CONFIDENCE_LEVELS
 from geosim.themes import colour
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
@@ -20,6 +19,7 @@ from geosim.themes.land_cover import is_spectral, land_cover
 from geosim.themes.roles import is_sensor
 from geosim.themes.tones import Tones, fit_display, fit_tones
 from geosim.themes.transitions import pair_classes
+from geosim.windows import box_sum, filtered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.change.windows import box_sum, filtered
 from geosim.overlapping import ahead
 from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import Grid, Window, blocks
@@ -25,6 +24,7 @@ from geosim.themes.classes import COVERS
 from geosim.timeline.classes import UNKNOWN, state_means
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
+from geosim.windows import box_sum, filtered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

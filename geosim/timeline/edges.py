@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import distance_transform_edt, label
 
-from geosim.change.windows import filtered, gaussian_kernel, weighted_sum
+from geosim.windows import filtered, gaussian_kernel, weighted_sum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,6 +19,9 @@ _NOTICEABLE = 0.5
 _NOWHERE = 0.001
 """Share of the picture below which nothing differs."""
 
+_MOST = 0.5
+"""Share of the picture from which not just parts of it differ."""
+
 _TRAINED = "was trained to tell 1,000 kinds of everyday things apart"
 
 MODEL_WORDS: dict[ModelName, str] = {
@@ -78,7 +81,9 @@ def verdict(similarity: float, share: float) -> str:
         share: of the picture that is yellow or red; a small object hardly moves the
             similarity, but then the pictures are not the same.
     """
-    if share >= _NOWHERE:
+    if share >= _MOST:
+        similarity = min(similarity, (NEARLY + RELATED) / 2)
+    elif share >= _NOWHERE:
         similarity = min(similarity, (SAME + NEARLY) / 2)
     return next(words for least, words in _VERDICTS if similarity >= least)
 
@@ -89,6 +94,6 @@ def spread(share: float, similarity: float) -> str:
         return "The heatmap is blue nearly everywhere: no place stands out."
     percent = "less than 1" if share < 0.01 else f"about {round(100 * share)}"  # noqa: PLR2004
     words = f"In {percent} % of the picture, yellow and red in the heatmap, they differ"
-    if similarity >= NEARLY:
+    if similarity >= NEARLY and share < _MOST:
         return f"{words}; look there first."
     return f"{words}."
