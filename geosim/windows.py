@@ -1,7 +1,8 @@
 """Sums and minima over sliding windows, in float32, part by part.
 
-Whole parts are added to each other, shifted, instead of walking from pixel to pixel:
-that is several times faster than `scipy.ndimage`, to the same numbers but for rounding.
+Whole parts are added to each other, shifted, instead of walking from pixel to pixel, to
+`scipy.ndimage`'s numbers but for rounding: boxes take half of its time, minima a sixth,
+wide Gaussians as long, which are here for parts to be left out.
 Small parts keep what is added in the processor's cache; as long lines without gaps
 numpy adds them half as fast again as row by row.
 """
