@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import struct
 import time
 import zlib
@@ -19,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.errors import OtherRunError, ResultExistsError
-from geosim.raster.staging import work_path, writing
+from geosim.errors import OtherRunError, OutputError, ResultExistsError
+from geosim.raster.staging import work_folder, work_path, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -157,10 +156,13 @@ def finished_blocks(folder: Path) -> int:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed run to an output folder left, if no block is finished."""
-    path = work_path(folder)
-    if path.is_dir() and not finished_blocks(folder):
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove what a killed run to an output folder left, if no block is finished.
+
+    What a run is working on stays.
+    """
+    if work_path(folder).is_dir() and not finished_blocks(folder):
+        with suppress(OutputError), work_folder(folder):
+            pass  # it is removed at the end
 
 
 def _record(file: Any) -> bytes | None:  # noqa: ANN401 - a buffered file

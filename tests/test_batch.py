@@ -30,7 +30,8 @@ from geosim.errors import (
     ResultExistsError,
     WeightsError,
 )
-from geosim.journal import finished_blocks
+from geosim.journal import finished_blocks, remove_unfinished
+from geosim.raster.staging import work_folder, work_path
 
 CVA = ("--method", "cva")
 RASTERS = ("change.tif", "difference.tif", "tiles.tif")
@@ -243,6 +244,18 @@ def test_one_folder_under_two_names(tmp_path, other):
     named = [str(tmp_path / "w"), f"{tmp_path}/{other}"]
     with pytest.raises(PairListError, match="folder of its own"):
         detect_changes([pair(before, after, out) for out in named], tmp_path / "out")
+
+
+def test_what_another_run_works_on_is_no_leftover(tmp_path):
+    out = tmp_path / "out"
+    with work_folder(out) as work:
+        (work.path / "pairs.work").write_bytes(b"its pixels")
+        remove_unfinished(out)
+        assert (work.path / "pairs.work").exists()
+        work.keep = True
+    work_path(out).mkdir(exist_ok=True)
+    remove_unfinished(out)
+    assert not work_path(out).exists()
 
 
 def test_resume_and_overwrite_exclude_each_other(tmp_path):
