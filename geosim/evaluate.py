@@ -20,7 +20,6 @@ from geosim.assessing.labelled_sets import (
 from geosim.assessing.method_answers import answer_of, score_levels
 from geosim.assessing.options import EvaluateOptions
 from geosim.assessing.own_maps import own_answer
-from geosim.assessing.placing import grid_of
 from geosim.assessment.measuring import Row, Scene, gather, measure
 from geosim.change.scores import SCORE_LEVELS, UNIT_LEVELS
 from geosim.errors import GeosimError
@@ -30,6 +29,7 @@ from geosim.opening import open_pair
 from geosim.options import ChangeOptions
 from geosim.pipeline import detect_change
 from geosim.progress import Clock, Progress
+from geosim.raster.grid import Grid
 from geosim.raster.source import open_raster, plain_images_welcome
 from geosim.raster.staging import check_folder, publish_folder, work_folder
 
@@ -127,7 +127,7 @@ def _of_result(folder: Path, labels: Path, options: EvaluateOptions) -> SetEvalu
     """One finished result against its labels."""
     result = open_result(folder)
     with open_raster(str(result.paths["change"])) as dataset:
-        grid = grid_of(dataset)
+        grid = Grid.of(dataset)
     truth = read_truth(labels, grid)
     name = folder.resolve().name
     scene = gather({"result": answer_of(result)}, *truth, options.tolerance)

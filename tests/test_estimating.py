@@ -318,6 +318,29 @@ def test_draw_follows_the_area():
     assert share == pytest.approx(0.75, abs=4 * np.sqrt(0.75 * 0.25 / 12_000))
 
 
+def test_a_large_share_is_drawn_as_a_small_one():
+    """Looking at all pixels gives the chances of drawing one by one."""
+    areas, counts = np.array([1.0, 4.0, 9.0]), np.array([4, 3, 3])
+    pixels = np.repeat([0, 1, 2], counts)
+    rng, drawn, expected = np.random.default_rng(0), np.zeros(3), np.zeros(3)
+    times, number = 4000, 5
+    for _ in range(times):
+        drawn += np.bincount(draw(counts, areas, number, rng)[:, 0], minlength=3)
+        left = areas[pixels]
+        for _ in range(number):
+            one = rng.choice(10, p=left / left.sum())
+            expected[pixels[one]] += 1
+            left[one] = 0.0
+    assert np.allclose(drawn / times, expected / times, atol=0.08)
+    assert expected[0] / times < 1.5  # of 4, where all alike would give 2
+
+
+def test_almost_all_are_drawn_at_once():
+    counts = np.full(100, 100)
+    found = draw(counts, np.linspace(1, 2, 100), 9_999, np.random.default_rng(0))
+    assert len(np.unique(found, axis=0)) == 9_999
+
+
 # --- does the interval hold the truth as often as it says?
 
 MAPS, SIDE = 1000, 160

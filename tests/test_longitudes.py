@@ -1,16 +1,18 @@
 """Rasters in degrees that go beyond 180, beside projected ones: as anywhere else."""
 
+import geopandas
 import numpy as np
 import pyproj
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from pyproj import CRS
 
+from geosim.raster.extent import extent_on
 from geosim.raster.grid import Grid
 from geosim.raster.longitudes import counted_on, middle_beyond
 from geosim.raster.mask_files import MaskFiles
-from geosim.raster.overlap import extent_on
 from geosim.raster.scene import open_scene
 
 SIDE, METRES = 120, 10.0
@@ -140,6 +142,30 @@ def test_pairs_are_read_as_elsewhere(tmp_path, middle, turns, projected_first, m
     for one, other in ((there.before, here.before), (there.after, here.after)):
         difference = np.abs(one - other)[:, valid]
         assert (difference > 2).mean() < 0.01  # of 255
+
+
+@pytest.mark.parametrize("turn", [0, 360])
+@pytest.mark.parametrize("polygons", [None, 4326, 4269])
+def test_masks_mean_one_place_however_degrees_are_counted(tmp_path, turn, polygons):
+    paths = [str(tmp_path / name) for name in ("before.tif", "after.tif")]
+    values = np.random.default_rng(0).integers(1, 255, (3, SIDE, SIDE), np.uint8)
+    place = Affine(0.05, 0, 177, 0, -0.05, -15)  # to 183
+    for path in paths:
+        save(path, values, CRS(4326), place)
+    left, side = -179 + turn, 2.0
+    if polygons:
+        mask = str(tmp_path / "mask.gpkg")
+        square = shapely.box(left, -18 - side, left + side, -18)
+        geopandas.GeoDataFrame(geometry=[square], crs=polygons).to_file(mask)
+    else:
+        mask = str(tmp_path / "mask.tif")
+        there = Affine(side / SIDE, 0, left, 0, -side / SIDE, -18)
+        save(mask, np.ones((1, SIDE, SIDE), np.uint8), CRS(4326), there)
+    with open_scene(*paths, masks=MaskFiles(before=mask)) as scene:
+        masked = scene.masked(scene.grid.window)[0]
+    expected = np.zeros((SIDE, SIDE), bool)
+    expected[60:100, 80:] = True  # from 18 to 20 degrees south, 181 to 183 east
+    assert np.array_equal(masked, expected)
 
 
 def test_the_oracle_finds_the_same_place():

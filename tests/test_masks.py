@@ -40,6 +40,17 @@ def test_a_raster_takes_out_what_is_not_zero(pair, tmp_path):
         assert np.array_equal(valid(pair, **{date: path}), codes[0] == 0)
 
 
+@pytest.mark.parametrize(("bands", "drawn"), [(2, "MINISBLACK"), (4, "RGB")])
+def test_a_drawn_mask_with_an_alpha_band(pair, tmp_path, bands, drawn):
+    values = np.zeros((bands, 200, 240), np.uint8)
+    values[:-1, 10:30, 40:80] = 255
+    values[-1, :, 60:] = 255  # what is not drawn is not masked
+    path = write(tmp_path / "mask.tif", values, photometric=drawn, alpha="YES")
+    found = valid(pair, before=path)
+    assert (~found).sum() == 20 * 20
+    assert not found[10:30, 60:80].any()
+
+
 def test_both_dates_masks_add_up(pair, tmp_path):
     first, second = np.zeros((2, 1, 200, 240), np.uint8)
     first[0, :50], second[0, :, :60] = 1, 1

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+import rasterio.shutil
 from affine import Affine
 from processes import ROOT, run_code
 from rasters import crop, drawn_pair, listing, read, write, write_pair
@@ -136,6 +138,21 @@ def test_no_overlap(refuse, tmp_path, pair):
 def test_all_nodata(refuse, tmp_path, pair):
     write(tmp_path / "empty.tif", np.zeros((3, 200, 240), "uint8"), nodata=0)
     refuse("no pixel has data on both dates", pair[0], "empty.tif")
+
+
+def test_nodata_by_band(refuse, tmp_path, pair):
+    with rasterio.open(tmp_path / pair[1]) as dataset:
+        rasterio.shutil.copy(dataset, tmp_path / "stack.vrt", driver="VRT")
+    text = (tmp_path / "stack.vrt").read_text()
+    parts = text.split("<ColorInterp>")
+    values = ["", "<NoDataValue>0</NoDataValue>", "<NoDataValue>7</NoDataValue>"]
+    several = parts[0] + "".join(
+        f"{value}<ColorInterp>{part}"
+        for value, part in zip(values, parts[1:], strict=True)
+    )
+    (tmp_path / "stack.vrt").write_text(several)
+    refuse("declares None, 0, 7; bring them to one", pair[0], "stack.vrt")
+    refuse('-srcnodata "None 0 7" -dstnodata 0 IN OUT', pair[0], "stack.vrt")
 
 
 def test_nothing_but_nan(refuse, tmp_path):

@@ -196,6 +196,16 @@ def test_a_crs_without_a_code_is_told_as_wkt():
     assert properties["proj:wkt2"].startswith("PROJCRS[")
 
 
+def test_a_name_with_a_colon_is_no_code():
+    named = make_grid(crs="Plant grid: hall 3")
+    properties = change_item(make_record(grid=named), ())["properties"]
+    assert properties["proj:code"] is None
+    assert "proj:wkt2" in properties
+    coded = make_grid(crs="IAU_2015:30110")
+    properties = change_item(make_record(grid=coded), ())["properties"]
+    assert properties["proj:code"] == "IAU_2015:30110"
+
+
 def test_assets_say_what_their_values_mean():
     assets = change_item(make_record(), RASTERS)["assets"]
     band = assets["difference.tif"]["bands"][1]

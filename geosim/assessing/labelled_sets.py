@@ -11,10 +11,10 @@ import numpy as np
 import pyogrio
 from rasterio.features import rasterize
 
-from geosim.assessing.placing import grid_of, lies_on, nearest_on
+from geosim.assessing.placing import lies_on, nearest_on
 from geosim.errors import LabelError
 from geosim.labels import FOLDERS, SUFFIXES, UNLABELLED, read_values
-from geosim.raster.grid import pixel_offset
+from geosim.raster.grid import Grid, pixel_offset
 from geosim.raster.polygons import polygons_on
 from geosim.raster.source import one_line_errors, open_raster
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.raster.grid import Grid
 
 VECTORS = (".fgb", ".geojson", ".gpkg", ".json", ".parquet", ".shp")
 """Files of polygons that may be labels: inside changed, outside not."""
@@ -158,7 +157,7 @@ def read_truth(
         return _burnt(label, grid), np.ones((grid.height, grid.width), np.bool_)
     source = before or grid
     with open_raster(str(label)) as dataset:
-        own = grid_of(dataset)
+        own = Grid.of(dataset)
         if lies_on(own, source):
             with one_line_errors(str(label)):
                 values = dataset.read(1)

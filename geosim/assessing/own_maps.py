@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosim.assessing.method_answers import answer_of
-from geosim.assessing.placing import grid_of, lies_on, nearest_on
+from geosim.assessing.placing import lies_on, nearest_on
 from geosim.assessment.measuring import Answer
 from geosim.change.scores import SCORE_LEVELS, SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
 from geosim.errors import LabelError
 from geosim.finished import open_result
 from geosim.labels import SUFFIXES
+from geosim.raster.grid import Grid
 from geosim.raster.source import one_line_errors, open_raster
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.raster.grid import Grid
 
 _LARGEST = 255
 
@@ -61,7 +61,7 @@ def own_answer(folder: Path, name: str, grid: Grid, threshold: float) -> Answer:
 def _read(path: Path, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Probabilities (height, width), 0 where not valid, and validity."""
     with open_raster(str(path)) as dataset, one_line_errors(str(path)):
-        own = grid_of(dataset)
+        own = Grid.of(dataset)
         if lies_on(own, grid):
             stored, valid = dataset.read(1), dataset.read_masks(1) > 0
         elif own.crs is None or grid.crs is None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pyproj
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from geosim.errors import LabelError
-from geosim.raster.grid import Grid, pixel_offset, same_crs
+from geosim.raster.grid import pixel_offset, same_crs
 from geosim.raster.longitudes import crs_for_warping
 from geosim.raster.source import alpha_band, one_line_errors
 
@@ -17,16 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-
-def grid_of(dataset: Any) -> Grid:  # noqa: ANN401 - rasterio has no types
-    """Where the pixels of an open raster lie."""
-    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
-    return Grid(
-        crs=crs,
-        transform=dataset.transform,
-        width=dataset.width,
-        height=dataset.height,
-    )
+    from geosim.raster.grid import Grid
 
 
 def lies_on(own: Grid, grid: Grid) -> bool:
@@ -61,7 +51,7 @@ def nearest_on(
             dataset,
             resampling=Resampling.nearest,
             add_alpha=dataset.nodata is None and alpha_band(dataset) is None,
-            src_crs=crs_for_warping(dataset),
+            src_crs=crs_for_warping(dataset, grid),
             crs=grid.crs.to_wkt() if grid.crs else None,
             transform=grid.transform,
             width=grid.width,

@@ -18,10 +18,9 @@ from geosim.assessing.options import (
     CHANGED,
     StrataOf,
 )
-from geosim.assessing.placing import grid_of
 from geosim.assessment.drawing import NO_STRATUM, row_counts
 from geosim.errors import NoDataError, OptionError, OutputError
-from geosim.raster.grid import Window, strips
+from geosim.raster.grid import Grid, Window, strips
 from geosim.raster.source import one_line_errors, open_raster
 from geosim.themes.classes import NO_CHANGE
 
@@ -64,7 +63,7 @@ class StrataMap:
         self.path = map_of(folder)
         self._buffer, self._nodata = buffer, RASTERS[self.path.name]
         with open_raster(str(self.path)) as dataset:
-            self.grid = grid_of(dataset)
+            self.grid = Grid.of(dataset)
         classes: list[str] = [CHANGED]
         self._shapes: NDArray[Any] = np.empty(0, object)
         if strata == "class":

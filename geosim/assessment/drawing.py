@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 NO_STRATUM = 255
 """Pixels that belong to none: without data."""
 
+_LARGE_SHARE = 0.25
+"""Share of a stratum's pixels from which on a draw looks at all of them."""
+
 
 def row_counts(strata: NDArray[np.uint8], count: int) -> NDArray[np.int64]:
     """Count each row's pixels per stratum.
@@ -51,13 +54,11 @@ def draw(
         (n, 2): row, and which of the row's pixels of the stratum from the left, from 0;
         in the order of drawing.
     """
+    held = int(counts.sum())
+    wanted = min(number, held)
+    if wanted > _LARGE_SHARE * held:
+        return _draw_of_all(counts, row_areas, wanted, rng)
     ends = np.cumsum(counts * row_areas)
-    wanted = min(number, int(counts.sum()))
-    if wanted == counts.sum():
-        rows = np.repeat(np.arange(len(counts)), counts)
-        starts = np.repeat(np.cumsum(counts) - counts, counts)
-        all_pixels = np.column_stack([rows, np.arange(wanted) - starts])
-        return rng.permutation(all_pixels)
     found = np.empty((0, 2), np.int64)
     while len(found) < wanted:
         area = rng.uniform(0.0, ends[-1], 2 * (wanted - len(found)) + 16)
@@ -69,6 +70,24 @@ def draw(
         _, first = np.unique(found, axis=0, return_index=True)
         found = found[np.sort(first)]
     return found[:wanted]
+
+
+def _draw_of_all(
+    counts: NDArray[np.int64],
+    row_areas: NDArray[np.float64],
+    wanted: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """As `draw`, where most draws one by one would meet pixels that were drawn before.
+
+    The pixel that is drawn next is the one of the least waiting time, which is
+    exponential with the pixel's area (Efraimidis & Spirakis 2006).
+    """
+    rows = np.repeat(np.arange(len(counts)), counts)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    waited = rng.exponential(size=len(rows)) / row_areas[rows]
+    order = np.argsort(waited)[:wanted]
+    return np.column_stack([rows, np.arange(len(rows)) - starts])[order]
 
 
 def columns_of(

@@ -32,6 +32,9 @@ SCALE = 1 / 254
 SHA256_MULTIHASH = "1220"
 """Multihash: function 0x12 (sha2-256), 0x20 bytes of digest."""
 _CHUNK = 1 << 20
+_CODE = re.compile(r"[A-Z][A-Z0-9_]*:[A-Za-z0-9]+")
+"""A CRS by its code; others are told by their names."""
+
 _REMOTE = {"/vsicurl/": "", "/vsis3/": "s3://", "/vsigs/": "gs://"}
 _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _FORMS = {
@@ -176,7 +179,7 @@ def _properties(record: RunRecord) -> dict[str, Any]:
     properties = {
         "title": f"Change between {record.before.path} and {record.after.path}",
         "created": rfc3339(record.created),
-        "proj:code": grid.crs if grid.crs and ":" in grid.crs else None,
+        "proj:code": grid.crs if _CODE.fullmatch(grid.crs or "") else None,
         "proj:shape": [grid.height, grid.width],
         "proj:transform": list(grid.transform),
         "proj:bbox": list(grid.bounds),

@@ -45,7 +45,7 @@ def cache_bytes(date: OpenDate, grid: Grid) -> int:
         Those of the whole date, or of some rows of it where its format is quick.
     """
     dataset, dtype = date.dataset, date.source.dtype
-    ratio = size_ratio(date.source.grid, grid) if date.warped else 1.0
+    ratio = size_ratio(date.source.grid, grid)[0] if date.warped else 1.0
     scale = ratio if ratio < math.inf else 1.0
     rows = _rows(dataset, date.source.path, grid)
     found = _block_bytes(dataset, dtype, rows * scale, grid.width * scale)

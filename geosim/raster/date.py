@@ -17,7 +17,12 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.raster.grid import Grid, Window, at, pixel_offset, same_crs
-from geosim.raster.longitudes import crs_for_warping, near
+from geosim.raster.longitudes import (
+    around_the_globe,
+    crs_for_warping,
+    near,
+    turned,
+)
 from geosim.raster.nodata import one_band_tells
 from geosim.raster.shifted import aligned, kernel_window, resample, shift_between
 from geosim.raster.source import (
@@ -140,11 +145,17 @@ class OpenDate:
                 if alpha is not None:
                     valid &= reader.read(alpha, window=place) > 0
         if nodata_apart(self.dataset):
-            valid &= (values != np.float32(self.dataset.nodata)).any(axis=0)
+            valid &= (values != _as_read(self.dataset.nodata)).any(axis=0)
         if strict:
-            assert self.source.nodata is not None  # noqa: S101 - as it tells
-            valid &= (values != np.float32(self.source.nodata)).all(axis=0)
+            valid &= (values != _as_read(self.source.nodata)).all(axis=0)
         return values, valid
+
+
+def _as_read(nodata: float | None) -> np.float32:
+    """A nodata value as pixels with it are read; infinite where that is too large."""
+    assert nodata is not None  # noqa: S101 - asked for with one only
+    with np.errstate(over="ignore"):
+        return np.float32(nodata)
 
 
 def open_on(dataset: Any, source: Source, grid: Grid, note: str = "") -> OpenDate:  # noqa: ANN401
@@ -161,7 +172,7 @@ def open_on(dataset: Any, source: Source, grid: Grid, note: str = "") -> OpenDat
                 warped=False,
                 reading=reading,
             )
-    ratio = size_ratio(source.grid, grid)
+    ratio = size_ratio(source.grid, grid)[0]
     method = Resampling.average if ratio > _DOWNSAMPLING else Resampling.cubic
     two_kinds = source.nodata is not None and has_mask(dataset)
     simple = method == Resampling.cubic and same_crs(source.grid.crs, grid.crs)
@@ -187,16 +198,16 @@ def _inside(offset: tuple[int, int], source: Grid, grid: Grid) -> bool:
     return fits_across and row >= 0 and row + grid.height <= source.height
 
 
-def size_ratio(source: Grid, grid: Grid) -> float:
-    """Pixel size of the grid over that of the source, along the columns.
+def size_ratio(source: Grid, grid: Grid) -> tuple[float, float]:
+    """Pixel size of the grid over that of the source, along its columns and its rows.
 
     NaN or infinite where the grid's middle has no place in the source's CRS.
     """
     middle_col, middle_row = grid.width / 2, grid.height / 2
     x, y = at(
         grid.transform,
-        np.array([middle_col, middle_col + 1.0]),
-        np.array([middle_row, middle_row]),
+        middle_col + np.array([1.0, 0.0, 0.0]),
+        middle_row + np.array([0.0, 0.0, 1.0]),
     )
     if not same_crs(source.crs, grid.crs):
         step = pyproj.Transformer.from_crs(grid.crs, source.crs, always_xy=True)
@@ -204,7 +215,8 @@ def size_ratio(source: Grid, grid: Grid) -> float:
         if source.crs is not None and source.crs.is_geographic:
             x = near(x)
     col, row = at(~source.transform, np.asarray(x), np.asarray(y))
-    return float(np.hypot(col[1] - col[0], row[1] - row[0]))
+    across, down = np.hypot(np.diff(col), np.diff(row))
+    return float(across), float(down)
 
 
 def _warped(
@@ -234,9 +246,16 @@ def _warped(
         # beside an alpha band GDAL would count that as a band that is not nodata
         "UNIFIED_SRC_NODATA": "NO" if has_alpha or strict else "YES",
     }
+    if turned(source.grid, grid) or around_the_globe(source.grid):
+        # GDAL takes the scale from the pixels that it reads for a block: across the
+        # ends of a source all of them
+        for name, ratio in zip(
+            ("XSCALE", "YSCALE"), size_ratio(source.grid, grid), strict=True
+        ):
+            options[name] = str(1 / ratio)
     return WarpedVRT(
         dataset,
-        src_crs=crs if plain else crs_for_warping(dataset),
+        src_crs=crs if plain else crs_for_warping(dataset, grid),
         src_transform=source.grid.transform if plain else None,
         crs=crs,
         transform=grid.transform,

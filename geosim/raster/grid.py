@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyproj
@@ -95,6 +95,24 @@ class Grid:
     """Columns."""
     height: int
     """Rows."""
+
+    @classmethod
+    def of(cls, dataset: Any) -> Grid:  # noqa: ANN401 - rasterio has no types
+        """Where the pixels of an open rasterio dataset lie, by what it says itself."""
+        crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
+        return cls(
+            crs=crs,
+            transform=dataset.transform,
+            width=dataset.width,
+            height=dataset.height,
+        )
+
+    @property
+    def in_degrees(self) -> bool:
+        """True where x and y are longitude and latitude in degrees."""
+        if self.crs is None or not self.crs.is_geographic:
+            return False
+        return all(axis.unit_name == "degree" for axis in self.crs.axis_info[:2])
 
     @property
     def window(self) -> Window:

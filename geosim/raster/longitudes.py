@@ -24,27 +24,26 @@ _SLACK = 1.0
 """Degrees by which a raster of the whole globe may go beyond 180, as where its outer
 pixels are centred there."""
 
-_DEGREES = "degree"
-
 
 def middle_beyond(grid: Grid) -> float | None:
     """The longitude in the middle of a grid that goes beyond 180 degrees, either way.
 
     None of any other, and of one that holds more than a turn.
     """
-    if grid.crs is None or not grid.crs.is_geographic or not _in_degrees(grid):
+    if not grid.in_degrees:
         return None
     left, _, right, _ = grid.bounds
-    room = _SLACK if right - left > _TURN - _SLACK else 0.0
+    room = _SLACK if around_the_globe(grid) else 0.0
     within = left >= -_HALF - room and right <= _HALF + room
     if within or right - left > _TURN + _SLACK:
         return None
     return (left + right) / 2
 
 
-def _in_degrees(grid: Grid) -> bool:
-    assert grid.crs is not None  # noqa: S101 - asked for with one only
-    return all(axis.unit_name == _DEGREES for axis in grid.crs.axis_info[:2])
+def around_the_globe(grid: Grid) -> bool:
+    """True where a grid in degrees ends where it begins."""
+    left, _, right, _ = grid.bounds
+    return grid.in_degrees and right - left > _TURN - _SLACK
 
 
 def near(lon: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,28 +75,46 @@ def counted_on(grid: Grid, lon: NDArray[np.float64]) -> NDArray[np.float64]:
     return line
 
 
-def crs_for_warping(dataset: Any) -> str | None:  # noqa: ANN401 - rasterio has no types
+def turned_to(grid: Grid, lon: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each longitude by itself as a grid counts it, within half a turn of its middle.
+
+    Args:
+        grid: where they are looked for.
+        lon: degrees, of any shape; unchanged where the grid is not in degrees.
+    """
+    if not grid.in_degrees:
+        return lon
+    left, _, right, _ = grid.bounds
+    start = (left + right) / 2 - _HALF
+    return start + (lon - start) % _TURN
+
+
+def turned(source: Grid, grid: Grid) -> bool:
+    """Whether places of a grid must be counted anew to be found on a source."""
+    beyond = middle_beyond(source) is not None or middle_beyond(grid) is not None
+    return source.in_degrees and beyond
+
+
+def crs_for_warping(dataset: Any, grid: Grid) -> str | None:  # noqa: ANN401 - rasterio has no types
     """What the warper must be told of an open raster's CRS to find all of its pixels.
 
-    GDAL sees to longitudes beyond 180 degrees by itself, but not where it is given the
-    CRS, as rasterio always does.
+    GDAL sees to longitudes of a source beyond 180 degrees by itself, but not where it
+    is given the CRS, as rasterio always does, and never to those of the grid.
+
+    Args:
+        dataset: what is warped.
+        grid: where it is warped to.
 
     Returns:
         WKT with the longitude that others are counted around; None: nothing.
     """
-    if dataset.crs is None:
+    source = Grid.of(dataset)
+    if not turned(source, grid):
         return None
-    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt())
-    grid = Grid(
-        crs=crs,
-        transform=dataset.transform,
-        width=dataset.width,
-        height=dataset.height,
-    )
-    middle = middle_beyond(grid)
-    if middle is None:
-        return None
-    flat = crs.sub_crs_list[0] if crs.is_compound else crs
+    assert source.crs is not None  # noqa: S101 - it is in degrees
+    left, _, right, _ = source.bounds
+    middle = (left + right) / 2
+    flat = source.crs.sub_crs_list[0] if source.crs.is_compound else source.crs
     known = flat.to_2d().to_json_dict()
     # by its name GDAL keeps a transformation, whatever it is counted around
     known["name"] += f" around {middle:.10g}"

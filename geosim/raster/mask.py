@@ -21,7 +21,7 @@ from rasterio.windows import Window as RasterioWindow
 from geosim.errors import GridMismatchError, OptionError, RasterReadError
 from geosim.raster.longitudes import crs_for_warping
 from geosim.raster.polygons import polygons_on
-from geosim.raster.source import PLAIN_CRS, one_line_errors, open_raster
+from geosim.raster.source import PLAIN_CRS, alpha_band, one_line_errors, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,7 @@ class _Raster:
     path: str
     reader: Any
     band: int
+    alpha: int
     masked: Callable[[NDArray[Any]], NDArray[np.bool_]]
     outside: bool
     """Whether what the file does not cover is masked."""
@@ -68,7 +69,7 @@ class _Raster:
         )
         with one_line_errors(self.path):
             codes = self.reader.read(self.band, window=place)
-            covered = self.reader.read(self.reader.count, window=place) > 0
+            covered = self.reader.read(self.alpha, window=place) > 0
         return np.where(covered, self.masked(codes), self.outside)
 
 
@@ -116,23 +117,24 @@ def open_mask(path: str, kind: MaskKind, grid: Grid, stack: ExitStack) -> Mask:
     dataset = stack.enter_context(open_raster(path))
     _check_crs(path, grid, known=dataset.crs is not None)
     meaning, band = _meaning(path, dataset, kind)
-    plain = grid.crs is None
+    plain, alpha = grid.crs is None, alpha_band(dataset)
     reader = WarpedVRT(
         dataset,
-        src_crs=PLAIN_CRS if plain else crs_for_warping(dataset),
+        src_crs=PLAIN_CRS if plain else crs_for_warping(dataset, grid),
         src_transform=_picture(dataset, grid) if plain else None,
         crs=PLAIN_CRS if plain else grid.crs.to_wkt(),  # type: ignore[union-attr]
         transform=grid.transform,
         width=grid.width,
         height=grid.height,
         resampling=Resampling.nearest,
-        add_alpha=True,
+        add_alpha=alpha is None,
     )
     stack.enter_context(reader)
     return _Raster(
         path=path,
         reader=reader,
         band=band,
+        alpha=alpha or reader.count,
         masked=_MASKED[meaning],
         outside=meaning != "binary",
     )

@@ -9,42 +9,20 @@ import numpy as np
 from affine import Affine
 
 from geosim.errors import GridMismatchError, OptionError
+from geosim.raster.extent import extent_on
 from geosim.raster.grid import (
     SAME_GRID_TOLERANCE,
     Grid,
     Window,
     at,
-    carried,
     pixel_offset,
-    same_crs,
 )
-from geosim.raster.longitudes import counted_on
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LONGEST = 2**31 - 1
 """Pixels on a side that GDAL can count."""
-
-
-def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]:
-    """(col_min, row_min, col_max, row_max) of `other`'s outline on `reference`.
-
-    Raises:
-        GridMismatchError: the outline cannot be expressed in the reference's CRS.
-    """
-    x, y = other.outline()
-    if reference.crs and other.crs and not same_crs(reference.crs, other.crs):
-        x, y = carried(other.crs, reference.crs).transform(x, y)
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise GridMismatchError(
-            "the two rasters must overlap; one lies where the other's coordinate "
-            "system is not defined; check the CRS of both"
-        )
-    if not same_crs(reference.crs, other.crs):
-        x = counted_on(reference, np.asarray(x))
-    col, row = at(~reference.transform, np.asarray(x), np.asarray(y))
-    return float(col.min()), float(row.min()), float(col.max()), float(row.max())
 
 
 def common_grid(
@@ -183,35 +161,13 @@ def _no_overlap_message(
         name = ":".join(authority) if authority else "its own CRS"
         return f"{_corners(grid)} in {name}"
 
-    advice = "check that both show the same place"
-    if _a_turn_apart(before, after):
-        advice = (
-            "their longitudes are counted 360 degrees apart; bring both to -180..180 "
-            "with 'gdal_translate -a_ullr LEFT TOP RIGHT BOTTOM'"
-        )
     with_bounds = f" within the bounds {bounds}" if bounds else ""
     return (
         f"the two rasters must overlap{with_bounds}: before covers {extent(before)}, "
-        f"after {extent(after)}; {advice}"
+        f"after {extent(after)}; check that both show the same place"
     )
 
 
 def _corners(grid: Grid) -> str:
     """Left, bottom, right, top."""
     return "({:.10g}, {:.10g}, {:.10g}, {:.10g})".format(*grid.bounds)
-
-
-def _a_turn_apart(before: Grid, after: Grid) -> bool:
-    """True where two grids in degrees would overlap if one were turned by 360."""
-    if not all(grid.crs and grid.crs.is_geographic for grid in (before, after)):
-        return False
-    left, bottom, right, top = before.bounds
-    other_left, other_bottom, other_right, other_top = after.bounds
-    return (
-        bottom < other_top
-        and other_bottom < top
-        and any(
-            left < other_right + turn and other_left + turn < right
-            for turn in (-360.0, 360.0)
-        )
-    )

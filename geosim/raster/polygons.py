@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from geosim.raster.grid import at, carried, same_crs
+from geosim.raster.longitudes import turned_to
 
 if TYPE_CHECKING:
     import pyproj
@@ -25,8 +26,8 @@ _PIECES = 200
 """Pieces that an edge across the whole place is cut into: an arc over 300 km is then
 off by less than a metre."""
 
-_HALF_TURN = 180.0
-"""Degrees: points that lie further apart are nearer the other way round."""
+_TURN, _HALF_TURN = 360.0, 180.0
+"""Degrees: points that lie more than half apart are nearer the other way round."""
 
 _AREAL = shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON
 
@@ -49,8 +50,10 @@ def polygons_on(
         GridMismatchError: nothing carries from one CRS to the other.
     """
     areal = _areal(geometries)
-    if crs is None or grid.crs is None or same_crs(crs, grid.crs):
+    if crs is None or grid.crs is None:
         return areal
+    if same_crs(crs, grid.crs):
+        return _at_all_turns(areal, grid) if grid.in_degrees else areal
     there, parts = carried(crs, grid.crs), [np.empty(0, object)]
     for place in _places(crs, grid):
         left, bottom, right, top = place.bounds
@@ -58,10 +61,28 @@ def polygons_on(
         parts.append(
             shapely.transform(
                 shapely.segmentize(_cut(areal, place), step),
-                lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])),
+                lambda xy: _columns(grid, *there.transform(xy[:, 0], xy[:, 1])),
             )
         )
     return np.concatenate(parts)
+
+
+def _columns(
+    grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(n, 2) of places in the grid's CRS, longitudes as the grid counts them."""
+    return np.column_stack([turned_to(grid, x), y])
+
+
+def _at_all_turns(polygons: NDArray[np.object_], grid: Grid) -> NDArray[np.object_]:
+    """Polygons in degrees, each where it meets the grid, however it was counted."""
+    here = shapely.box(*grid.bounds)
+    found = [np.empty(0, object)]
+    for turn in (0.0, -_TURN, _TURN):
+        step = np.array([turn, 0.0])
+        moved = shapely.transform(polygons, lambda xy, by=step: xy + by)
+        found.append(moved[shapely.intersects(shapely.envelope(moved), here)])
+    return np.concatenate(found)
 
 
 def _areal(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -80,7 +101,7 @@ def _cut(polygons: NDArray[np.object_], place: shapely.Polygon) -> NDArray[np.ob
 
 
 def _places(crs: pyproj.CRS, grid: Grid) -> list[shapely.Polygon]:
-    """Boxes in the polygons' CRS that hold the grid: two at the antimeridian."""
+    """Boxes in the polygons' CRS that hold the grid: of degrees one in each turn."""
     col, row = np.meshgrid(
         np.linspace(0, grid.width, _POINTS), np.linspace(0, grid.height, _POINTS)
     )
@@ -93,10 +114,11 @@ def _places(crs: pyproj.CRS, grid: Grid) -> list[shapely.Polygon]:
     sides = [(x.min(), x.max())]
     bottom, top = y.min(), y.max()
     if crs.is_geographic:
+        left, right = sides[0]
         if np.ptp(x) > _HALF_TURN:
-            east, west = x[x >= 0].min(), x[x < 0].max()
-            # files may count beyond 180 degrees, either way
-            sides = [(east, west + 2 * _HALF_TURN), (east - 2 * _HALF_TURN, west)]
+            left, right = x[x >= 0].min(), x[x < 0].max() + _TURN
+        # files may count beyond 180 degrees, either way
+        sides = [(left + by, right + by) for by in (0.0, -_TURN, _TURN)]
         bottom, top = (
             pole if _holds(grid, crs, pole) else edge
             for pole, edge in ((-90.0, bottom), (90.0, top))

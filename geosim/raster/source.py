@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyproj
 import rasterio
 import rasterio.shutil
 from affine import Affine
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 
 PLAIN_CRS = "EPSG:3857"
 """Stands in for the missing CRS of plain images, which GDAL's warper insists on."""
+
+_MISSING = "None"
+"""How GDAL's programs say that a band has no nodata value."""
 
 _PICTURE = Affine.scale(1.0, -1.0)
 """Geotransform of plain images, rows downwards as QGIS draws them: without it polygons
@@ -143,20 +145,15 @@ def grid_of(path: str, dataset: Any) -> Grid:  # noqa: ANN401
             "where its pixels lie; give it one with 'gdal_edit.py -a_ullr', or run "
             "'gdalwarp' on it where it has control points or RPC"
         )
-    crs = pyproj.CRS.from_user_input(dataset.crs.to_wkt()) if dataset.crs else None
-    if crs is not None and crs.is_geocentric:
+    grid = Grid.of(dataset)
+    if grid.crs is not None and grid.crs.is_geocentric:
         raise GridMismatchError(
-            f"'{path}' has a geocentric coordinate reference system ('{crs.name}'), in "
-            "which no map is drawn; assign the right one with 'gdal_edit.py -a_srs "
-            "EPSG:CODE'"
+            f"'{path}' has a geocentric coordinate reference system "
+            f"('{grid.crs.name}'), in which no map is drawn; assign the right one with "
+            "'gdal_edit.py -a_srs EPSG:CODE'"
         )
-    plain = crs is None and dataset.transform.is_identity
-    return Grid(
-        crs=crs,
-        transform=_PICTURE if plain else dataset.transform,
-        width=dataset.width,
-        height=dataset.height,
-    )
+    plain = grid.crs is None and grid.transform.is_identity
+    return replace(grid, transform=_PICTURE) if plain else grid
 
 
 def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN401
@@ -213,6 +210,7 @@ def open_source(
             dataset = _declaring(dataset, no_alpha=True)
         source = describe(path, dataset, bands)
         if nodata is None:
+            _check_one_nodata(path, dataset, source.bands)
             return dataset, source
         check_nodata(path, source.dtype, nodata)
         dataset = _declaring(dataset, nodata=nodata)
@@ -220,6 +218,25 @@ def open_source(
         dataset.close()
         raise
     return dataset, replace(source, nodata=nodata)
+
+
+def _check_one_nodata(path: str, dataset: Any, bands: Iterable[int]) -> None:  # noqa: ANN401
+    """Refuse bands that declare several nodata values, as a VRT of files may.
+
+    Raises:
+        NoDataError: as said.
+    """
+    values = [dataset.nodatavals[number - 1] for number in bands]
+    found = [_MISSING if value is None else f"{value:.10g}" for value in values]
+    if len(set(found)) == 1:
+        return
+    known = next(text for text in found if text != _MISSING)
+    raise NoDataError(
+        f"one nodata value of all bands is wanted; '{path}' declares "
+        f"{', '.join(found)}; bring them to one with 'gdalwarp -srcnodata "
+        f'"{" ".join(found)}" -dstnodata {known} IN OUT\', or name the one that '
+        "counts with --nodata"
+    )
 
 
 def _alpha_has_a_role(dataset: Any, bands: str | None) -> bool:  # noqa: ANN401

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import pyproj
 import rasterio
 import shapely
 from affine import Affine
@@ -12,6 +13,7 @@ from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
+from geosim.raster.grid import Grid
 from geosim.raster.longitudes import crs_for_warping
 from geosim.raster.source import plain_images_welcome
 from geosim.result import FILES
@@ -128,7 +130,13 @@ def _pictures(grid: GridRecord, paths: tuple[Path, Path]) -> list[NDArray[np.uin
                 found.append(dataset.read(bands, out_shape=shape, masked=True))
                 continue
             options = {"crs": grid.wkt, "transform": transform, "width": width}
-            options["src_crs"] = crs_for_warping(dataset)
+            there = Grid(
+                crs=pyproj.CRS(grid.wkt),
+                transform=transform,
+                width=width,
+                height=height,
+            )
+            options["src_crs"] = crs_for_warping(dataset, there)
             with WarpedVRT(
                 dataset, **options, height=height, resampling=Resampling.average
             ) as warped:
