@@ -14,6 +14,7 @@ from geosim.timeline.areas import Change, IntervalAreas, area_rows, in_pixels
 from geosim.timeline.calibration import fit_calibration
 from geosim.timeline.edges import at_least_half, eroded, small_holes, within
 from geosim.timeline.rates import fao_rate, puyravaud_rate, years_between
+from geosim.timeline.sampling import thinned
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
 
 
@@ -136,6 +137,18 @@ def test_each_class_has_a_height_of_its_own():
     assert (at_least_half(change, begun, kinds) == begun).all()
 
 
+@pytest.mark.parametrize("far", [20.0, 400.0, 4000.0])
+@pytest.mark.parametrize("profile", [(5.0, 2.0), (10.0, 4.0), (8.0, 3.5), (5.0,)])
+def test_a_thin_change_does_not_depend_on_others_in_its_block(profile, far):
+    change = np.zeros((3, 160, 200), np.float32)
+    change[:, 40:80, 40 : 40 + len(profile)] = profile
+    alone = at_least_half(change, change[0] > 0)
+    change[:, 100:140, 150:190] = far
+    both = at_least_half(change, change[0] > 0)
+    assert np.array_equal(both[:90, :110], alone[:90, :110])
+    assert alone.sum() == 40  # where it is strongest
+
+
 @given(
     st.sampled_from([0.5, 1.0, 1.5, 2.0, 2.9, 3.5, 5.0]),
     st.integers(1, 40),
@@ -153,6 +166,16 @@ def test_what_is_left_of_a_mask_against_scipy(pixels, height, width, seed):
 
 def test_nothing_is_lost_where_all_is_in_the_mask():
     assert eroded(np.ones((5, 9), np.bool_), 3.5).all()
+
+
+def test_a_sample_is_thinned_evenly():
+    mask = np.zeros((10, 30), bool)
+    mask[:, 10:20] = True
+    assert thinned(mask, 100) is mask
+    found = thinned(mask, 50)
+    assert found.sum() == 50
+    assert (found <= mask).all()
+    assert set(found.sum(axis=1)) <= {4, 5, 6}
 
 
 def test_small_holes_are_filled_and_large_ones_stay():

@@ -65,13 +65,14 @@ def fit_calibration(values: NDArray[np.float32]) -> Calibration:
         values: (t, bands, n) of pixels that did not change and are valid on all dates;
             n at least 2.
     """
-    values = values.astype(np.float64)
-    mean, spread = values.mean(axis=2), np.maximum(values.std(axis=2), _SMALLEST)
+    dates, bands, _ = values.shape
+    mean = values.mean(axis=2, dtype=np.float64)
+    spread = np.maximum(values.std(axis=2, dtype=np.float64), _SMALLEST)
     gain = spread[0] / spread
     offset = mean[0] - gain * mean
-    same = values * gain[..., None] + offset[..., None]
-    rest = same - same.mean(axis=0)
-    dates, bands, _ = rest.shape
+    rest = values * gain[..., None]
+    rest += offset[..., None]
+    rest -= rest.mean(axis=0)
     rest = np.moveaxis(rest, 1, 0).reshape(bands, -1)
     rest *= np.sqrt(dates / max(dates - 1, 1))
     kept = rest

@@ -29,12 +29,12 @@ answer depends on blocks."""
 _HALF = 0.5
 _CORE = 1.5
 """Pixels from its edge from which on a change is whole."""
-_COARSE = 1e-3
-"""Weight of the strongest pixel without a core around, over that of one in a core."""
+_COARSE = 1e-6
+"""Weight of a pixel without a core around by the square of its change, over that of one
+in a core. A constant, so that no pixel depends on what else lies in its block."""
 _FAINT = 0.25
 _EDGE = 3.5
 """Pixels from the edge of a change that lens and mixture reach, with some to spare."""
-_FADED = 1e-6
 
 
 def at_least_half(
@@ -78,8 +78,7 @@ def _weight(
 ) -> NDArray[np.float32]:
     """What shows a change at its full height: its core, else the strongest."""
     inside = eroded(own, _CORE)
-    highest = max(float((squares * own).max()), _FADED)
-    weight: NDArray[np.float32] = inside + np.float32(_COARSE / highest) * squares * own
+    weight: NDArray[np.float32] = inside + np.float32(_COARSE) * squares * own
     return weight
 
 
@@ -95,9 +94,9 @@ def _strong(
     def around(image: NDArray[np.float32]) -> NDArray[np.float32]:
         return filtered(image, reach, lambda part: weighted_sum(part, kernel), wanted)
 
-    total = np.maximum(around(weight), np.float32(_FADED))
+    total = around(weight)
     mean: NDArray[np.float32] = np.stack([around(one * weight) for one in values])
-    mean /= total
+    mean /= np.where(total > 0, total, np.float32(1.0))
     return mean
 
 

@@ -11,7 +11,7 @@ from geosim.timeline.calibration import Calibration, fit_calibration
 from geosim.timeline.edges import within
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -22,6 +22,12 @@ _SAMPLE_SIDE, _SAMPLES = 256, 16
 _ENOUGH = 1000
 """Pixels that a calibration needs."""
 
+_BYTES = 48
+"""Memory of a fit for each date, band and pixel, what is collected for it included."""
+
+_ROOM = 100e6
+"""Bytes of a fit: little beside any `--memory`, on which no answer is to depend."""
+
 
 def calibrate(
     stack: Stack, maps: Mapping[tuple[int, int], PairMaps], reach: float
@@ -29,29 +35,60 @@ def calibrate(
     """Fit the light of the dates on a sample of what did not change.
 
     None where too little is valid on all dates.
+
+    Args:
+        stack: all dates.
+        maps: what the comparisons of two dates each found.
+        reach: pixels around what changed that do not count as unchanged.
     """
-    stable: list[NDArray[np.float32]] = []
-    whole: list[NDArray[np.float32]] = []
-    for window in sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES):
+    for known in (maps, {}):
+        pieces = [
+            values[:, :, counted] for values, counted in _unchanged(stack, known, reach)
+        ]
+        found = np.concatenate(pieces, axis=2)
+        if found.shape[2] >= _ENOUGH:
+            return fit_calibration(found)
+    return None
+
+
+def _unchanged(
+    stack: Stack, maps: Mapping[tuple[int, int], PairMaps], reach: float
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """(t, bands, height, width) of windows and (height, width), which pixels count."""
+    windows = sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES)
+    most = _most(len(stack.sources) * len(stack.bands), len(windows))
+    for window in windows:
         values, valid = stack.read(window)
         seen = valid.all(axis=0)
         changed = np.zeros(seen.shape, np.bool_)
         for one in maps.values():
             changed |= one.changed(window)
-        whole.append(values[:, :, seen])
-        stable.append(values[:, :, seen & ~within(changed, reach)])
-    for found in (stable, whole):
-        values = np.concatenate(found, axis=2)
-        if values.shape[2] >= _ENOUGH:
-            return fit_calibration(values)
-    return None
+        yield values, thinned(seen & ~within(changed, reach), most)
+
+
+def _most(layers: int, windows: int) -> int:
+    """Pixels of a window that a sample of so many layers takes at most."""
+    return max(int(_ROOM / (_BYTES * layers * windows)), _ENOUGH)
+
+
+def thinned(mask: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
+    """At most so many pixels of a mask, spread evenly over its rows."""
+    there = np.flatnonzero(mask)
+    if len(there) <= most:
+        return mask
+    kept = np.zeros(mask.size, np.bool_)
+    kept[there[np.linspace(0, len(there) - 1, most).astype(np.intp)]] = True
+    return kept.reshape(mask.shape)
 
 
 def samples_of(stack: Stack) -> list[NDArray[np.float32]]:
     """(roles, n) file values of each date from all over the scene."""
     found: list[list[NDArray[np.float32]]] = [[] for _ in stack.sources]
-    for window in sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES):
+    windows = sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES)
+    most = _most(len(stack.sources) * len(stack.bands), len(windows))
+    for window in windows:
         values, valid = stack.read(window)
         for date, pieces in enumerate(found):
-            pieces.append(stack.role_bands(values[date], date)[:, valid[date]])
+            counted = thinned(valid[date], most)
+            pieces.append(stack.role_bands(values[date], date)[:, counted])
     return [np.concatenate(pieces, axis=1) for pieces in found]
