@@ -137,7 +137,10 @@ def default_series_folder(scenes: Sequence[DatedScene]) -> Path:
 
 def _check_leftover(work: WorkFolder, options: ChangeOptions) -> None:
     """Clear the working folder, or leave its comparisons for a run that goes on."""
-    kept = sorted((work.path / PAIRS).glob("*/run.json"))
+    pairs, delivered = work.path / PAIRS, work.result / PAIRS
+    if delivered.is_dir() and not pairs.exists():  # it could not be published
+        delivered.rename(pairs)
+    kept = sorted(pairs.glob("*/run.json"))
     if kept and not options.resume and not options.overwrite:
         raise ResultExistsError(
             f"'{work.told}' holds {len(kept)} finished comparisons of an "
@@ -317,7 +320,7 @@ def _deliver(
         record = series_record(plan, made, clock.seconds, len(polygons))
         delivery.write_report(staging, found, record, pictures, rows, polygons)
         tick(1)
-        (work.path / PAIRS).rename(staging / PAIRS)
         delivery.write_record(staging, record)
+        (work.path / PAIRS).rename(staging / PAIRS)
         tick(1)
     return record

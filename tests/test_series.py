@@ -18,7 +18,7 @@ from benchmarks.series import measure
 from geosim import ChangeOptions, SeriesOptions, detect_series, draw_sample
 from geosim.assessing.options import SampleOptions
 from geosim.cli import app
-from geosim.errors import NoDataError, OptionError, ResultExistsError
+from geosim.errors import NoDataError, OptionError, OutputError, ResultExistsError
 from geosim.timeline.deciding import threads_within
 from geosim.timeline.result import SERIES_FILES
 
@@ -309,6 +309,32 @@ def test_resume_keeps_comparisons_and_adds_a_date(few, tmp_path):
     for path, moment in made.items():
         assert path.stat().st_mtime_ns == moment
     assert len(again.record["intervals"]) == len(first.record["intervals"]) + 1
+    assert not list(tmp_path.glob(".*.partial"))
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_comparisons_outlive_a_result_that_cannot_be_delivered(
+    few, tmp_path, monkeypatch, written
+):
+    """A file that cannot be replaced, and a record that cannot be written."""
+    out = tmp_path / "out"
+    (out / "first_change.tif" / "in the way").mkdir(parents=True)
+
+    def full(*_):
+        raise OutputError("cannot write 'series.json': no space left")
+
+    with monkeypatch.context() as patch:
+        if not written:
+            patch.setattr("geosim.timeline.delivery.write_record", full)
+        with pytest.raises(OutputError, match="cannot write"):
+            detect_series(few, out, replace(FAST, overwrite=True))
+    shutil.rmtree(out / "first_change.tif")
+    made = {p.parent.name: p.stat() for p in tmp_path.rglob("pairs/*/run.json")}
+    assert made
+    detect_series(few, out, replace(FAST, resume=True))
+    after = {p.parent.name: p.stat() for p in (out / "pairs").glob("*/run.json")}
+    for name, before in made.items():
+        assert after[name].st_mtime_ns == before.st_mtime_ns
     assert not list(tmp_path.glob(".*.partial"))
 
 

@@ -113,6 +113,26 @@ def test_a_link_on_one_disk_has_its_working_folder_beside(pair, tmp_path):
     assert open_result(tmp_path / "place").record.polygons
 
 
+@pytest.mark.parametrize("name", [".", "..", "x/..", "../here", "../here/."])
+def test_the_folder_one_is_in_has_a_working_folder_of_its_own(
+    pair, tmp_path, monkeypatch, name
+):
+    from geosim_processing.running import partial_of
+
+    for each in ("here/below", "here/x", "beside"):
+        (tmp_path / each).mkdir(parents=True)
+    inside = tmp_path / "here" / ("below" if name == ".." else "")
+    monkeypatch.chdir(inside)
+    wanted = tmp_path / ".here.partial"
+    assert work_path(Path(name)) == wanted
+    assert partial_of(name) == wanted
+    assert work_path(tmp_path / "beside" / ".." / "here") == wanted
+    if name == ".":
+        result = detect_change(*pair, name, ChangeOptions(**CVA))
+        assert (tmp_path / "here" / "run.json").is_file()
+        assert result.record.polygons
+
+
 def test_a_link_that_leads_nowhere_is_refused_before_any_work(pair, tmp_path):
     link = tmp_path / "out"
     link.symlink_to("not mounted")

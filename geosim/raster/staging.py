@@ -154,10 +154,12 @@ def check_parent(folder: Path) -> None:
 
 def work_path(folder: Path) -> Path:
     """The hidden working folder of an output folder, on the same disk as that."""
-    whole = folder.absolute()
+    # "." and ".." are no names
+    named = folder.name and ".." not in folder.parts
+    whole = folder.absolute() if named else folder.resolve()
     if _on_another_disk(whole):
         return whole / _INSIDE
-    return whole.parent / f".{folder.name}.partial"
+    return whole.parent / f".{whole.name}.partial"
 
 
 def _on_another_disk(folder: Path) -> bool:

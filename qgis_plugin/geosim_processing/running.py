@@ -213,7 +213,10 @@ def partial_of(output: str) -> Path:
 
     In the output, where that is a folder on another disk than what lies beside it.
     """
-    path = Path(output).absolute()
+    path = Path(output)
+    # "." and ".." are no names
+    named = path.name and ".." not in path.parts
+    path = path.absolute() if named else path.resolve()
     if _on_another_disk(path):
         return path / ".partial"
     return path.parent / f".{path.name}.partial"
