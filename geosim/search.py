@@ -47,7 +47,7 @@ class IndexResult:
     total: int
     """Pictures in the index."""
     skipped: tuple[str, ...]
-    """What could not be read, and why, one line each."""
+    """What could not be read, or not to its end, and why, one line each."""
     model: ModelRecord
     """What made the embeddings."""
     seconds: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ from geosim.timeline.result import (
     SeriesResult,
 )
 from geosim.timeline.sampling import calibrate, samples_of
-from geosim.timeline.scenes import DatedScene, read_scenes
+from geosim.timeline.scenes import DatedScene, read_scenes, undated
 from geosim.timeline.stack import count_intervals, open_stack
 from geosim.timeline.summing import clean, write_years
 
@@ -122,6 +123,7 @@ def detect_series(
     ):
         _check_leftover(work, options)
         plan = make_plan(listed, options, series, folder)
+        plan = replace(plan, notes=tuple(undated(scenes)))
         choose_tile_size(plan.grid, options)
         record = _run(plan, work, clock)
         remove_pairs(folder / PAIRS)

@@ -13,7 +13,7 @@ import pytest
 import rasterio
 from affine import Affine
 from pictures import avif_of_noughts, orientation_and_resolution, resolution_as_text
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 from rasterio.control import GroundControlPoint
 from rasters import NORTH_UP, UTM, texture, write
 from typer.testing import CliRunner
@@ -38,6 +38,7 @@ from geosim.errors import (
 )
 from geosim.images.decoding import FORMATS
 from geosim.images.models import open_model
+from geosim.images.reading import read_picture
 from geosim.retrieval import approximate
 from geosim.retrieval.index_file import open_index
 from geosim.retrieval.indexing import describe_source, read_one
@@ -381,9 +382,39 @@ def test_a_raster_is_read_as_the_picture_that_it_is(tmp_path):
     assert small.shape == (3, 25, 35)
 
 
-def film(path, shots, rate=10):
+def test_a_picture_alone_is_read_as_in_a_folder(tmp_path):
+    """Upright and in its colours, whole and by windows."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    shown = picture(3).crop((0, 0, 200, 120))
+    shown.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    shown.quantize(64).save(tmp_path / "palette.png")
+    shown.convert("1").save(tmp_path / "bits.png")
+    for name in ("turned.jpg", "palette.png", "bits.png"):
+        path = tmp_path / name
+        whole = read_picture(path).pixels
+        height, width = whole.shape[1:]
+        assert (width < height) == (name == "turned.jpg")
+        with open_tiles(str(path)) as reader:
+            assert (reader.grid.width, reader.grid.height) == (width, height)
+            assert np.array_equal(reader.read((0, 0, width, height)), whole)
+            cut = reader.read((10, 20, 60, 50))
+        assert np.array_equal(cut, whole[:, 20:70, 10:70])
+    index = tmp_path / "one.index"
+    options = IndexOptions(tile_size=100, overlap=20)
+    result = build_index(tmp_path / "turned.jpg", index, options)
+    assert (result.total, result.skipped) == (3 * 2, ())
+    window = (0, 100, 100, 100)
+    found = search_index(
+        tmp_path / "turned.jpg", index, SearchOptions(window=window, count=1)
+    )
+    assert found.hits[0].entry.window == window
+    assert found.hits[0].score > 0.99
+
+
+def film(path, shots, rate=10, **options):
     """A video of still pictures: (seed, frames) one after another."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for seed, count in shots:
@@ -447,6 +478,31 @@ def test_a_broken_video_is_refused(tmp_path, clip):
     with pytest.raises(OSError, match="cannot be read as a video"):
         build_index(broken, tmp_path / "i", QUICK)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4"]
+
+
+def test_half_a_video_is_told(tmp_path):
+    whole = film(tmp_path / "whole.mp4", [(0, 60), (1, 60)], movflags="faststart")
+    half = tmp_path / "half.mp4"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    result = build_index([whole, half], tmp_path / "films.index")
+    (line,) = result.skipped
+    assert line.startswith("half.mp4: ends after ")
+    assert line.endswith(" of 12 s; is the file complete?")
+    assert 12 + 2 < result.total < 24
+
+
+def test_videos_in_a_folder_are_told(tmp_path, clip):
+    folder = tmp_path / "pictures"
+    (folder / ".hidden").mkdir(parents=True)
+    picture(1).save(folder / "one.png")
+    for name in ("a.mp4", "b.MOV", ".hidden/c.mp4"):
+        shutil.copy(clip, folder / name)
+    result = build_index(folder, tmp_path / "folder.index")
+    told = (
+        f"a.mp4 and 1 more: videos are indexed one by one; name them beside '{folder}'"
+    )
+    assert result.skipped == (told,)
+    assert result.total == 1
 
 
 def test_without_the_extras_it_is_told_what_to_install(tmp_path, clip, monkeypatch):

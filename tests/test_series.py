@@ -338,6 +338,17 @@ def test_comparisons_outlive_a_result_that_cannot_be_delivered(
     assert not list(tmp_path.glob(".*.partial"))
 
 
+def test_rasters_of_a_folder_without_a_date_are_told(few, tmp_path):
+    for name in ("mask.tif", "truth.tif"):
+        shutil.copy(few / "1990.tif", few / name)
+    found = detect_series(few, tmp_path / "out", FAST)
+    assert len(found.record["scenes"]) == 4
+    assert found.record["notes"][0] == (
+        f"Rasters of '{few}' without a date in their names or tags are none of the "
+        "series: mask.tif, truth.tif."
+    )
+
+
 def test_initial_areas_and_theme(few, tmp_path):
     options = ChangeOptions(method="cva", threshold=0.5, theme="deforestation")
     known = SeriesOptions(initial=(("forest", 200.0),))

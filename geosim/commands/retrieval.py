@@ -124,7 +124,7 @@ def index(  # noqa: PLR0913 - the options are the command
         elif not quiet:
             typer.echo(
                 f"{path}: {result.total:,} pictures; {result.added:,} embedded now, "
-                f"{result.removed:,} dropped, {len(result.skipped):,} not readable "
+                f"{result.removed:,} dropped, {len(result.skipped):,} skipped "
                 f"({result.seconds:.1f} s, {result.model.model})"
             )
 

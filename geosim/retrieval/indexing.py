@@ -104,8 +104,17 @@ def new_samples(
             if options.scenes is not None
             else video.every(_every(options))
         )
-        frames = video.frames(source, stamp, wanted, skip=skip.__contains__)
-        return Found(samples=_with_thumbnails(frames), total=0, gone=gone, stamp=stamp)
+        told: list[str] = []
+        frames = video.frames(
+            source, stamp, wanted, skip=skip.__contains__, tell=told.append
+        )
+        return Found(
+            samples=_with_thumbnails(frames),
+            total=0,
+            gone=gone,
+            stamp=stamp,
+            skipped=told,
+        )
     return _of_raster(source, stamp, options, skip=skip, gone=gone)
 
 
@@ -161,7 +170,7 @@ def _every(options: IndexOptions) -> float:
 
 def _of_folder(source: Source, known: Mapping[str, str]) -> Found:
     root = Path(source.path)
-    skipped: list[str] = []
+    skipped = _videos_below(root)
     stamps = _stamps(root, skipped)
     new = [name for name, stamp in stamps.items() if known.get(name) != stamp]
 
@@ -182,6 +191,22 @@ def _of_folder(source: Source, known: Mapping[str, str]) -> Found:
         gone=[name for name in known if name not in stamps],
         skipped=skipped,
     )
+
+
+def _videos_below(root: Path) -> list[str]:
+    """A line on videos, which are indexed one by one, not with their folder."""
+    inside = (path.relative_to(root) for path in root.rglob("*"))
+    found = sorted(
+        path.as_posix()
+        for path in inside
+        if path.suffix.lower() in video.SUFFIXES
+        and not any(part.startswith(".") for part in path.parts)
+    )
+    if not found:
+        return []
+    first = found[0].encode(errors="replace").decode()
+    more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+    return [f"{first}{more}: videos are indexed one by one; name them beside '{root}'"]
 
 
 def _stamps(root: Path, skipped: list[str]) -> dict[str, str]:
@@ -209,7 +234,7 @@ def _of_raster(
     gone: list[str],
 ) -> Found:
     with tiles.open_tiles(source.path, options.bands) as reader:
-        windows = reader.windows(options.tile_size, options.overlap)
+        windows = tiles.windows_of(reader.grid, options.tile_size, options.overlap)
     new = [one for one in windows if f"{one[0]},{one[1]}" not in skip]
 
     def samples() -> Generator[tuple[Sample, bytes] | None, None, None]:
@@ -220,7 +245,7 @@ def _of_raster(
                 pixels = reader.read(window, at_most=LONGEST_SIDE)
                 if pixels is None:
                     return None
-                entry = reader.entry(source, stamp, window)
+                entry = tiles.entry_of(reader.grid, source, stamp, window)
                 return Sample(entry=entry, pixels=pixels), thumbnail(pixels)
 
             with closing(ahead(read, new, _AHEAD)) as found:

@@ -1,15 +1,21 @@
-"""Tiles of a large raster, with their coordinates."""
+"""Tiles of a large raster, with their coordinates, or of a picture."""
 
 from __future__ import annotations
 
 import math
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
+from geosim.images.picture import Limits
+from geosim.images.pixels import resized, size_within
+from geosim.images.reading import SUFFIXES, read_picture
+from geosim.raster.grid import Grid
 from geosim.raster.source import describe, one_line_errors, open_raster
 from geosim.retrieval.records import Entry, Place, Source
 
@@ -18,8 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.raster.grid import Grid
-
     Rectangle = tuple[int, int, int, int]
 
 LEAST_DATA = 0.5
@@ -27,6 +31,11 @@ LEAST_DATA = 0.5
 
 _STRETCH_PERCENT = (1.0, 99.0)
 """Percentiles of the raster that become 0 and 1, where it is not 8 bit."""
+
+_NOT_OF_GDAL = frozenset({".heic", ".heif", ".hif", ".avif"})
+"""Pictures that GDAL, as it comes with rasterio, does not open."""
+
+_RGBA = 4
 
 _LARGEST_SAMPLE = 1024
 """Side in pixels of the reduced copy that these are taken from."""
@@ -45,13 +54,6 @@ class TileReader:
     def grid(self) -> Grid:
         """The raster's grid."""
         return self._source.grid
-
-    def windows(self, side: int, overlap: int) -> list[Rectangle]:
-        """All tiles as (col_off, row_off, width, height), row after row."""
-        cols = starts(self.grid.width, side, overlap)
-        rows = starts(self.grid.height, side, overlap)
-        width, height = min(side, self.grid.width), min(side, self.grid.height)
-        return [(col, row, width, height) for row in rows for col in cols]
 
     def read(
         self, window: Rectangle, at_most: int | None = None
@@ -79,19 +81,6 @@ class TileReader:
         if not valid.all():
             scaled[:, ~valid] = scaled[:, valid].mean(axis=1, keepdims=True)
         return three_bands(scaled)
-
-    def entry(self, source: Source, stamp: str, window: Rectangle) -> Entry:
-        """The tile as an entry of an index."""
-        col, row, width, height = window
-        return Entry(
-            source=source,
-            name=f"{col},{row}",
-            width=width,
-            height=height,
-            stamp=stamp,
-            window=window,
-            place=place_of(self.grid, window),
-        )
 
     def _scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Values of each band that become 0 and 1: the same for all tiles."""
@@ -132,21 +121,73 @@ class TileReader:
         return np.where(valid, values, 0).astype(np.float32), valid
 
 
+class PictureReader:
+    """A picture, read as one in a folder is: upright, in its colours."""
+
+    def __init__(self, path: str) -> None:
+        self._pixels = read_picture(path).pixels
+        height, width = self._pixels.shape[1:]
+        self.grid = Grid(
+            crs=None, transform=Affine.identity(), width=width, height=height
+        )
+
+    def read(
+        self, window: Rectangle, at_most: int | None = None
+    ) -> NDArray[np.float32]:
+        """(3, height, width) in 0..1, see `TileReader.read`."""
+        col, row, width, height = window
+        cut = self._pixels[:, row : row + height, col : col + width]
+        return resized(cut, *size_within((width, height), at_most))
+
+
+def windows_of(grid: Grid, side: int, overlap: int) -> list[Rectangle]:
+    """All tiles as (col_off, row_off, width, height), row after row."""
+    cols = starts(grid.width, side, overlap)
+    rows = starts(grid.height, side, overlap)
+    width, height = min(side, grid.width), min(side, grid.height)
+    return [(col, row, width, height) for row in rows for col in cols]
+
+
+def entry_of(grid: Grid, source: Source, stamp: str, window: Rectangle) -> Entry:
+    """A tile as an entry of an index."""
+    col, row, width, height = window
+    return Entry(
+        source=source,
+        name=f"{col},{row}",
+        width=width,
+        height=height,
+        stamp=stamp,
+        window=window,
+        place=place_of(grid, window),
+    )
+
+
 @contextmanager
-def open_tiles(path: str, bands: str | None = None) -> Iterator[TileReader]:
-    """Open a raster for reading tiles.
+def open_tiles(
+    path: str, bands: str | None = None
+) -> Iterator[TileReader | PictureReader]:
+    """Open a raster or a picture for reading tiles.
 
     Args:
-        path: anything that GDAL opens.
-        bands: as `ChangeOptions.bands`; the first three are seen.
+        path: anything that GDAL opens, or a picture.
+        bands: as `ChangeOptions.bands`; the first three are seen. None: what has the
+            name and the depth of a picture and no place on the Earth is read as one.
 
     Raises:
         RasterReadError: it cannot be opened.
+        PictureReadError: it is damaged.
         OptionError: a band that is not there, a palette, complex numbers.
     """
+    suffix = Path(path).suffix.lower()
+    if suffix in _NOT_OF_GDAL:
+        yield PictureReader(path)
+        return
     dataset = open_raster(path)
     try:
-        yield TileReader(path, dataset, bands)
+        if bands is None and suffix in SUFFIXES and _is_picture(dataset):
+            yield PictureReader(path)
+        else:
+            yield TileReader(path, dataset, bands)
     finally:
         dataset.close()
 
@@ -167,10 +208,21 @@ def open_placed(path: str) -> Iterator[TileReader | None]:
     """
     dataset = open_raster(path)
     try:
-        placed = dataset.crs or dataset.gcps[0] or dataset.rpcs
-        yield TileReader(path, dataset, None) if placed else None
+        yield TileReader(path, dataset, None) if _placed(dataset) else None
     finally:
         dataset.close()
+
+
+def _is_picture(dataset: Any) -> bool:  # noqa: ANN401
+    """Whether an open raster is one for the eye, and not too large to be held."""
+    small = dataset.width * dataset.height <= Limits().pixels
+    deep = any(dtype != "uint8" for dtype in dataset.dtypes)
+    return small and dataset.count <= _RGBA and not deep and not _placed(dataset)
+
+
+def _placed(dataset: Any) -> bool:  # noqa: ANN401
+    """Whether an open raster says where it lies."""
+    return bool(dataset.crs or dataset.gcps[0] or dataset.rpcs)
 
 
 def starts(length: int, side: int, overlap: int) -> list[int]:

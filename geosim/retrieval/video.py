@@ -33,6 +33,10 @@ SUFFIXES = frozenset(
 _GLANCE = (48, 27)
 """Width and height of the copies that scenes are told apart by."""
 
+_SHORT_SECONDS, _SHORT_SHARE = 2.0, 0.05
+"""A video that ends earlier than it says by more than both of these is told of: some
+say a little too much."""
+
 _QUARTER = 90
 """Degrees of a quarter turn."""
 
@@ -43,6 +47,7 @@ def frames(
     wanted: Callable[[float, NDArray[np.uint8]], bool],
     *,
     skip: Callable[[str], bool],
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[float, Sample | None]]:
     """Frames of a video that are wanted, in their order.
 
@@ -51,6 +56,7 @@ def frames(
         stamp: of its file.
         wanted: is asked of every frame, with its seconds and a small copy (27, 48, 3).
         skip: tells names of frames that need not be read.
+        tell: hears, at the end, of a video that ends before its time.
 
     Yields:
         Share of the video that is done, and a frame; None between frames.
@@ -61,7 +67,7 @@ def frames(
     """
     with _opened(source.path) as (container, stream):
         length = float(stream.duration * stream.time_base) if stream.duration else 0.0
-        start, last = None, ""
+        start, last, seconds = None, "", 0.0
         for frame in container.decode(stream):
             if frame.time is None:
                 continue
@@ -76,6 +82,11 @@ def frames(
                 yield share, Sample(entry=entry, pixels=_pixels(frame))
             else:
                 yield share, None
+    if length - seconds > max(_SHORT_SECONDS, _SHORT_SHARE * length):
+        tell(
+            f"{Path(source.path).name}: ends after {seconds:.0f} of {length:.0f} s; is "
+            "the file complete?"
+        )
 
 
 def every(seconds: float) -> Callable[[float, NDArray[np.uint8]], bool]:

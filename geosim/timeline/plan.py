@@ -46,6 +46,8 @@ class Plan:
     """How they are put together."""
     folder: Path
     """Of the result."""
+    notes: tuple[str, ...] = ()
+    """What is to be told of the scenes."""
 
     @property
     def dates(self) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def series_record(
         "decision": _decision(plan, made),
         "options": plan.options.to_dict(),
         "series_options": plan.series.to_dict(),
-        "notes": [*made.notes, *_notes(plan, made)],
+        "notes": [*plan.notes, *made.notes, *_notes(plan, made)],
         "timings": dict(timings),
     }
 

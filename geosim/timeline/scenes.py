@@ -24,6 +24,9 @@ _SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".png", ".jpg", ".jpeg")
 _PATH_COLUMNS = ("path", "scene", "file", "image", "raster", "location")
 _DATE_COLUMNS = ("date", "datetime", "year")
 _DATA_KEYS = ("data", "image", "visual", "analytic")
+_SHOWN = 5
+"""Names that a note holds."""
+
 _DAY = 10
 """Characters of a date up to the day."""
 
@@ -131,11 +134,13 @@ def _own_date(path: str) -> str | None:
         return None
 
 
+def _rasters(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+
+
 def _in_folder(folder: Path) -> list[DatedScene]:
     """Rasters of a folder that have a date; others, such as masks, are none of it."""
-    paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES
-    )
+    paths = _rasters(folder)
     dated = [(str(path), _own_date(str(path))) for path in paths]
     found = [DatedScene(path=path, date=date) for path, date in dated if date]
     if not found:
@@ -144,6 +149,24 @@ def _in_folder(folder: Path) -> list[DatedScene]:
             f"found {len(paths)} rasters and no date; rename them or give a CSV file"
         )
     return found
+
+
+def undated(scenes: str | Path | Sequence[str | Path | DatedScene]) -> list[str]:
+    """A line on each folder some of whose rasters have no date, see `read_scenes`."""
+    named = [scenes] if isinstance(scenes, str | Path) else list(scenes)
+    told = []
+    for one in named:
+        if isinstance(one, DatedScene) or not Path(one).is_dir():
+            continue
+        rasters = _rasters(Path(one))
+        without = [path.name for path in rasters if not _own_date(str(path))]
+        if without:
+            more = f" and {len(without) - _SHOWN} more" if len(without) > _SHOWN else ""
+            told.append(
+                f"Rasters of '{one}' without a date in their names or tags are none of "
+                f"the series: {', '.join(without[:_SHOWN])}{more}."
+            )
+    return told
 
 
 def _in_csv(path: Path) -> list[DatedScene]:
