@@ -283,7 +283,7 @@ def _deliver(
     """Write the files of the result into the working folder."""
     from geosim.timeline import delivery
     from geosim.timeline.pictures import previews
-    from geosim.timeline.tables import SeriesFound, bars_of, table_rows
+    from geosim.timeline.tables import SeriesFound, bars_of, shortages, table_rows
 
     staging, years = work.new_result(), delivery.years_of(plan.dates)
     creation = dict(plan.options.creation_options)
@@ -320,6 +320,7 @@ def _deliver(
         tick(1)
         pictures = previews(made.stack, rasters, _PREVIEW)
         record = series_record(plan, made, clock.seconds, len(polygons))
+        record["notes"] += shortages(found, rows)
         delivery.write_report(staging, found, record, pictures, rows, polygons)
         tick(1)
         delivery.write_record(staging, record)

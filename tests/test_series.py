@@ -357,6 +357,13 @@ def test_initial_areas_and_theme(few, tmp_path):
     row = result.areas.iloc[0]
     assert row.base == "forest at 1990"
     assert row.percent_per_year == pytest.approx(100 * row.area_ha / 200 / 5, rel=1e-4)
+    assert not any("--initial" in note for note in result.record["notes"])
+    little = SeriesOptions(initial=(("forest", 0.5),))
+    again = replace(options, overwrite=True)
+    result = detect_series(few, tmp_path / "out", again, series=little)
+    (note,) = (note for note in result.record["notes"] if "--initial" in note)
+    assert note.startswith("More forest was lost by ")
+    assert " after --initial forest=0.5; " in note
 
 
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")

@@ -127,6 +127,32 @@ def table_rows(found: SeriesFound) -> list[dict[str, Any]]:
     return rows if found.grid.crs else [in_pixels(row) for row in rows]
 
 
+def shortages(found: SeriesFound, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line on each cover of which more was lost than the user says there was.
+
+    Args:
+        found: what the series found; has a CRS where covers are given.
+        rows: its `table_rows`.
+    """
+    told: dict[str, str] = {}
+    for row in rows:
+        kind = CLASSES[row["class"]]
+        if (
+            kind.cover is not None
+            and kind.cover in found.initial
+            and kind.direction == "loss"
+            and row["area_ha"] > max(row["base_ha"], 0.0)
+        ):
+            given = found.initial[kind.cover] / SQUARE_METRES_PER_HECTARE
+            told.setdefault(
+                kind.cover,
+                f"More {kind.cover} was lost by {row['date_to']} than there was after "
+                f"--initial {kind.cover}={given:g}; from then on rates that cannot be "
+                "told are left empty.",
+            )
+    return list(told.values())
+
+
 def bars_of(found: SeriesFound) -> Bars:
     """The chart's contents: neighbouring dates; a bridged change where it ends."""
     labels = [f"{one[:7]}{NOTHING}{other[:7]}" for one, other in pairwise(found.dates)]
