@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import shapely
 from affine import Affine
 from rasterio.features import rasterize
@@ -92,14 +93,14 @@ def report_content(found: Found, polygons: gpd.GeoDataFrame) -> ReportContent:
 
 def changed_places(polygons: gpd.GeoDataFrame) -> list[ChangedPlace]:
     """What the area tables need of the layer `changes`."""
-    known = polygons.astype(object).where(polygons.notna(), None)
+    columns = polygons["area_px"], polygons["area_m2"], polygons["class"]
     return [
         ChangedPlace(
-            area_px=int(row["area_px"]),
-            area_m2=None if row["area_m2"] is None else float(row["area_m2"]),
-            kind=row["class"] or CHANGED_CLASS,
+            area_px=int(pixels),
+            area_m2=None if pd.isna(area) else float(area),
+            kind=CHANGED_CLASS if pd.isna(kind) else kind or CHANGED_CLASS,
         )
-        for row in known.drop(columns="geometry").to_dict("records")
+        for pixels, area, kind in zip(*columns, strict=True)
     ]
 
 

@@ -46,18 +46,14 @@ class Outlines:
 
     def joined(self, count: int) -> list[shapely.Polygon]:
         """The outlines of objects 1..count in (col, row), joined across strips."""
-        return [_join(self._parts[number]) for number in range(1, count + 1)]
-
-
-def _join(parts: list[shapely.Polygon]) -> shapely.Polygon:
-    """One polygon of parts that share edges, without leftover points on straight lines.
-
-    The start of each ring is normalised, so that the result does not depend on
-    where the strips were cut.
-    """
-    whole = parts[0] if len(parts) == 1 else shapely.union_all(parts)
-    # normalised first, so that no ring starts at a point on a straight line
-    return shapely.normalize(shapely.simplify(shapely.normalize(whole), 0.0))
+        whole = np.empty(count, object)
+        for place in range(count):
+            parts = self._parts[place + 1]
+            whole[place] = parts[0] if len(parts) == 1 else shapely.union_all(parts)
+        # without points on straight lines: no ring starts at one, once normalised. Nor
+        # does it then matter where the strips were cut
+        plain = shapely.simplify(shapely.normalize(whole), 0.0)
+        return list(shapely.normalize(plain))
 
 
 def pixels_of(
