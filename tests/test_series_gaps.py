@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from scipy import ndimage
 from typer.testing import CliRunner
 
 from geosim import ChangeOptions, SeriesOptions, detect_series
@@ -125,3 +126,32 @@ def test_a_name_that_is_not_utf_8(samples, tmp_path):
     )
     assert run.exit_code == 1
     assert "its name is not in UTF-8; rename it" in run.stderr
+
+
+def blank(path, rows, cols):
+    with rasterio.open(path, "r+") as file:
+        values = file.read()
+        values[:, rows, cols] = 0
+        file.write(values)
+
+
+@pytest.mark.parametrize("first", [1995, 1990])
+def test_dead_pixels_within_a_change(samples, tmp_path, first):
+    """Too few to be compared with the date before their gap; or with any."""
+    years = 1990, 1995, 2000, 2005
+    paths = [scene(samples, tmp_path, year) for year in years]
+    whole = detect_series(paths, tmp_path / "whole", FAST)
+    with rasterio.open(whole.paths["first_change"]) as file:
+        changed = ndimage.binary_erosion(file.read(1) == 2000, iterations=2)
+    row, col = np.argwhere(changed)[len(np.argwhere(changed)) // 2]
+    dead = slice(row - 1, row + 1), slice(col - 1, col + 1)
+    for year, path in zip(years, paths, strict=True):
+        if first <= year < 2000:
+            blank(path, *dead)
+    found = detect_series(paths, tmp_path / "spoilt", FAST)
+    with rasterio.open(found.paths["first_change"]) as file:
+        year = file.read(1)
+    assert (year[dead] == 0).all()
+    pixels = found.changes["area_px"].sum()
+    assert pixels == found.record["areas"]["changed_px"] == (year > 0).sum()
+    assert abs(pixels - whole.record["areas"]["changed_px"]) <= 4 + 2

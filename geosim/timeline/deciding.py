@@ -103,12 +103,27 @@ class Decider:
         covers = self._covers(values)
         if candidates.any():
             self._decide(codes, sure, values, valid, candidates, surely, covers)
+            # a hole that was filled may be one of a date before
+            told = self._compared(before, valid)
+            codes, sure = codes * told, sure * told
         return BlockDecision(
             codes=codes[1:, rows, cols],
             sure=sure[1:, rows, cols],
             since=since[:, rows, cols],
             covers=_cover_numbers(covers, valid)[:, rows, cols],
         )
+
+    def _compared(
+        self, before: NDArray[np.int16], valid: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """(t, height, width), True where a date was compared with the last one before.
+
+        Few pixels alone, such as specks of a cloud, are not compared.
+        """
+        found = np.zeros(valid.shape, np.bool_)
+        for first, last in self.maps:
+            found[last] |= valid[last] & (before[last] == first)
+        return found
 
     def _candidates(
         self,
