@@ -57,7 +57,7 @@ from geosim.timeline.result import (
 from geosim.timeline.sampling import calibrate, samples_of
 from geosim.timeline.scenes import DatedScene, read_scenes, undated
 from geosim.timeline.stack import count_intervals, open_stack
-from geosim.timeline.summing import clean, write_years
+from geosim.timeline.summing import changed_once, clean, write_years
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -157,7 +157,7 @@ def _run(plan: Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     from geosim.timeline.delivery import year_layout
 
     grid, dates, total = plan.grid, plan.dates, plan.grid.width * plan.grid.height
-    layers = 3 * (len(dates) - 1) + 3 * 5
+    layers = 3 * (len(dates) - 1) + 1 + 3 * 5
     check_space(work, total * layers)
     with ExitStack() as closing:
         stack = closing.enter_context(
@@ -179,6 +179,7 @@ def _run(plan: Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
             "codes": Layout(dtype="uint8", nodata=255, bands=dates[1:]),
             "sure": Layout(dtype="uint8", nodata=255, bands=dates[1:]),
             "since": Layout(dtype="uint8", nodata=255, bands=dates[1:]),
+            "last": Layout(dtype="uint8", nodata=255, bands=("last",)),
         } | {name: year_layout(name) for name in SERIES_RASTERS}
         rasters = {}
         for name, layout in names.items():
@@ -313,6 +314,7 @@ def _deliver(
             theme=plan.options.theme,
             initial=own,
             covered=made.covered,
+            compared=changed_once(grid, rasters["count"])[2],
         )
         tick(1)
         rows = table_rows(found)

@@ -44,6 +44,9 @@ def drawn(tmp_path, monkeypatch):
     arrays = {
         "codes": codes.astype(np.uint8),
         "since": since.astype(np.uint8),
+        "last": np.broadcast_to(rng.integers(0, 4, SHAPE), (3, *SHAPE)).astype(
+            np.uint8
+        ),
         "sure": rng.integers(0, 255, (3, *SHAPE)).astype(np.uint8),
     }
     rasters = {}
@@ -83,6 +86,7 @@ def by_hand(arrays, maps):
                 int(own.sum()),
                 levels[own].mean(),
                 levels[own].max(),
+                (arrays["last"][0][own] > date).mean(),
                 (codes[own] >= RETURNS).mean(),
                 np.bincount(kinds[own]).argmax(),
                 arrays["sure"][date - 1][own].mean() / 254,
@@ -95,7 +99,13 @@ def test_places_are_what_hangs_together_of_a_class_and_two_dates(drawn):
     assert [one.pixels for one in found] == sorted(p.pixels for p in found)[::-1]
     assert all(one.outline.area == one.pixels for one in found)
     figures = attrgetter(
-        "pixels", "probability_mean", "probability_max", "returning", "code", "sure"
+        "pixels",
+        "probability_mean",
+        "probability_max",
+        "later",
+        "returning",
+        "code",
+        "sure",
     )
     rows = [(one.key, *figures(one)) for one in found]
     wanted = list(by_hand(*drawn))
@@ -117,7 +127,8 @@ def test_a_date_is_read_twice_however_many_classes_it_has(drawn, monkeypatch):
 
     monkeypatch.setattr(WorkRaster, "read", counted)
     find_places(maps, KEYS)
-    assert max(reads.values()) == 2
+    of_dates = [times for (name, *_), times in reads.items() if name != "last"]
+    assert max(of_dates) == 2
     assert {band for _, _, band in reads} == {1, 2, 3}
 
 

@@ -128,10 +128,23 @@ def test_a_name_that_is_not_utf_8(samples, tmp_path):
     assert "its name is not in UTF-8; rename it" in run.stderr
 
 
-def blank(path, rows, cols):
+def test_what_no_later_date_shows_is_not_told_to_stay(samples, tmp_path):
+    years = 1990, 1995, 2000, 2005
+    paths = [scene(samples, tmp_path, year) for year in years]
+    whole = detect_series(paths, tmp_path / "whole", FAST).changes
+    assert whole.persistent[whole.year < 2005].notna().all()
+    blank(paths[-1], slice(0, SIDE), slice(0, SIDE))
+    blank(paths[-1], slice(0, 1), slice(0, SIDE), value=1)  # hardly any data
+    found = detect_series(paths, tmp_path / "out", FAST).changes
+    assert found.persistent[found.year == 1995].notna().all()
+    assert (found.year == 2000).any()
+    assert found.persistent[found.year == 2000].isna().all()
+
+
+def blank(path, rows, cols, value=0):
     with rasterio.open(path, "r+") as file:
         values = file.read()
-        values[:, rows, cols] = 0
+        values[:, rows, cols] = value
         file.write(values)
 
 

@@ -272,6 +272,15 @@ def test_a_bridged_interval_starts_from_what_was_there_at_its_beginning():
     assert [row["base_ha"] for row in rows[:3]] == [1000, 900, 1000]
 
 
+def test_the_whole_time_begins_where_the_first_interval_does():
+    """West at first, east on the second date, both on the third."""
+    loss = {"forest_loss": Change(cover="forest", direction="loss")}
+    intervals = [forest_lost("1995", "2000", 1e6), forest_lost("1990", "2000", 2e6)]
+    whole = area_rows(intervals, loss, {}, {}, compared=1.5e7)[-1]
+    assert (whole["date_from"], whole["date_to"]) == ("1990", "2000")
+    assert (whole["years"], whole["area_ha"], whole["base_ha"]) == (10, 300, 1500)
+
+
 def test_dates_without_time_between_have_no_rates():
     loss = {"forest_loss": Change(cover="forest", direction="loss")}
     row = area_rows([forest_lost("2020", "2020-07", 1e6)], loss, {}, {})[0]

@@ -43,6 +43,7 @@ def area_rows(
     classes: Mapping[str, Change],
     initial: Mapping[str, float],
     covered: Mapping[str, Mapping[str, float]],
+    compared: float | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of `areas.csv`, by interval and class, then the whole time.
 
@@ -57,6 +58,8 @@ def area_rows(
         classes: of all classes that a row may have.
         initial: m2 of land covers on the first date, where the user knows them.
         covered: by date, m2 of land covers as classified; may be empty.
+        compared: area that two dates show, any two; None: that of the interval with
+            the most.
     """
     rows: list[dict[str, Any]] = []
     for interval in intervals:
@@ -65,7 +68,7 @@ def area_rows(
             kind = classes[slug]
             base = _base(interval, kind, start, covered)
             rows.append(_row(interval, slug, area, kind, base))
-    return rows + _totals(intervals, classes, initial, covered)
+    return rows + _totals(intervals, classes, initial, covered, compared)
 
 
 def in_pixels(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,15 +156,17 @@ def _totals(
     classes: Mapping[str, Change],
     initial: Mapping[str, float],
     covered: Mapping[str, Mapping[str, float]],
+    compared: float | None,
 ) -> list[dict[str, Any]]:
     """A row per class over the whole time, where there is more than one interval."""
     if len(intervals) < 2:  # noqa: PLR2004 - the interval itself is the whole
         return []
     slugs = dict.fromkeys(slug for one in intervals for slug in one.changed)
     whole = IntervalAreas(
-        date_from=intervals[0].date_from,
-        date_to=intervals[-1].date_to,
-        valid=max(one.valid for one in intervals),
+        # a bridged interval may begin before the first of the neighbouring dates
+        date_from=min(one.date_from for one in intervals),
+        date_to=max(one.date_to for one in intervals),
+        valid=compared or max(one.valid for one in intervals),
         changed={
             slug: sum(one.changed.get(slug, 0.0) for one in intervals) for slug in slugs
         },

@@ -62,6 +62,8 @@ class BlockDecision:
     """How sure the class is, 0..254."""
     since: NDArray[np.uint8]
     """Number, from 1, of the last valid date before; 0 where either has no data."""
+    last: NDArray[np.uint8]
+    """(height, width) number, from 0, of the last valid date; 0 where none is."""
     covers: NDArray[np.uint8]
     """(t, height, width) number of the cover on each date, from 1; 0 not known."""
 
@@ -110,6 +112,7 @@ class Decider:
             codes=codes[1:, rows, cols],
             sure=sure[1:, rows, cols],
             since=since[:, rows, cols],
+            last=_last_valid(valid)[rows, cols],
             covers=_cover_numbers(covers, valid)[:, rows, cols],
         )
 
@@ -244,6 +247,14 @@ class Decider:
         return found
 
 
+def _last_valid(valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(height, width) number, from 0, of the last valid date; 0 where none is."""
+    found = np.zeros(valid.shape[1:], np.uint8)
+    for date, seen in enumerate(valid):
+        found[seen] = date
+    return found
+
+
 def _cover_numbers(
     covers: NDArray[np.float32] | None, valid: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
@@ -311,7 +322,7 @@ def decide_all(
     threads: int,
     tick: Callable[[float], None],
 ) -> NDArray[np.float64]:
-    """Decide every block and write it into "codes", "sure" and "since".
+    """Decide every block and write it into "codes", "sure", "since" and "last".
 
     Args:
         decider: decides a block.
@@ -339,6 +350,7 @@ def decide_all(
             ):  # fmt: skip
                 for band, layer in enumerate(layers, start=1):
                     rasters[name].write(layer, window, band)
+            rasters["last"].write(block.last, window, 1)
             areas = row_areas[window.row_off : window.row_end, None]
             for date, numbers in enumerate(block.covers):
                 weight = np.broadcast_to(areas, numbers.shape).ravel()

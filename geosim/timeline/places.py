@@ -35,6 +35,8 @@ class Place:
     probability_mean: float
     """Levels 0..254."""
     probability_max: int
+    later: float
+    """Share of its pixels that a later date shows."""
     returning: float
     """Share of its pixels whose change is taken back later."""
     code: int
@@ -49,7 +51,7 @@ class Maps:
 
     grid: Grid
     rasters: Mapping[str, WorkRaster]
-    """"codes", "sure" and "since"."""
+    """"codes", "sure", "since" and "last"."""
     pairs: Mapping[tuple[int, int], PairMaps]
     slugs: Sequence[str]
     """Class of each code."""
@@ -77,22 +79,36 @@ class _Tally:
     pairs: list[NDArray[np.int64]] = field(default_factory=list)
     """(3, n) place, code, pixels, of each strip."""
     sure: NDArray[np.float64] = field(init=False)
+    later: NDArray[np.float64] = field(init=False)
     returning: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
         self.sure = np.zeros(len(self.objects.pixels))
+        self.later = np.zeros(len(self.objects.pixels))
         self.returning = np.zeros(len(self.objects.pixels))
 
     def add(
-        self, strip: _Strip, mask: NDArray[np.bool_], levels: NDArray[np.uint8]
+        self,
+        strip: _Strip,
+        mask: NDArray[np.bool_],
+        levels: NDArray[np.uint8],
+        later: NDArray[np.bool_],
     ) -> None:
-        """Take in a strip and how sure its classes are, (rows, width)."""
+        """Take in a strip.
+
+        Args:
+            strip: of one date.
+            mask: (rows, width), which of it has the key.
+            levels: how sure its classes are, 0..254.
+            later: True where a later date has data.
+        """
         numbers = self.objects.numbers(strip.number, mask)
         self.outlines.add(numbers, strip.window.row_off)
         place, code = numbers[mask].astype(np.int64) - 1, strip.codes[mask]
         both = place * (KIND + 1) + (code & KIND)
         found, pixels = np.unique(both, return_counts=True)
         self.pairs.append(np.stack([*np.divmod(found, KIND + 1), pixels]))
+        np.add.at(self.later, place, later[mask])
         np.add.at(self.returning, place, code >= RETURNS)
         np.add.at(self.sure, place, levels[mask] / CONFIDENCE_LEVELS)
 
@@ -116,6 +132,7 @@ class _Tally:
                 pixels=int(objects.pixels[place]),
                 probability_mean=float(objects.probability_mean[place]),
                 probability_max=int(objects.probability_max[place]),
+                later=float(self.later[place] / objects.pixels[place]),
                 returning=float(self.returning[place] / objects.pixels[place]),
                 code=int(codes[place]),
                 sure=float(self.sure[place] / objects.pixels[place]),
@@ -165,8 +182,9 @@ def _places_of(maps: Maps, date: int, keys: Sequence[Key]) -> dict[Key, list[Pla
         if not strip.masks:
             continue
         sure = maps.rasters["sure"].read(strip.window, date)
+        later = maps.rasters["last"].read(strip.window, 1) > date
         for key, mask in strip.masks.items():
-            tallies[key].add(strip, mask, sure)
+            tallies[key].add(strip, mask, sure, later)
     return {
         key: tally.places(key) if tally.pairs else [] for key, tally in tallies.items()
     }

@@ -44,6 +44,8 @@ class SeriesFound:
     covered: Sequence[Mapping[str, float]] = ()
     """m2 (pixels without a CRS) of land covers on each date, as classified; none where
     not known."""
+    compared: float | None = None
+    """Area that any two dates show, in the same unit."""
 
 
 def change_table(found: SeriesFound) -> gpd.GeoDataFrame:
@@ -73,17 +75,17 @@ def change_table(found: SeriesFound) -> gpd.GeoDataFrame:
         "date_to": lasts,
         "year": [int(date[:4]) for date in lasts],
         "persistent": pd.array(
-            [persistent(place, len(found.dates)) for place in places], dtype="boolean"
+            [persistent(place) for place in places], dtype="boolean"
         ),
     }
     return gpd.GeoDataFrame(columns, geometry=list(outlines), crs=grid.crs)
 
 
-def persistent(place: Place, dates: int) -> bool | None:
-    """Whether a change stays; None where no later date could show that it does not."""
-    if place.key[1] == dates - 1:
+def persistent(place: Place) -> bool | None:
+    """Whether a change stays; None where no later date shows half of it."""
+    if place.later < _HALF:
         return None
-    return place.returning < _HALF
+    return place.returning < _HALF * place.later
 
 
 def interval_areas(found: SeriesFound) -> list[IntervalAreas]:
@@ -123,7 +125,9 @@ def table_rows(found: SeriesFound) -> list[dict[str, Any]]:
         for slug, kind in CLASSES.items()
     }
     covered = dict(zip(found.dates, found.covered, strict=False))
-    rows = area_rows(interval_areas(found), classes, found.initial, covered)
+    rows = area_rows(
+        interval_areas(found), classes, found.initial, covered, found.compared
+    )
     return rows if found.grid.crs else [in_pixels(row) for row in rows]
 
 
@@ -135,7 +139,10 @@ def shortages(found: SeriesFound, rows: Sequence[Mapping[str, Any]]) -> list[str
         rows: its `table_rows`.
     """
     told: dict[str, str] = {}
+    whole = found.dates[0], found.dates[-1]
     for row in rows:
+        if len(found.dates) > 2 and (row["date_from"], row["date_to"]) == whole:  # noqa: PLR2004
+            continue  # what came again and went again counts twice
         kind = CLASSES[row["class"]]
         if (
             kind.cover is not None
@@ -191,7 +198,7 @@ def largest(found: SeriesFound, polygons: gpd.GeoDataFrame) -> list[SeriesRow]:
                 after=place.key[1],
                 area_m2=None if grid.crs is None else float(row["area_m2"]),
                 area_px=place.pixels,
-                persistent=persistent(place, len(found.dates)),
+                persistent=persistent(place),
                 box=(
                     left / grid.width,
                     top / grid.height,
