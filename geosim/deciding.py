@@ -150,7 +150,12 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     if kept.classes is not None:
         least = _least(minimum, valid_m2, int(histogram.sum()))
         outlines, objects, classes = split_mixed(
-            outlines, objects, kept.classes, layers, least
+            outlines,
+            objects,
+            kept.classes,
+            layers,
+            least,
+            _Membership(grid, rasters, objects, threshold).of,
         )
     return Decision(
         threshold=threshold,
@@ -208,6 +213,39 @@ def _find(
             finder.add(changed_where(levels, maps.threshold), levels, areas)
             progress(window.width * window.height)
     return histogram[:UNIT_NODATA], valid_m2, season_px
+
+
+class _Membership:
+    """Tells where an object is, by rows that are kept until others are asked for."""
+
+    def __init__(
+        self, grid: Grid, rasters: _Rasters, objects: Objects, threshold: Threshold
+    ) -> None:
+        self._grid, self._layers = grid, rasters.layers
+        self._objects, self._threshold = objects, threshold
+        self._held: tuple[int, int, int] | None = None
+        self._rows = np.zeros((0, 0), np.bool_)
+
+    def of(self, number: int, window: Window) -> NDArray[np.bool_]:
+        """(height, width), True in the object of a number, from 1."""
+        asked = number, window.row_off, window.row_end
+        if asked != self._held:
+            self._rows, self._held = self._read(number, window), asked
+        return self._rows[:, window.col_off : window.col_end]
+
+    def _read(self, number: int, window: Window) -> NDArray[np.bool_]:
+        """The window's rows, from side to side."""
+        found = np.zeros((window.height, self._grid.width), np.bool_)
+        for place, strip in enumerate(strips(self._grid, STRIP_ROWS)):
+            first = max(strip.row_off, window.row_off)
+            end = min(strip.row_end, window.row_end)
+            if first >= end:
+                continue
+            changed = changed_where(self._layers.read(strip, 1), self._threshold)
+            own = self._objects.numbers(place, changed) == number
+            rows = slice(first - window.row_off, end - window.row_off)
+            found[rows] = own[first - strip.row_off : end - strip.row_off]
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+from pandas.testing import assert_frame_equal
 from rasterio.features import rasterize
 from rasters import write
 
-from geosim import ChangeOptions, MinArea, detect_change, open_result
+from geosim import ChangeOptions, MinArea, detect_change, open_result, splitting
 from geosim.console import summary
 from geosim.errors import OptionError
 
@@ -119,7 +120,7 @@ def test_a_theme_keeps_its_classes_and_leaves_the_map(pair, result, tmp_path):
     assert set(wet.changes["class"]) == {"water_gain", "water_loss"}
     # ids are those of the whole list
     whole = result.changes.set_index("id")
-    assert (whole.loc[wet.changes["id"], "class"].values == wet.changes["class"]).all()
+    assert (whole.loc[wet.changes["id"], "class"].to_numpy() == wet.changes["class"]).all()
     assert len(ice.changes) == 0
     assert list(ice.changes.columns) == list(result.changes.columns)
     for other in (wet, ice):
@@ -228,3 +229,27 @@ def test_each_date_may_have_its_own_bands(pair, result, tmp_path):
     assert list(found.changes["class"]) == list(result.changes["class"])
     with pytest.raises(OptionError, match="the same roles in one order"):
         run([pair[0], other], tmp_path / "s", bands="red=1,green=2:green=3,red=2")
+
+
+@pytest.mark.parametrize("tile", [32, 48, 100])
+def test_a_large_object_is_cut_by_tiles_as_it_is_whole(
+    pair, result, tmp_path, monkeypatch, tile
+):
+    """Parts that tiles cut are joined again; nothing shows where tiles meet."""
+    monkeypatch.setattr(splitting, "_TILE", tile)
+    monkeypatch.setattr(splitting, "_AROUND", 48)
+    monkeypatch.setattr(splitting, "_LARGEST", 0)
+    cut = []
+    monkeypatch.setattr(splitting, "_merged", counting(splitting._merged, cut))
+    changes = run(pair, tmp_path / "tiled").changes
+    assert max(cut) > 4
+    assert_frame_equal(changes, result.changes, check_exact=False, rtol=1e-9)
+    assert all(changes.geometry.geom_equals_exact(result.changes.geometry, 0))
+
+
+def counting(function, sizes):
+    def counted(parts):
+        sizes.append(len(parts))
+        return function(parts)
+
+    return counted

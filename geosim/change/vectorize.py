@@ -50,10 +50,18 @@ class Outlines:
         for place in range(count):
             parts = self._parts[place + 1]
             whole[place] = parts[0] if len(parts) == 1 else shapely.union_all(parts)
-        # without points on straight lines: no ring starts at one, once normalised. Nor
-        # does it then matter where the strips were cut
-        plain = shapely.simplify(shapely.normalize(whole), 0.0)
-        return list(shapely.normalize(plain))
+        return list(tidied(whole))
+
+
+def tidied(polygons: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Polygons without points on straight lines, in an order of their own.
+
+    They no longer depend on the pieces that they were joined of.
+    """
+    # normalised first, so that no ring starts at a point on a straight line
+    plain = shapely.simplify(shapely.normalize(polygons), 0.0)
+    found: NDArray[np.object_] = shapely.normalize(plain)
+    return found
 
 
 def pixels_of(

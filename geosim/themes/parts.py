@@ -62,7 +62,7 @@ def split(
         part, part 1 first.
     """
     smooth = _majority(classes, mask, side, weights)
-    parts, of_part = _connected(smooth, mask)
+    parts, of_part = connected(smooth, mask)
     own = mask & (classes == smooth)
     expected = np.bincount(parts[own], sure[own], len(of_part) + 1)[1:]
     large = np.flatnonzero(expected >= max(least, side**2))
@@ -73,7 +73,7 @@ def split(
     if len(large) < len(of_part):
         grown = _grown(np.where(np.isin(parts, large + 1), parts, 0), mask)
         smooth = np.where(grown > 0, of_part[grown - 1], smooth)
-        parts, of_part = _connected(smooth, mask)
+        parts, of_part = connected(smooth, mask)
     return parts, of_part
 
 
@@ -115,10 +115,19 @@ def _majority(
     return winner
 
 
-def _connected(
+def connected(
     classes: NDArray[np.int64], mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Numbers of connected pieces of one class (4 neighbours), and their classes."""
+    """Connected pieces of one class each (4 neighbours).
+
+    Args:
+        classes: (height, width).
+        mask: (height, width), True in the object.
+
+    Returns:
+        (height, width) number of the piece from 1, 0 outside; and the class of each
+        piece, piece 1 first.
+    """
     parts = np.zeros(classes.shape, np.int32)
     of_part: list[int] = []
     for kind in np.unique(classes[mask]):
