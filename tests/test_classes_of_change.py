@@ -120,7 +120,9 @@ def test_a_theme_keeps_its_classes_and_leaves_the_map(pair, result, tmp_path):
     assert set(wet.changes["class"]) == {"water_gain", "water_loss"}
     # ids are those of the whole list
     whole = result.changes.set_index("id")
-    assert (whole.loc[wet.changes["id"], "class"].to_numpy() == wet.changes["class"]).all()
+    assert (
+        whole.loc[wet.changes["id"], "class"].to_numpy() == wet.changes["class"]
+    ).all()
     assert len(ice.changes) == 0
     assert list(ice.changes.columns) == list(result.changes.columns)
     for other in (wet, ice):
