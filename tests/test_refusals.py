@@ -140,6 +140,17 @@ def test_all_nodata(refuse, tmp_path, pair):
     refuse("no pixel has data on both dates", pair[0], "empty.tif")
 
 
+def test_colours_that_one_file_names_alone(refuse, tmp_path):
+    for path in write_pair(tmp_path, *drawn_pair(bands=4)):
+        with rasterio.open(path, "r+") as file:
+            file.colorinterp = [rasterio.enums.ColorInterp.undefined] * 4
+            if path.stem == "1990":
+                file.descriptions = ("blue", "green", "red", "nir")
+    told = "'1990.tif' names its colours (red=3,green=2,blue=1), '2020.tif' names none"
+    refuse(told, "1990.tif", "2020.tif")
+    refuse(told, "2020.tif", "1990.tif")
+
+
 def test_nodata_by_band(refuse, tmp_path, pair):
     with rasterio.open(tmp_path / pair[1]) as dataset:
         rasterio.shutil.copy(dataset, tmp_path / "stack.vrt", driver="VRT")

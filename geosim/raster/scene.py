@@ -18,7 +18,13 @@ from geosim.raster.held import holding
 from geosim.raster.mask import Mask, open_mask
 from geosim.raster.mask_files import MaskFiles
 from geosim.raster.overlap import common_grid
-from geosim.raster.source import Source, grid_of, open_raster, open_source
+from geosim.raster.source import (
+    Source,
+    check_colours,
+    grid_of,
+    open_raster,
+    open_source,
+)
 from geosim.themes.roles import ROLES, per_date
 
 if TYPE_CHECKING:
@@ -259,6 +265,8 @@ def open_scene(  # noqa: PLR0913 - one call, all of it by name
 
 def _check_bands(before: Source, after: Source, bands: str | None) -> None:
     """Both dates need the same number of bands, and the same ones."""
+    if bands is None:
+        check_colours([before, after])
     if len(before.bands) != len(after.bands):
         raise OptionError(
             "both dates need the same bands: before gives "

@@ -25,7 +25,7 @@ from geosim.raster.bands import choose_bands
 from geosim.raster.grid import Grid
 from geosim.raster.nodata import check_nodata
 from geosim.raster.png import png_is_whole
-from geosim.themes.roles import band_roles, is_sensor, names_roles, role_of
+from geosim.themes.roles import COLOURS, band_roles, is_sensor, names_roles, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -237,6 +237,28 @@ def _check_one_nodata(path: str, dataset: Any, bands: Iterable[int]) -> None:  #
         f'"{" ".join(found)}" -dstnodata {known} IN OUT\', or name the one that '
         "counts with --nodata"
     )
+
+
+def check_colours(sources: Iterable[Source]) -> None:
+    """Refuse, where no bands are asked for, red beside whatever comes first.
+
+    Raises:
+        OptionError: a file names its colours, which are not its first bands, and
+            another names none, whose first bands would be taken.
+    """
+    sources = list(sources)
+    named = [one for one in sources if set(COLOURS) <= set(one.roles)]
+    for other in sources:
+        for one in named:
+            if other.roles or len(other.bands) != len(one.bands):
+                continue
+            if one.bands != other.bands:
+                told = ",".join(f"{role}={one.roles[role]}" for role in COLOURS)
+                raise OptionError(
+                    "the bands of all files must be known, or of none: "
+                    f"'{one.path}' names its colours ({told}), '{other.path}' names "
+                    f"none; say with --bands which they are, such as --bands {told}"
+                )
 
 
 def _alpha_has_a_role(dataset: Any, bands: str | None) -> bool:  # noqa: ANN401
