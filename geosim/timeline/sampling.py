@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from geosim.timeline.pairs import PairMaps
     from geosim.timeline.stack import Stack
 
-_SAMPLE_SIDE, _SAMPLES = 256, 16
+_SAMPLE_SIDE = 256
+_SAMPLES = 16, 64, 256
+"""Windows that are looked at; more where the first ones show too little."""
+
 _ENOUGH = 1000
 """Pixels that a calibration needs."""
 
@@ -41,9 +45,10 @@ def calibrate(
         maps: what the comparisons of two dates each found.
         reach: pixels around what changed that do not count as unchanged.
     """
-    for known in (maps, {}):
+    for known, count in product((maps, {}), _SAMPLES):
         pieces = [
-            values[:, :, counted] for values, counted in _unchanged(stack, known, reach)
+            values[:, :, counted]
+            for values, counted in _unchanged(stack, known, reach, count)
         ]
         found = np.concatenate(pieces, axis=2)
         if found.shape[2] >= _ENOUGH:
@@ -52,10 +57,10 @@ def calibrate(
 
 
 def _unchanged(
-    stack: Stack, maps: Mapping[tuple[int, int], PairMaps], reach: float
+    stack: Stack, maps: Mapping[tuple[int, int], PairMaps], reach: float, count: int
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
     """(t, bands, height, width) of windows and (height, width), which pixels count."""
-    windows = sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES)
+    windows = sample_windows(stack.grid, _SAMPLE_SIDE, count)
     most = _most(len(stack.sources) * len(stack.bands), len(windows))
     for window in windows:
         values, valid = stack.read(window)
@@ -83,12 +88,19 @@ def thinned(mask: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
 
 def samples_of(stack: Stack) -> list[NDArray[np.float32]]:
     """(roles, n) file values of each date from all over the scene."""
-    found: list[list[NDArray[np.float32]]] = [[] for _ in stack.sources]
-    windows = sample_windows(stack.grid, _SAMPLE_SIDE, _SAMPLES)
-    most = _most(len(stack.sources) * len(stack.bands), len(windows))
-    for window in windows:
-        values, valid = stack.read(window)
-        for date, pieces in enumerate(found):
-            counted = thinned(valid[date], most)
-            pieces.append(stack.role_bands(values[date], date)[:, counted])
-    return [np.concatenate(pieces, axis=1) for pieces in found]
+    return [_sample_of(stack, date) for date in range(len(stack.sources))]
+
+
+def _sample_of(stack: Stack, date: int) -> NDArray[np.float32]:
+    """(roles, n) file values of one date."""
+    for count in _SAMPLES:
+        windows, pieces = sample_windows(stack.grid, _SAMPLE_SIDE, count), []
+        most = _most(len(stack.sources) * len(stack.bands), len(windows))
+        for window in windows:
+            values, valid = stack.read_date(date, window)
+            counted = thinned(valid, most)
+            pieces.append(stack.role_bands(values, date)[:, counted])
+        found = np.concatenate(pieces, axis=1)
+        if found.shape[1] >= _ENOUGH:
+            break
+    return found

@@ -104,15 +104,20 @@ class Stack:
         Raises:
             RasterReadError: a file is damaged or went away.
         """
-        found = [
-            date.read(window, numbers)
-            for date, numbers in zip(self._dates, self._numbers, strict=True)
-        ]
-        valid = np.stack([one[1] for one in found])
-        for date, mask in enumerate(self._masks):
-            if mask is not None:
-                valid[date] &= ~mask.read(window)
-        return np.stack([one[0] for one in found]), valid
+        found = [self.read_date(date, window) for date in range(len(self._dates))]
+        return np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
+
+    def read_date(
+        self, date: int, window: Window
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """(bands, height, width) file values of one date and (height, width) validity.
+
+        Raises:
+            RasterReadError: a file is damaged or went away.
+        """
+        values, valid = self._dates[date].read(window, self._numbers[date])
+        mask = self._masks[date]
+        return values, valid if mask is None else valid & ~mask.read(window)
 
     def read_one(self, date: int, window: Window) -> NDArray[np.bool_]:
         """(height, width) validity of one date."""
