@@ -83,7 +83,8 @@ def same_run(
         and (record.before.path, record.after.path) == (before, after)
         and _told(options, record) == _recorded(record)
         and (record.weights is None or record.weights.sha256 == weights_sha256)
-        and not any(_newer(name, record) for name in (before, after, *others) if name)
+        and not any(_newer(name, record) for name in (before, after))
+        and not any(_newer(name, record, summed=False) for name in others if name)
         and not any(_replaced(name, known, record) for name, known in dates)
     )
 
@@ -102,16 +103,23 @@ def _recorded(record: RunRecord) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in _OF_THE_CUT}
 
 
-def _newer(name: str, record: RunRecord) -> bool:
+def _newer(name: str, record: RunRecord, *, summed: bool = True) -> bool:
     """Whether a file, or one that it consists of, was changed since.
 
-    False for what is no file here. Of the files that a VRT names no checksum is kept:
-    there a file counts as changed where its entry on the disk is newer, which it is of
-    a copy as well.
+    False for what is no file here. Of masks, of the raster that gives the grid and of
+    the files that a VRT names no checksum is kept: there a file counts as changed where
+    its entry on the disk is newer, which it is of a copy as well.
+
+    Args:
+        name: of an input.
+        record: of the result that is there.
+        summed: whether it has a checksum of the file itself.
     """
     made = record.created.timestamp()
     try:
-        if Path(name).stat().st_mtime > made + 1:
+        state = Path(name).stat()
+        last = state.st_mtime if summed else max(state.st_mtime, state.st_ctime)
+        if last > made + 1:
             return True
         _, *parts = files_of(name)
         states = [Path(part).stat() for part in parts if Path(part).is_file()]

@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
@@ -127,6 +128,23 @@ def test_an_input_that_an_older_file_replaced(tmp_path, how):
     replace_by_an_older(paths[1], after[:, ::-1], **how)
     assert (paths[1].stat().st_size == size) is not bool(how)
     assert not same_run(record, *names, CVA, None)
+
+
+@pytest.mark.parametrize("option", ["mask_before", "mask_after", "grid"])
+def test_a_mask_that_an_older_file_replaced(tmp_path, option):
+    """Its time of change kept, as 'cp -p' and 'rsync -a' do: its entry has its own."""
+    pair = write_pair(tmp_path, *drawn_pair())
+    other = write(tmp_path / "other.tif", np.zeros((1, 200, 240), np.uint8))
+    options = dataclasses.replace(CVA, **{option: str(other)})
+    record = detect_change(*pair, tmp_path / "out", options).record
+    names = *map(str, pair), options, None
+    assert same_run(record, *names)
+    older = write(tmp_path / "older.tif", np.ones((1, 200, 240), np.uint8))
+    before = record.created.timestamp() - 3600
+    os.utime(older, (before, before))
+    time.sleep(max(record.created.timestamp() + 1.1 - time.time(), 0))
+    shutil.copy2(older, other)
+    assert not same_run(record, *names)
 
 
 def test_inputs_that_were_moved_or_copied_are_the_same(tmp_path):
