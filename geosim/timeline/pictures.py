@@ -32,21 +32,22 @@ def previews(
     grid = stack.grid
     cell = max(1, math.ceil(max(grid.width, grid.height) / longest))
     dates = len(stack.readings)
-    chosen = _colour_bands(stack.bands)
-    photos = CellSums(grid.width, grid.height, cell, dates * 4, np.float32)
-    for window in strips(grid, stack.strip_rows()):
-        values, valid = stack.read(window)
-        layers = []
-        for one, seen in zip(values, valid, strict=True):
-            layers += [np.where(seen, one[band], 0) for band in chosen]
-            layers.append(seen.astype(np.float32))
-        photos.add(window.row_off, 0, layers)
-    sums = photos.sums.reshape(dates, 4, *photos.sums.shape[1:])
     return SeriesPictures(
-        dates=[_photo(mean_where_any(one[:3], one[3])) for one in sums],
+        dates=[_photo(_means(stack, date, cell)) for date in range(dates)],
         codes=_codes(rasters["codes"], stack, cell, dates),
         years=_nearest(rasters["first_change"], stack, cell),
     )
+
+
+def _means(stack: Stack, date: int, cell: int) -> NDArray[np.float32]:
+    """(3, height, width) mean colours of a date's cells; NaN where it has no data."""
+    grid, chosen = stack.grid, _colour_bands(stack.bands)
+    photo = CellSums(grid.width, grid.height, cell, 4, np.float32)
+    for window in strips(grid, stack.strip_rows()):
+        values, valid = stack.read_date(date, window)
+        layers = [np.where(valid, values[band], 0) for band in chosen]
+        photo.add(window.row_off, 0, [*layers, valid.astype(np.float32)])
+    return mean_where_any(photo.sums[:3], photo.sums[3])
 
 
 def _colour_bands(names: tuple[str, ...]) -> list[int]:
