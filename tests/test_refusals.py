@@ -151,6 +151,17 @@ def test_colours_that_one_file_names_alone(refuse, tmp_path):
     refuse(told, "2020.tif", "1990.tif")
 
 
+def test_bands_that_show_something_else_by_their_names(refuse, tmp_path):
+    names = ("blue", "green", "red", "nir"), ("coastal", "blue", "green", "red")
+    for path, told in zip(
+        write_pair(tmp_path, *drawn_pair(bands=4)), names, strict=True
+    ):
+        with rasterio.open(path, "r+") as file:
+            file.descriptions = told
+    what = "band 2 of '1990.tif' is green, band 2 of '2020.tif' is blue"
+    refuse(what, "1990.tif", "2020.tif", "--bands", "1,2,3")
+
+
 def test_nodata_by_band(refuse, tmp_path, pair):
     with rasterio.open(tmp_path / pair[1]) as dataset:
         rasterio.shutil.copy(dataset, tmp_path / "stack.vrt", driver="VRT")

@@ -21,6 +21,7 @@ from geosim.raster.overlap import common_grid
 from geosim.raster.source import (
     Source,
     check_colours,
+    check_roles,
     grid_of,
     open_raster,
     open_source,
@@ -279,6 +280,7 @@ def _check_bands(before: Source, after: Source, bands: str | None) -> None:
             "--bands wants the same roles in one order for both dates; found "
             f"{', '.join(before.roles)} and {', '.join(after.roles)}"
         )
+    check_roles([before, after])
 
 
 def _reference_grid(reference: str, sources: list[Source]) -> Grid:

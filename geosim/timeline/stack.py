@@ -15,7 +15,13 @@ from geosim.raster.date import open_on
 from geosim.raster.grid import Grid, strips
 from geosim.raster.mask import open_mask
 from geosim.raster.overlap import common_grid
-from geosim.raster.source import check_colours, describe, open_raster, open_source
+from geosim.raster.source import (
+    check_colours,
+    check_roles,
+    describe,
+    open_raster,
+    open_source,
+)
 from geosim.themes.roles import ROLES
 from geosim.timeline.steps import previous_valid
 
@@ -162,6 +168,7 @@ def open_stack(
             dates.append(open_on(stack.enter_context(dataset), source, grid))
         if bands is None:
             check_colours(date.source for date in dates)
+        check_roles([date.source for date in dates])
         counts = {len(date.source.bands) for date in dates}
         if len(counts) > 1:
             raise OptionError(
