@@ -157,6 +157,7 @@ def test_bands_that_show_something_else_by_their_names(refuse, tmp_path):
         write_pair(tmp_path, *drawn_pair(bands=4)), names, strict=True
     ):
         with rasterio.open(path, "r+") as file:
+            file.colorinterp = [rasterio.enums.ColorInterp.undefined] * 4
             file.descriptions = told
     what = "band 2 of '1990.tif' is green, band 2 of '2020.tif' is blue"
     refuse(what, "1990.tif", "2020.tif", "--bands", "1,2,3")
