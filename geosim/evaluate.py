@@ -19,7 +19,7 @@ from geosim.assessing.labelled_sets import (
 )
 from geosim.assessing.method_answers import answer_of, score_levels
 from geosim.assessing.options import EvaluateOptions
-from geosim.assessing.own_maps import own_answer
+from geosim.assessing.own_maps import holds_bits, own_answer
 from geosim.assessment.measuring import Row, Scene, gather, measure
 from geosim.change.scores import SCORE_LEVELS, UNIT_LEVELS
 from geosim.errors import GeosimError
@@ -144,9 +144,10 @@ def _of_set(
     scenes = {}
     rasters = [pair.label for pair in one.pairs if kind(pair.label) != "polygons"]
     ones = withholds(rasters)
+    bits = {folder: holds_bits(Path(folder)) for _, folder in options.maps}
     for pair in one.pairs:
         try:
-            scenes[pair.name] = _scene(pair, options, change, ones=ones)
+            scenes[pair.name] = _scene(pair, options, change, ones=ones, bits=bits)
         except GeosimError as error:
             raise type(error)(f"pair '{pair.name}': {error}") from error
         tick(1)
@@ -155,7 +156,12 @@ def _of_set(
 
 
 def _scene(
-    pair: LabelledFiles, options: EvaluateOptions, change: ChangeOptions, *, ones: bool
+    pair: LabelledFiles,
+    options: EvaluateOptions,
+    change: ChangeOptions,
+    *,
+    ones: bool,
+    bits: Mapping[str, bool],
 ) -> Scene:
     """What every method says of a pair, where the label knows the truth."""
     names = str(pair.before), str(pair.after)
@@ -172,7 +178,9 @@ def _scene(
             answers[method] = answer
     for name, folder in options.maps:
         path = Path(folder)
-        answers[name] = own_answer(path, pair.name, grid, options.maps_threshold)
+        answers[name] = own_answer(
+            path, pair.name, grid, options.maps_threshold, bits=bits[folder]
+        )
     truth = read_truth(pair.label, grid, source, ones=ones)
     return gather(answers, *truth, options.tolerance)
 

@@ -34,6 +34,9 @@ FOLDERS = ("A", "B", "label")
 SUFFIXES = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
 """Files that count; others are left alone."""
 
+NUMBERED = (".png", ".tif", ".tiff")
+"""Files whose numbers are as they were saved, so that they may be those of classes."""
+
 UNLABELLED = 255
 """Beside 0 and 1: no answer, as in `change.tif`."""
 
@@ -102,16 +105,36 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path, Path]]:
 def withholds(labels: Iterable[Path]) -> bool:
     """Whether 255 means no answer in a set: a raster of it has both 1 and 255.
 
-    One label alone may not tell: where nothing changed there is no 1 beside the 255.
+    Or numbers of classes. One label alone may not tell: where nothing changed there is
+    no 1 beside the 255.
     """
     for path in labels:
         with suppress(GeosimError), open_raster(str(path)) as dataset:
             with one_line_errors(str(path)):
                 values = dataset.read(1)
-            held = values[values != dataset.nodata]
+            if path.suffix.lower() in NUMBERED and has_classes(values, dataset.nodata):
+                return True
+            held = values[answered_in(values, dataset.nodata)]
             if (held == 1).any() and (held == UNLABELLED).any():
                 return True
     return False
+
+
+def answered_in(values: NDArray[np.generic], nodata: float | None) -> NDArray[np.bool_]:
+    """(H, W), False where a label holds its nodata value; 0 is "same" all the same."""
+    if nodata is None or nodata == 0:
+        return np.ones(values.shape, np.bool_)
+    if np.isnan(nodata):
+        return np.asarray(values == values)  # noqa: PLR0124 - false of NaN alone
+    return np.asarray(values != nodata)
+
+
+def has_classes(values: NDArray[np.generic], nodata: float | None) -> bool:
+    """Whether a label has numbers of classes of change, beside 0, 1 and 255."""
+    if not np.issubdtype(values.dtype, np.integer):
+        return False
+    held = np.unique(values[answered_in(values, nodata)])
+    return bool((~np.isin(held, (0, 1, UNLABELLED))).any())
 
 
 def _read_pair(
@@ -199,9 +222,7 @@ def read_values(
     Raises:
         LabelError: other values.
     """
-    answered = np.ones(values.shape, np.bool_)
-    if nodata is not None and nodata != 0:
-        answered = np.asarray(values != nodata)
+    answered = answered_in(values, nodata)
     kinds = set(np.unique(values[answered]).tolist())
     if not kinds <= {0, 1, UNLABELLED}:
         others = sorted(kinds - {0, 1, UNLABELLED})

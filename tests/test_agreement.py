@@ -22,6 +22,7 @@ from sklearn.metrics import (
 from geosim.assessment import agreement
 from geosim.assessment.measuring import Answer, gather, measure
 from geosim.change.accuracy import level_counts
+from geosim.change.scores import SCORE_LEVELS
 
 # 3 x 3 pixels: truth, decision, score
 TRUTH = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]], bool)
@@ -233,3 +234,24 @@ def test_scenes_are_pooled_by_pixels():
     assert found["recall"].value == pytest.approx(2 / 6)
     assert found["object_recall"].value == pytest.approx(1 / 2)
     assert found["recall"].low <= found["recall"].value <= found["recall"].high
+
+
+@pytest.mark.parametrize("objects", [20, 200, 4000])
+def test_intervals_hold_their_values_where_change_is_rare(objects):
+    rng = np.random.default_rng(0)
+    truth = np.zeros((700, 700), bool)
+    for row, col in rng.integers(0, 695, (objects, 2)):
+        truth[row : row + 4, col : col + 5] = True
+    score = np.clip(rng.normal(0.2, 0.05, truth.shape) + 0.25 * truth, 0, 1)
+    told = Answer(
+        levels=np.rint(score * SCORE_LEVELS).astype(np.uint16),
+        decided=score > 0.4,
+        valid=np.ones_like(truth),
+        probability=None,
+    )
+    scene = gather({"one": told}, truth, np.ones_like(truth))
+    figures = measure([scene], "one", samples=200).figures
+    for name in ("ap", "best_f1", "f1_ratio", "roc_area"):
+        one = figures[name]
+        assert one.low - 1e-3 <= one.value <= one.high + 1e-3, name
+        assert one.high - one.low < 0.3, name

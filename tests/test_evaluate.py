@@ -22,7 +22,7 @@ from sklearn.metrics import (
 )
 from typer.testing import CliRunner
 
-from geosim import ChangeOptions, EvaluateOptions, evaluate_methods
+from geosim import ChangeOptions, EvaluateOptions, detect_change, evaluate_methods
 from geosim.assessing.labelled_sets import find_labelled, read_truth
 from geosim.assessing.own_maps import own_answer
 from geosim.cli import app
@@ -101,7 +101,6 @@ def test_own_map_as_scikit_learn_measures_it(evaluated):
 
 def test_method_as_its_result_says(evaluated, tmp_path):
     found, _ = evaluated
-    from geosim import detect_change
 
     data = three_folders(tmp_path / "data")
     result = detect_change(
@@ -215,6 +214,43 @@ def test_values_of_labels(tmp_path, values, answered):
         changed, labelled = read_truth(folder / "label.tif", opened.grid)
     assert labelled.sum() == answered
     assert np.array_equal(changed, label().astype(bool) & labelled)
+
+
+@pytest.mark.parametrize(
+    ("values", "nodata", "answered"),
+    [
+        (label(255).astype(np.int16), -1, 48_000 - 200),
+        (label(255), 127, 48_000 - 200),
+        (label(), 0, 48_000),
+        (label().astype(np.float32), np.nan, 48_000 - 200),
+    ],
+    ids=["0 and 255 of 16 bit", "0 and 255", "0 is an answer", "numbers with NaN"],
+)
+@pytest.mark.parametrize("place", ["on its pixels", "on finer ones"])
+def test_nodata_of_labels(tmp_path, values, nodata, answered, place):
+    folder = scene(tmp_path / "one", None)
+    values = values.copy()
+    if nodata != 0:
+        values[:, 239] = nodata
+    drawn, transform = values, NORTH_UP
+    if place == "on finer ones":
+        drawn = values.repeat(2, axis=0).repeat(2, axis=1)
+        transform = NORTH_UP @ Affine.scale(0.5)
+    write(folder / "truth.tif", drawn[None], transform=transform, nodata=nodata)
+    with open_scene(str(folder / "t1.tif"), str(folder / "t2.tif")) as opened:
+        changed, labelled = read_truth(folder / "truth.tif", opened.grid)
+    assert labelled.sum() == answered
+    assert np.array_equal(changed, label().astype(bool) & labelled)
+
+
+def test_no_answer_beside_classes_is_none_where_nothing_changed(tmp_path):
+    three = np.where(label() == 1, 3, 0).astype(np.uint8)
+    calm = np.where(np.arange(240) < 96, 255, np.zeros_like(three)).astype(np.uint8)
+    scene(tmp_path / "set" / "some", values=three)
+    scene(tmp_path / "set" / "none", values=calm)
+    found = evaluate_methods(tmp_path / "set", tmp_path / "out", QUICK).sets[0]
+    assert found.scenes["none"]["cva"].changed == 0.0
+    assert found.scenes["none"]["cva"].pixels == 200 * 144
 
 
 def test_polygons_are_labels(tmp_path):
@@ -348,6 +384,35 @@ def test_eight_bit_maps_are_read_by_their_scale(tmp_path):
         out = evaluate_methods(data, tmp_path / f"out{number}", how)
         found.append(out.sets[0].pooled["m"].figures["f1"].value)
     assert found == [1.0, 1.0, 1.0]
+
+
+def test_eight_bit_maps_of_a_folder_have_one_scale(tmp_path):
+    """The levels of a calm scene are as those of the others."""
+    levels = {"one": label(250), "two": np.minimum(label(), 1)}
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, values in levels.items():
+        scene(tmp_path / "data" / name, values=label())
+        write(own / f"{name}.tif", values[None], crs=None)
+    how = EvaluateOptions(methods=(), maps=(("m", str(own)),), samples=100)
+    found = evaluate_methods(tmp_path / "data", tmp_path / "out", how).sets[0].scenes
+    assert found["one"]["m"].figures["f1"].value == 1.0
+    assert found["two"]["m"].figures["flagged"].value == 0.0
+
+
+@pytest.mark.parametrize("cut", [{"resolution": 2.0}, {"grid": "elsewhere.tif"}])
+def test_results_on_other_pixels_are_refused(tmp_path, cut):
+    folder = scene(tmp_path / "data" / "one", values=label())
+    if "grid" in cut:
+        cut = {"grid": str(tmp_path / cut["grid"])}
+        moved = NORTH_UP @ Affine.translation(-40.5, 0.5)
+        write(cut["grid"], drawn_pair()[0], transform=moved)
+    files = folder / "t1.tif", folder / "t2.tif"
+    options = ChangeOptions(method="cva", threads=1, **cut)
+    detect_change(*files, tmp_path / "maps" / "one", options)
+    how = EvaluateOptions(methods=(), maps=(("m", str(tmp_path / "maps")),))
+    with pytest.raises(LabelError, match="not those of the pair, 240 x 200 px"):
+        evaluate_methods(tmp_path / "data", tmp_path / "out", how)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,15 @@ from rasterio.features import rasterize
 
 from geosim.assessing.placing import lies_on, nearest_on
 from geosim.errors import LabelError
-from geosim.labels import FOLDERS, SUFFIXES, UNLABELLED, read_values
+from geosim.labels import (
+    FOLDERS,
+    NUMBERED,
+    SUFFIXES,
+    UNLABELLED,
+    answered_in,
+    has_classes,
+    read_values,
+)
 from geosim.raster.grid import Grid, pixel_offset
 from geosim.raster.polygons import polygons_on
 from geosim.raster.source import one_line_errors, open_raster
@@ -158,12 +166,13 @@ def read_truth(
     source = before or grid
     with open_raster(str(label)) as dataset:
         own = Grid.of(dataset)
-        if lies_on(own, source):
+        offset = pixel_offset(source, grid)
+        if lies_on(own, source) and offset is not None:
             with one_line_errors(str(label)):
                 values = dataset.read(1)
             # of the whole label: what 255 means depends on the other numbers in it
             changed, labelled = _meaning(values, dataset.nodata, label, ones=ones)
-            col, row = pixel_offset(source, grid) or (0, 0)
+            col, row = offset
             part = slice(row, row + grid.height), slice(col, col + grid.width)
             return changed[part], labelled[part]
         if own.crs is None or grid.crs is None:
@@ -172,9 +181,11 @@ def read_truth(
                 f"{source.width} x {source.height} px; draw it on date 1's pixels or "
                 "give it a CRS"
             )
-        values, seen = nearest_on(dataset, grid, f"the label '{label}'")
+        what = f"the label '{label}'"
+        values, seen = nearest_on(dataset, grid, what, zero_is_data=True)
         with one_line_errors(str(label)):
-            ones = ones or bool((dataset.read(1) == 1).any())
+            whole = dataset.read(1)
+        ones = ones or bool((whole == 1).any()) or has_classes(whole, dataset.nodata)
         changed, labelled = _meaning(values, dataset.nodata, label, seen, ones=ones)
         return changed, labelled & seen
 
@@ -188,19 +199,18 @@ def _meaning(
     ones: bool = False,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """0 and 1, 0 and 255, or classes of change with 255 for no answer."""
-    kinds = set(np.unique(values if seen is None else values[seen]).tolist())
+    labelled = answered_in(values, nodata)
+    held = labelled if seen is None else labelled & seen
+    kinds = set(np.unique(values[held]).tolist())
     if kinds <= {0, 1, UNLABELLED}:
-        held = values if seen is None else np.where(seen, values, 0)
-        return read_values(held, nodata, ones=ones)
-    if not np.issubdtype(values.dtype, np.integer) or label.suffix.lower() not in (
-        ".tif",
-        ".tiff",
-        ".png",
+        known = values if seen is None else np.where(seen, values, 0)
+        return read_values(known, nodata, ones=ones)
+    if (
+        not np.issubdtype(values.dtype, np.integer)
+        or label.suffix.lower() not in NUMBERED
     ):
         return read_values(values, nodata)
-    labelled = np.asarray(values != UNLABELLED)
-    if nodata is not None and nodata != 0:
-        labelled &= values != nodata
+    labelled &= values != UNLABELLED
     return np.asarray(values != 0) & labelled, labelled
 
 

@@ -31,6 +31,8 @@ def nearest_on(
     dataset: Any,  # noqa: ANN401 - rasterio has no types
     grid: Grid,
     what: str,
+    *,
+    zero_is_data: bool = False,
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """The first band of an open raster on another grid, the nearest pixel of each.
 
@@ -38,6 +40,7 @@ def nearest_on(
         dataset: has a CRS.
         grid: has one too.
         what: names the raster in a message.
+        zero_is_data: whether a nodata value of 0 is not heeded.
 
     Returns:
         Values and where there are any, each (height, width).
@@ -45,12 +48,16 @@ def nearest_on(
     Raises:
         LabelError: there are none.
     """
+    nodata = dataset.nodata
+    if zero_is_data and nodata == 0:
+        nodata = None
     with (
         one_line_errors(dataset.name),
         WarpedVRT(
             dataset,
             resampling=Resampling.nearest,
-            add_alpha=dataset.nodata is None and alpha_band(dataset) is None,
+            add_alpha=nodata is None and alpha_band(dataset) is None,
+            src_nodata=nodata,
             src_crs=crs_for_warping(dataset, grid),
             crs=grid.crs.to_wkt() if grid.crs else None,
             transform=grid.transform,
