@@ -137,6 +137,7 @@ def _assessed(
         counts,
         np.array(design.areas),
         np.array(design.pixels) if corrected else None,
+        least=np.minimum(design.pixels, LEAST_ANSWERS),
     )
     return Assessment(
         design=design,
@@ -151,8 +152,10 @@ def _assessed(
 
 def _check_enough(design: SampleDesign, stratum: NDArray[np.int64]) -> None:
     held = Counter(stratum.tolist())
-    for number, one in enumerate(design.strata):
-        if held[number] < LEAST_ANSWERS:
+    for number, (one, pixels) in enumerate(
+        zip(design.strata, design.pixels, strict=True)
+    ):
+        if held[number] < min(LEAST_ANSWERS, pixels):
             raise SampleError(
                 f"each stratum wants at least {LEAST_ANSWERS} answers; "
                 f"'{one.name}' has {held[number]}; answer more samples"

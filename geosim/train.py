@@ -31,11 +31,12 @@ from geosim.siamese.weights import load_weights
 from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from geosim.siamese.fit import Fit, Recipe
+    from geosim.siamese.labelled import LabelledPair
     from geosim.siamese.weights import LoadedWeights
 
 RANGE_CROPS = 32
@@ -206,7 +207,18 @@ def _key(start: LoadedWeights, recipe: Recipe, pairs: Pairs) -> dict[str, Any]:
         "recipe": {name: value for name, value in how.items() if name != "steps"},
         "pairs": [pair.name for pair in pairs.training],
         "held-out pairs": [pair.name for pair in pairs.held_out],
+        "labels or contents": _digest([*pairs.training, *pairs.held_out]),
     }
+
+
+def _digest(pairs: Sequence[LabelledPair]) -> str:
+    """Of all that is learned from and judged by: the names alone do not tell."""
+    found = hashlib.sha256()
+    for pair in pairs:
+        for values in (pair.before, pair.after, pair.changed, pair.valid):
+            found.update(str(values.shape).encode())
+            found.update(np.ascontiguousarray(values).tobytes())
+    return found.hexdigest()
 
 
 def _teller(

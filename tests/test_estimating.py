@@ -341,6 +341,17 @@ def test_almost_all_are_drawn_at_once():
     assert len(np.unique(found, axis=0)) == 9_999
 
 
+def test_a_stratum_of_one_pixel_is_known():
+    counts = np.zeros((2, 2, 2), np.int64)
+    counts[0] = [[45, 5], [0, 0]]
+    counts[1, 1, 1] = 1
+    with pytest.raises(ValueError, match="or all it can have"):
+        estimate(counts, [99, 1])
+    found = estimate(counts, [99, 1], least=np.array([2, 1]))
+    assert found.areas[1] == pytest.approx(0.99 * 0.1 + 0.01)
+    assert found.areas_se[1] == pytest.approx(0.99 * np.sqrt(0.1 * 0.9 / 49))
+
+
 # --- does the interval hold the truth as often as it says?
 
 MAPS, SIDE = 1000, 160

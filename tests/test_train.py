@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -202,3 +203,22 @@ def test_kept_checkpoint_gives_the_blend_anew(pairs, tmp_path, monkeypatch):
     second = load_weights(model).arrays
     other = {name for name in first if not np.array_equal(first[name], second[name])}
     assert "decoder.blend" in other <= {"decoder.blend", "decoder.threshold"}
+
+
+def test_other_labels_or_another_share_do_not_go_on(pairs, tmp_path):
+    """What was learned from must not become what it is judged by."""
+    model = tmp_path / "mine.safetensors"
+    options = TrainOptions(steps=1, threads=2, keep_checkpoint=True)
+    own = tmp_path / "pairs"
+    shutil.copytree(pairs, own)
+    train_model(own, model, options)
+    again = dataclasses.replace(options, resume=True, overwrite=True, steps=2)
+    with pytest.raises(OptionError, match="labels or contents"):
+        train_model(own, model, dataclasses.replace(again, validation=0.4))
+    path = own / "label" / "one.png"
+    labels = np.asarray(Image.open(path)).copy()
+    rows, cols = np.nonzero(labels)
+    labels[rows.min(), cols.min() :] = 0
+    Image.fromarray(labels).save(path)
+    with pytest.raises(OptionError, match="labels or contents"):
+        train_model(own, model, again)

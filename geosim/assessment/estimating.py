@@ -84,6 +84,8 @@ def estimate(
     counts: NDArray[np.integer],
     sizes: NDArray[np.floating] | NDArray[np.integer],
     population: NDArray[np.integer] | None = None,
+    *,
+    least: NDArray[np.integer] | int = LEAST_ANSWERS,
 ) -> Estimates:
     """Estimate error matrix, accuracies and areas.
 
@@ -93,18 +95,20 @@ def estimate(
         sizes: (strata,), areas of the strata in any unit.
         population: (strata,), pixels of the strata, for the finite population
             correction of Stehman (2014); None: none, as Olofsson et al. (2014) have it.
+        least: (strata,), answers that are wanted; 1 of a stratum of one pixel, which
+            is known then.
 
     Returns:
         Shares of the area, 0..1.
 
     Raises:
-        ValueError: a stratum has fewer than two answers.
+        ValueError: a stratum has fewer than the least answers.
     """
     answers = np.asarray(counts, np.float64)
     drawn = answers.sum(axis=(-1, -2))
     weight = np.asarray(sizes, np.float64) / np.sum(sizes)
-    if np.any((drawn < LEAST_ANSWERS) & (weight > 0)):
-        raise ValueError("each stratum needs at least two answers")
+    if np.any((drawn < least) & (weight > 0)):
+        raise ValueError("each stratum needs at least two answers, or all it can have")
     left = np.ones_like(drawn)
     if population is not None:
         left = 1.0 - drawn / np.maximum(np.asarray(population, np.float64), drawn)
