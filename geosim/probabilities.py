@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.change.scores import SCORE_LEVELS, SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
+from geosim.change.scores import (
+    HISTOGRAM_BINS,
+    SCORE_LEVELS,
+    SCORE_NODATA,
+    UNIT_LEVELS,
+    UNIT_NODATA,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,12 +52,27 @@ def level_maps(
     probability: NDArray[np.float64], threshold: Threshold, seasons: Seasons | None
 ) -> LevelMaps:
     """The tables, of the probability (65535,) by score."""
+    if threshold.split is not None:
+        probability = _parted(probability, threshold.level, threshold.split)
     return LevelMaps(
         levels=_probability_levels(probability),
         chances=np.append(probability, 0.0).astype(np.float32),
         threshold=threshold,
         seasons=seasons,
     )
+
+
+def _parted(
+    probability: NDArray[np.float64], level: int, split: int
+) -> NDArray[np.float64]:
+    """Probabilities whose 8-bit levels reach a level where the scores reach a bin."""
+    scores = np.arange(len(probability))
+    above = scores * HISTOGRAM_BINS // (SCORE_LEVELS + 1) >= split
+    reached, missed = level / UNIT_LEVELS, (level - 0.51) / UNIT_LEVELS
+    parted: NDArray[np.float64] = np.where(
+        above, np.maximum(probability, reached), np.minimum(probability, missed)
+    )
+    return parted
 
 
 def changed_where(levels: NDArray[np.uint8], threshold: Threshold) -> NDArray[np.bool_]:

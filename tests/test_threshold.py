@@ -5,7 +5,12 @@ import pytest
 from scipy.stats import norm
 from skimage.filters import threshold_otsu
 
-from geosim.change.scores import HISTOGRAM_BINS, ScoreScale
+from geosim.change.scores import (
+    HISTOGRAM_BINS,
+    SCORE_LEVELS,
+    UNIT_LEVELS,
+    ScoreScale,
+)
 from geosim.change.threshold import (
     Threshold,
     choose_threshold,
@@ -13,6 +18,8 @@ from geosim.change.threshold import (
     logistic_probability,
     mixture_probability,
 )
+from geosim.probabilities import changed_where, level_maps
+from geosim.raster.grid import Window
 
 CENTRES = ScoreScale(largest=1.0).bin_centres()
 RISING = (np.arange(HISTOGRAM_BINS) + 0.5) / HISTOGRAM_BINS
@@ -217,3 +224,24 @@ def test_kapur_against_brute_force(seed):
 )
 def test_level(value, level):
     assert Threshold(value=value, rule="fixed", reason="").level == level
+
+
+@pytest.mark.parametrize("rule", ["otsu", "kapur"])
+@pytest.mark.parametrize("top", [1.0, 0.02, 0.0005])
+def test_a_rule_that_splits_the_scores_decides_as_it_splits(rule, top):
+    """Also of a calm scene, whose probabilities all lie within a level or two."""
+    rng = np.random.default_rng(2)
+    drawn = np.concatenate([rng.normal(0.2, 0.03, 9000), rng.normal(0.5, 0.05, 1000)])
+    scores = np.rint(np.clip(drawn, 0, 1) * SCORE_LEVELS).astype(np.uint16)[None]
+    bins = scores.astype(int) * HISTOGRAM_BINS // (SCORE_LEVELS + 1)
+    counts = np.bincount(bins.ravel(), minlength=HISTOGRAM_BINS)
+    probability = top * np.linspace(0, 1, SCORE_LEVELS + 1) ** 2
+    threshold = choose_threshold(
+        rule, counts, top * np.linspace(0, 1, HISTOGRAM_BINS) ** 2
+    )
+    maps = level_maps(probability, threshold, None)
+    levels, _ = maps.read(Window(0, 0, scores.shape[1], 1), scores)
+    assert np.array_equal(changed_where(levels, threshold), bins >= threshold.split)
+    assert 0.05 < changed_where(levels, threshold).mean() < 0.2
+    plain = np.rint(probability[scores] * UNIT_LEVELS)
+    assert np.abs(levels - plain).max() <= 1

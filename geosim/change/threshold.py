@@ -146,6 +146,9 @@ class Threshold:
     """"auto", "otsu", "kapur" or "fixed"."""
     reason: str
     """One sentence on how the value came about."""
+    split: int | None = None
+    """First bin of the scores' histogram that counts as changed, where the rule splits
+    that: of a calm scene all probabilities may lie within a level or two."""
 
     @property
     def level(self) -> int:
@@ -183,7 +186,8 @@ def choose_threshold(
         "otsu": "splits the scores into two classes of least variance (Otsu)",
         "kapur": "splits the scores into two classes of most entropy (Kapur)",
     }[rule]
-    return Threshold(value=float(probability[place]), rule=rule, reason=reason)
+    value = float(probability[place])
+    return Threshold(value=value, rule=rule, reason=reason, split=place)
 
 
 def _split_otsu(counts: NDArray[np.int64]) -> int:
