@@ -266,7 +266,7 @@ def _write(
     tensors: Mapping[str, FloatArray],
     known: dict[str, Any],
 ) -> PairTrainResult:
-    """Write weights, curves and card; the checkpoint has done its duty then."""
+    """Write weights, curves and card; then the checkpoint goes, if it is not kept."""
     name = places.weights.stem
     metadata = {
         "name": name,
@@ -298,7 +298,8 @@ def _write(
             record, weights=places.weights.name, curves=places.curves.name
         )
         put_beside(places, picture, card)
-        places.checkpoint.unlink(missing_ok=True)
+        if not known["options"]["keep_checkpoint"]:
+            places.checkpoint.unlink(missing_ok=True)
     return PairTrainResult(
         weights=places.weights, card=places.card, curves=places.curves, record=record
     )

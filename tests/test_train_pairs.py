@@ -1,5 +1,7 @@
 """`geosim train` on a CSV file of similar and dissimilar pictures."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from pictures import as_uint8, textured
@@ -227,3 +229,17 @@ def test_command(commands, table, tmp_path):
         assert stderr.startswith(message)
         assert stderr.count("\n") == 1
         assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_checkpoint_stays_where_that_is_asked_for(
+    table, tmp_path, monkeypatch, keep
+):
+    monkeypatch.setattr(train_pairs, "working_size", small)
+    model = tmp_path / "mine.safetensors"
+    options = TrainOptions(steps=1, threads=2, keep_checkpoint=keep)
+    train_on_pairs(table, model, options)
+    assert (tmp_path / "mine.checkpoint").exists() == keep
+    if keep:
+        further = dataclasses.replace(options, steps=2, resume=True, overwrite=True)
+        assert train_on_pairs(table, model, further).record.steps == 2
