@@ -13,7 +13,7 @@ from geosim.errors import OutputError
 from geosim.options import DEFAULT_TILE, ChangeOptions
 from geosim.publish.reading import record_of
 from geosim.publish.stac import read_asset
-from geosim.raster.files import files_of, is_virtual
+from geosim.raster.files import files_of
 from geosim.result import ChangeResult
 
 if TYPE_CHECKING:
@@ -106,9 +106,10 @@ def _recorded(record: RunRecord) -> dict[str, Any]:
 def _newer(name: str, record: RunRecord, *, summed: bool = True) -> bool:
     """Whether a file, or one that it consists of, was changed since.
 
-    False for what is no file here. Of masks, of the raster that gives the grid and of
-    the files that a VRT names no checksum is kept: there a file counts as changed where
-    its entry on the disk is newer, which it is of a copy as well.
+    False for what is no file here. Of masks, of the raster that gives the grid, of the
+    files that a VRT names, of an archive and of what lies beside a raster no checksum
+    is kept: there a file counts as changed where its entry on the disk is newer, which
+    it is of a copy as well.
 
     Args:
         name: of an input.
@@ -116,18 +117,15 @@ def _newer(name: str, record: RunRecord, *, summed: bool = True) -> bool:
         summed: whether it has a checksum of the file itself.
     """
     made = record.created.timestamp()
-    try:
-        state = Path(name).stat()
-        last = state.st_mtime if summed else max(state.st_mtime, state.st_ctime)
-        if last > made + 1:
+    for part in files_of(name):
+        try:
+            state = Path(part).stat()
+        except (OSError, ValueError):  # no file of this machine
+            continue
+        has_sum = summed and part == name
+        if state.st_mtime > made + 1 or (state.st_ctime > made and not has_sum):
             return True
-        _, *parts = files_of(name)
-        states = [Path(part).stat() for part in parts if Path(part).is_file()]
-    except (OSError, ValueError):
-        return False
-    if is_virtual(name) and any(state.st_ctime > made for state in states):
-        return True
-    return any(state.st_mtime > made + 1 for state in states)
+    return False
 
 
 def _replaced(name: str, known: InputRecord, record: RunRecord) -> bool:

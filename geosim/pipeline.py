@@ -22,6 +22,7 @@ from geosim.raster.environment import gdal_environment
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
     check_folder,
+    check_inputs,
     check_space,
     publish_folder,
     work_folder,
@@ -82,6 +83,8 @@ def detect_change(
     before, after = str(before), str(after)
     folder = Path(out) if out is not None else default_folder(before, after)
     files = *FILES, *EXTRA_FILES.values()
+    masks = options.mask_before, options.mask_after
+    check_inputs(folder, files, [before, after, options.grid, options.weights, *masks])
     check_folder(folder, files, overwrite=options.overwrite)
     clock = Clock(progress)
     with ExitStack() as stack:

@@ -20,6 +20,7 @@ from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import (
     WorkFolder,
     check_folder,
+    check_inputs,
     check_space,
     publish_folder,
     work_folder,
@@ -113,6 +114,8 @@ def detect_series(
     listed = read_scenes(scenes, series.dates)
     folder = Path(out) if out is not None else default_series_folder(listed)
     replaced = options.overwrite or options.resume
+    named = [name for scene in listed for name in (scene.path, scene.mask)]
+    check_inputs(folder, SERIES_FILES, [*named, options.grid])
     check_folder(folder, SERIES_FILES, overwrite=replaced)
     check_pairs(folder / PAIRS)
     clock = Clock(progress)

@@ -196,11 +196,11 @@ class _Tasks:
 
 
 def _workers(client: Any) -> int:  # noqa: ANN401
-    """Workers there are; 0 also where the scheduler does not answer."""
+    """Workers there are; 0 also where the scheduler does not answer or has ended."""
     try:
-        return len(client.nthreads())
-    except (OSError, ValueError, RuntimeError):
-        return 0
+        return len(client.nthreads()) if client.status == "running" else 0
+    except (OSError, ValueError, RuntimeError, AttributeError):
+        return 0  # it ended just now: Dask looks into what is no more
 
 
 def _outcome(future: Any) -> tuple[Any, Exception | None]:  # noqa: ANN401

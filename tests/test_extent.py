@@ -30,6 +30,14 @@ CAP = grid(4326, -180, 90, 0.5, 720, 60)
 POLAR = grid(3413, -2e6, 2e6, 20e3, 200)
 SOUTH_POLAR = grid(3031, -2e6, 2e6, 20e3, 200)
 EUROPE = grid(3035, 4e6, 3.5e6, 2500, 200)
+MOLLWEIDE = grid("ESRI:54009", -18_041_000, 9_021_000, 100_000, 361, 181)
+FIJI_OF_ITS_OWN = grid(
+    "+proj=longlat +ellps=intl +towgs84=59.47,-5.04,187.44,0.47,-0.1,1.024,-4.6",
+    175,
+    -10,
+    0.05,
+    200,
+)
 FIJI = grid(4326, 175, -10, 0.05, 200)
 UTM_33 = grid(32633, 5e5, 5e6, 1000, 150)
 UTM_60 = grid(32760, 7.8e5, 8e6, 1000, 100)
@@ -113,6 +121,7 @@ def save(path, where):
     to_degrees = pyproj.Transformer.from_crs(where.crs, 4326, always_xy=True)
     place = where.transform @ (col + 0.5, row + 0.5)
     lon, lat = np.radians(to_degrees.transform(*place))
+    lon, lat = (np.where(np.isfinite(one), one, np.nan) for one in (lon, lat))
     north = np.sin(lat)
     east, ahead = np.cos(lat) * np.sin(lon), np.cos(lat) * np.cos(lon)
     with rasterio.open(
@@ -146,6 +155,8 @@ def save(path, where):
         (FIJI, grid(4326, -185, -10, 0.05, 200), 1.0),
         (FIJI, grid(4269, -190, -10, 0.07, 200), 1.0),
         (grid(4326, -75, -8, 0.05, 100), grid(4326, 285, -8, 0.05, 100), 1.0),
+        (FIJI_OF_ITS_OWN, grid(4326, 176, -11, 0.05, 150), 1.0),
+        (UTM_60, FIJI_OF_ITS_OWN, 0.7),
     ],
 )
 def test_what_both_hold_is_read(tmp_path, before, after, least):
@@ -154,3 +165,13 @@ def test_what_both_hold_is_read(tmp_path, before, after, least):
         pair = scene.read(scene.grid.window)
     assert pair.valid.mean() >= least
     assert np.abs(pair.before - pair.after)[:, pair.valid].max() < 0.01
+
+
+def test_a_map_of_the_globe_that_ends_within_the_grid_is_read_whole(tmp_path):
+    pacific = grid(4326, 100, 40, 1.0, 190, 80)
+    paths = save(tmp_path / "a.tif", pacific), save(tmp_path / "b.tif", MOLLWEIDE)
+    with open_scene(*paths) as scene:
+        pair = scene.read(scene.grid.window)
+    assert pair.valid.mean() > 0.98
+    difference = np.abs(pair.before - pair.after)[:, pair.valid]
+    assert np.percentile(difference, 98) < 0.01  # but where its two edges meet

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -250,3 +251,22 @@ def test_a_result_that_is_half_replaced_is_not_taken_for_a_whole_one(tmp_path):
     (old / "tiles.tif").rmdir()
     publish_folder(new, old, RECORD)
     assert {path.read_text() for path in old.iterdir()} == {"new"}
+
+
+def test_an_archive_that_was_replaced(tmp_path):
+    """What lies in it has no entry on the disk."""
+    before, after = write_pair(tmp_path, *drawn_pair())
+    archive = tmp_path / "scenes.zip"
+
+    def pack():
+        with zipfile.ZipFile(archive, "w") as packed:
+            packed.write(after, "2020.tif")
+
+    pack()
+    names = str(before), f"/vsizip/{archive}/2020.tif"
+    assert files_of(names[1]) == (names[1], str(archive))
+    record = detect_change(*names, tmp_path / "out", CVA).record
+    assert same_run(record, *names, CVA, None)
+    time.sleep(max(record.created.timestamp() + 1.1 - time.time(), 0))
+    pack()
+    assert not same_run(record, *names, CVA, None)

@@ -163,6 +163,15 @@ def test_bands_that_show_something_else_by_their_names(refuse, tmp_path):
     refuse(what, "1990.tif", "2020.tif", "--bands", "1,2,3")
 
 
+@pytest.mark.parametrize("name", ["change.tif", "tiles.tif"])
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_an_input_with_a_name_of_the_result(refuse, tmp_path, pair, name, more):
+    (tmp_path / pair[1]).rename(tmp_path / name)
+    refuse(f"'{name}' is an input and has the name of", pair[0], name, "-o", ".", *more)
+    mask = ["--mask-after", name, "-o", ".", *more]
+    refuse(f"'{name}' is an input and has the name of", pair[0], pair[0], *mask)
+
+
 def test_nodata_by_band(refuse, tmp_path, pair):
     with rasterio.open(tmp_path / pair[1]) as dataset:
         rasterio.shutil.copy(dataset, tmp_path / "stack.vrt", driver="VRT")

@@ -338,6 +338,17 @@ def test_footprint_of_the_whole_globe_is_as_wide(west):
     assert footprint(grid).bbox == (-180, -60, 180, 80)
 
 
+def test_rows_that_are_centred_on_the_poles_end_there():
+    grid = make_grid(
+        wkt=CRS(4326).to_wkt(),
+        crs="EPSG:4326",
+        transform=(1, 0, -0.5, 0, -1, 90.5),
+        width=360,
+        height=181,
+    )
+    assert footprint(grid).bbox == (-180, -90, 180, 90)
+
+
 def test_footprint_around_a_pole_reaches_it():
     grid = make_grid(
         wkt=CRS(3413).to_wkt(),

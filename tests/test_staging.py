@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -198,3 +199,37 @@ def test_names_with_control_characters(pair, tmp_path, name):
 def test_names_that_no_disk_takes(pair, tmp_path):
     with pytest.raises(OutputError, match=r"'aaa.*' cannot be the name of a folder"):
         detect_change(*pair, tmp_path / ("a" * 256), ChangeOptions(**CVA))
+
+
+RACE = """
+import os, sys, time
+from pathlib import Path
+from geosim.errors import OutputError
+from geosim.raster.staging import work_folder
+
+ends, held = time.time() + 3, 0
+while time.time() < ends:
+    try:
+        with work_folder(Path("out")) as work:
+            work.keep = held % 3 == 0
+            mine = os.open(work.path / "mine", os.O_CREAT | os.O_EXCL)
+            os.close(mine)
+            held += 1
+            (work.path / "mine").unlink()
+    except OutputError as error:
+        assert "another run is writing" in str(error) or "other runs" in str(error)
+print(held)
+"""
+
+
+def test_one_run_at_a_time_has_the_working_folder(tmp_path):
+    """Also while others make and remove it."""
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACE], cwd=tmp_path, stdout=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    held = [int(run.communicate(timeout=60)[0] or 0) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    assert min(held) > 0

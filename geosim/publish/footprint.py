@@ -79,6 +79,7 @@ def _on_globe(ring: shapely.Polygon) -> Footprint:
         west, east = _wrapped(west), _wrapped(east)
     if east == -FULL_TURN / 2:
         east = FULL_TURN / 2
+    south, north = max(south, -90.0), min(north, 90.0)  # rows centred on the poles
     bbox = tuple(round(float(value), DECIMALS) for value in (west, south, east, north))
     return Footprint(
         geometry=_geojson(_pieces(ring)), bbox=(bbox[0], bbox[1], bbox[2], bbox[3])

@@ -246,6 +246,10 @@ def _warped(
         # beside an alpha band GDAL would count that as a band that is not nodata
         "UNIFIED_SRC_NODATA": "NO" if has_alpha or strict else "YES",
     }
+    if grid.in_degrees and not source.grid.in_degrees:
+        # the edges of a block do not tell what it needs of a map of the globe, which
+        # ends somewhere within it
+        options["SAMPLE_GRID"] = "YES"
     if turned(source.grid, grid) or around_the_globe(source.grid):
         # GDAL takes the scale from the pixels that it reads for a block: across the
         # ends of a source all of them

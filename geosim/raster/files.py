@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rasterio.errors import RasterioError
 
 from geosim.errors import GeosimError
@@ -10,6 +12,10 @@ from geosim.raster.source import open_raster
 _BY_OTHERS = (".aux.xml", ".ovr")
 """Ends of names of files that other programs put beside a raster, whose pixels are the
 same with and without them: statistics, overviews."""
+
+
+_IN_ARCHIVES = ("/vsizip/", "/vsitar/", "/vsigzip/", "/vsi7z/", "/vsirar/")
+"""How GDAL's names of what lies in an archive begin."""
 
 
 def is_virtual(path: str) -> bool:
@@ -21,7 +27,8 @@ def files_of(path: str) -> tuple[str, ...]:
     """All files that a raster consists of, this one first.
 
     GDAL tells those that a VRT names; where these are VRTs as well, theirs come after
-    them. Statistics and overviews beside a raster are left out.
+    them. Of what lies in an archive, that. Statistics and overviews beside a raster are
+    left out.
 
     Args:
         path: anything that GDAL opens; where it does not, there is this name alone.
@@ -34,7 +41,20 @@ def files_of(path: str) -> tuple[str, ...]:
                 found[name] = None
                 if is_virtual(name):
                     waiting.append(name)
-    return tuple(found)
+    return tuple(found | dict.fromkeys(filter(None, map(_archive, found))))
+
+
+def _archive(name: str) -> str | None:
+    """The archive on this machine that a name of GDAL leads into; None: none."""
+    if not name.startswith(_IN_ARCHIVES):
+        return None
+    inner = Path("/" + name.split("/", 2)[2].strip("{}").lstrip("/"))
+    relative = Path(name.split("/", 2)[2].strip("{}"))
+    for path in (relative, inner):
+        for whole in (path, *path.parents):
+            if whole.is_file():
+                return str(whole)
+    return None
 
 
 def _told(path: str) -> tuple[str, ...]:

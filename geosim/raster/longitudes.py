@@ -117,7 +117,9 @@ def crs_for_warping(dataset: Any, grid: Grid) -> str | None:  # noqa: ANN401 - r
     flat = source.crs.sub_crs_list[0] if source.crs.is_compound else source.crs
     known = flat.to_2d().to_json_dict()
     # by its name GDAL keeps a transformation, whatever it is counted around
-    known["name"] += f" around {middle:.10g}"
-    known.pop("id", None)
+    named = known["source_crs"] if flat.is_bound else known
+    named["name"] += f" around {middle:.10g}"
+    for one in (known, named):
+        one.pop("id", None)
     text = pyproj.CRS.from_json_dict(known).to_wkt("WKT1_GDAL")
     return f'{text[:-1]},EXTENSION["CENTER_LONG","{middle:.10g}"]]'

@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _RESULT, _LOCK = "result", "lock"
+
+_TRIES = 20
+"""How often a working folder is looked for that others make and remove."""
 
 _BESIDE = ("-wal", "-shm", "-journal", ".aux.xml")
 """Endings of files that belong to the one whose name they begin with."""
@@ -109,6 +112,30 @@ def check_folder(folder: Path, known: Sequence[str], *, overwrite: bool) -> None
             f"'{folder}' holds a result already ({found[0]}); replace it with "
             "--overwrite or choose another folder with -o"
         )
+
+
+def check_inputs(
+    folder: Path, known: Sequence[str], inputs: Sequence[str | None]
+) -> None:
+    """Refuse an output folder in which a result would replace what it is made of.
+
+    Args:
+        folder: where the result shall be.
+        known: names of the files of a result.
+        inputs: names of files, or of what GDAL opens otherwise; None: none.
+
+    Raises:
+        OutputError: as said.
+    """
+    for name in known:
+        if not os.path.isfile(folder / name):  # noqa: PTH113 - false of any bad name
+            continue
+        for given in inputs:
+            if given and os.path.exists(given) and (folder / name).samefile(given):  # noqa: PTH110
+                raise OutputError(
+                    f"'{given}' is an input and has the name of a file of the result, "
+                    "which would replace it; choose another folder with -o"
+                )
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -195,19 +222,55 @@ def work_folder(folder: Path) -> Iterator[WorkFolder]:
         parent.mkdir(parents=True, exist_ok=True)
         if folder.exists() and not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        path.mkdir(exist_ok=True)
-        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        lock = _locked(path, folder)
+    except OutputError:
+        raise  # it is an OSError too
     except OSError as error:
         raise OutputError(
             f"cannot write into '{parent}': {error.strerror}; choose another folder "
             "with -o"
         ) from error
     try:
-        _claim(lock, folder)
         with _leaving(WorkFolder(path=path, keep=True)) as work:
             yield work
     finally:
         os.close(lock)
+
+
+def _locked(path: Path, folder: Path) -> int:
+    """Make the working folder of `folder`, and hold its lock, an open file.
+
+    Raises:
+        OSError: it cannot be made.
+        OutputError: another run holds it.
+    """
+    for _ in range(_TRIES):
+        # its last run may just be removing it
+        with suppress(FileNotFoundError, FileExistsError):
+            path.mkdir(exist_ok=True)
+            lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                _claim(lock, folder)
+                if os.path.samestat(os.fstat(lock), os.stat(path / _LOCK)):  # noqa: PTH116
+                    return lock
+            except BaseException:
+                os.close(lock)
+                raise
+            os.close(lock)
+    raise OutputError(
+        f"other runs are writing '{folder}'; wait for their end or choose another "
+        "folder with -o"
+    )
+
+
+def _remove_work(path: Path) -> None:
+    """Remove a working folder whose lock is held; the lock goes last."""
+    for inside in path.iterdir() if path.is_dir() else ():
+        if inside.name != _LOCK:
+            _remove(inside)
+    (path / _LOCK).unlink(missing_ok=True)
+    with suppress(OSError):  # the next run is in it already
+        path.rmdir()
 
 
 def _claim(lock: int, folder: Path) -> None:
@@ -234,14 +297,14 @@ def _leaving(work: WorkFolder) -> Iterator[WorkFolder]:
                 # what a folder inside of this one keeps is told by this one
                 error.__notes__ = [work.note]
         else:
-            _remove(work.path)
+            _remove_work(work.path)
         if work.published:
             error.__notes__ = [work.published]
         raise
     try:
-        _remove(work.path)
+        _remove_work(work.path)
     except KeyboardInterrupt as error:
-        _remove(work.path)
+        _remove_work(work.path)
         if work.published:
             error.__notes__ = [work.published]
         raise
