@@ -244,20 +244,18 @@ def _locked(path: Path, folder: Path) -> int:
         OSError: it cannot be made.
         OutputError: another run holds it.
     """
+    gone: OSError | None = None
     for _ in range(_TRIES):
-        # its last run may just be removing it
-        with suppress(FileNotFoundError, FileExistsError):
+        try:
             path.mkdir(exist_ok=True)
             lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                _claim(lock, folder)
-                if os.path.samestat(os.fstat(lock), os.stat(path / _LOCK)):  # noqa: PTH116
-                    return lock
-            except BaseException:
-                os.close(lock)
-                raise
-            os.close(lock)
-    raise OutputError(
+        except (FileNotFoundError, FileExistsError) as error:
+            gone = error  # perhaps its last run was just removing it
+            continue
+        if _claim(lock, folder, path / _LOCK):
+            return lock
+        os.close(lock)
+    raise gone or OutputError(
         f"other runs are writing '{folder}'; wait for their end or choose another "
         "folder with -o"
     )
@@ -273,17 +271,29 @@ def _remove_work(path: Path) -> None:
         path.rmdir()
 
 
-def _claim(lock: int, folder: Path) -> None:
-    """Lock the folder; the system lets go of it however the process ends."""
+def _claim(lock: int, folder: Path, path: Path) -> bool:
+    """Lock the folder; the system lets go of it however the process ends.
+
+    Returns:
+        Whether the lock, an open file, still is the one of the folder.
+
+    Raises:
+        OutputError: another run holds it.
+    """
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        os.close(lock)
         raise OutputError(
             f"another run is writing '{folder}'; wait for its end or choose another "
             "folder with -o"
         ) from error
     except OSError:  # a file system without locks
-        return
+        return True
+    try:
+        return os.path.samestat(os.fstat(lock), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
