@@ -19,7 +19,8 @@ from geosim.assessing.options import AssessOptions
 from geosim.assessing.sample_files import label_of, read_design
 from geosim.assessment.estimating import LEAST_ANSWERS, estimate, tally
 from geosim.errors import SampleError
-from geosim.raster.staging import check_folder, publish_folder, work_folder
+from geosim.raster.output_folder import check_folder
+from geosim.raster.staging import publish_folder, work_folder
 from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:

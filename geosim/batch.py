@@ -22,7 +22,7 @@ from geosim.journal import remove_unfinished
 from geosim.options import ChangeOptions
 from geosim.pairs import ImagePair, read_pair_list
 from geosim.pipeline import detect_change
-from geosim.raster.staging import check_folder, check_parent
+from geosim.raster.output_folder import check_folder, check_parent
 from geosim.siamese.keeping import keeping
 from geosim.siamese.weights import load_weights
 from geosim.tasks import run_tasks

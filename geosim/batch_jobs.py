@@ -13,7 +13,7 @@ from geosim.errors import OutputError, PairListError, ResultExistsError
 from geosim.finished import open_result, same_run
 from geosim.journal import finished_blocks
 from geosim.pipeline import default_folder
-from geosim.raster.staging import check_folder
+from geosim.raster.output_folder import check_folder
 from geosim.result import EXTRA_FILES, FILES
 from geosim.spreading import whole_name, with_whole_names
 

@@ -11,7 +11,8 @@ import geopandas as gpd
 import shapely
 
 from geosim.publish.footprint import footprint
-from geosim.raster.staging import check_parent, writing
+from geosim.raster.output_folder import check_parent
+from geosim.raster.staging import writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

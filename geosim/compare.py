@@ -35,7 +35,8 @@ from geosim.images.names import MODEL_NAMES
 from geosim.images.pixels import resized
 from geosim.images.reading import read_picture
 from geosim.images.similarity import calibration_of
-from geosim.raster.staging import check_folder, publish_folder, work_folder, writing
+from geosim.raster.output_folder import check_folder
+from geosim.raster.staging import publish_folder, work_folder, writing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

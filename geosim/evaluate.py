@@ -30,8 +30,9 @@ from geosim.options import ChangeOptions
 from geosim.pipeline import detect_change
 from geosim.progress import Clock, Progress
 from geosim.raster.grid import Grid
+from geosim.raster.output_folder import check_folder
 from geosim.raster.source import open_raster, plain_images_welcome
-from geosim.raster.staging import check_folder, publish_folder, work_folder
+from geosim.raster.staging import publish_folder, work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

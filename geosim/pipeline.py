@@ -19,14 +19,9 @@ from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
 from geosim.publish.formats import check_formats
 from geosim.raster.environment import gdal_environment
+from geosim.raster.output_folder import check_folder, check_inputs
 from geosim.raster.source import plain_images_welcome
-from geosim.raster.staging import (
-    check_folder,
-    check_inputs,
-    check_space,
-    publish_folder,
-    work_folder,
-)
+from geosim.raster.staging import check_space, publish_folder, work_folder
 from geosim.raster.writer import COG_CACHE
 from geosim.result import EXTRA_FILES, FILES, RECORD, ChangeResult
 

@@ -36,8 +36,9 @@ from geosim.assessment.drawing import columns_of, draw
 from geosim.errors import OptionError
 from geosim.progress import Clock, Progress
 from geosim.raster.environment import gdal_environment
+from geosim.raster.output_folder import check_parent
 from geosim.raster.source import plain_images_welcome
-from geosim.raster.staging import check_parent, writing
+from geosim.raster.staging import writing
 from geosim.themes.classes import NO_CHANGE
 
 if TYPE_CHECKING:

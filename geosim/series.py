@@ -16,15 +16,9 @@ from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
 from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
 from geosim.raster.environment import cache_for, gdal_environment
+from geosim.raster.output_folder import check_folder, check_inputs
 from geosim.raster.source import plain_images_welcome
-from geosim.raster.staging import (
-    WorkFolder,
-    check_folder,
-    check_inputs,
-    check_space,
-    publish_folder,
-    work_folder,
-)
+from geosim.raster.staging import WorkFolder, check_space, publish_folder, work_folder
 from geosim.raster.writer import Layout, WorkRaster
 from geosim.themes.classes import COVERS, THEMES
 from geosim.timeline.calibration import no_calibration

@@ -16,7 +16,8 @@ from geosim.images.pixels import as_bytes
 from geosim.images.reading import find_pictures, read_picture
 from geosim.images.synthetic import make_pair, square_of
 from geosim.labels import FOLDERS
-from geosim.raster.staging import check_folder, publish_folder, work_folder, writing
+from geosim.raster.output_folder import check_folder
+from geosim.raster.staging import publish_folder, work_folder, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

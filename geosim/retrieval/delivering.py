@@ -13,7 +13,8 @@ import shapely
 from pyproj import Transformer
 
 from geosim.publish.geopackage import write_geopackage
-from geosim.raster.staging import check_folder, publish_folder, work_folder, writing
+from geosim.raster.output_folder import check_folder
+from geosim.raster.staging import publish_folder, work_folder, writing
 from geosim.retrieval.sheet import Card, sheet
 
 if TYPE_CHECKING:
