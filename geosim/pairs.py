@@ -153,7 +153,7 @@ def _pair(path: Path, row: int, values: Mapping[str, str]) -> ImagePair:
     return ImagePair(
         before=located(values["before"], folder),
         after=located(values["after"], folder),
-        out=folder / out if out else None,
+        out=folder / Path(out).expanduser() if out else None,
         date_before=before,
         date_after=after,
         mask_before=mask_before,

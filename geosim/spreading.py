@@ -208,9 +208,10 @@ def with_whole_names(options: ChangeOptions) -> ChangeOptions:
     """The options with the names of files as every process sees them."""
     masks = (options.mask_before, options.mask_after)
     before, after = (whole_name(mask) if mask else None for mask in masks)
+    by_date = options.grid in ("before", "after")  # also beside a file of that name
     return replace(
         options,
-        grid=whole_name(options.grid),
+        grid=options.grid if by_date else whole_name(options.grid),
         weights=whole_name(options.weights),
         mask_before=before,
         mask_after=after,

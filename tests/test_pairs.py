@@ -41,6 +41,13 @@ def test_a_path_from_home(tmp_path, monkeypatch):
     assert located("~/a.tif", tmp_path) == "/home/me/a.tif"
 
 
+def test_an_output_folder_from_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = tmp_path / "pairs.csv"
+    path.write_text("before,after,out\na.tif,b.tif,~/found\n")
+    assert read_pair_list(path)[0].out == tmp_path / "home" / "found"
+
+
 def test_a_relative_path_with_a_colon_further_on(tmp_path):
     assert located("12:30/a.tif", tmp_path) == str(tmp_path / "12:30/a.tif")
 

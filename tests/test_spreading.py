@@ -14,6 +14,7 @@ from rasters import NORTH_UP, read, texture, write_pair
 
 from geosim import ChangeOptions, ClusterOptions, detect_change
 from geosim.errors import GeosimError, RasterReadError
+from geosim.spreading import with_whole_names
 
 HOW = ("--method", "irmad", "--block-size", "128", "--workers", "2")
 RASTERS = ("change.tif", "difference.tif", "tiles.tif")
@@ -142,3 +143,14 @@ def test_a_raster_that_goes_away(tmp_path):
     assert isinstance(refusal.value, RasterReadError)
     assert not (tmp_path / "out").exists()
     shutil.rmtree(tmp_path / ".out.partial", ignore_errors=True)
+
+
+def test_whose_grid_is_no_file_here(tmp_path, monkeypatch):
+    """A date's name is none, whatever lies in the folder one is in."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("before", "after", "third.tif"):
+        (tmp_path / name).touch()
+    for grid, told in (("before", "before"), ("after", "after")):
+        assert with_whole_names(ChangeOptions(grid=grid)).grid == told
+    third = with_whole_names(ChangeOptions(grid="third.tif"))
+    assert third.grid == str(tmp_path / "third.tif")
