@@ -8,6 +8,7 @@ from affine import Affine
 from pyproj import CRS
 
 from geosim.errors import GridMismatchError
+from geosim.raster.date import size_ratio
 from geosim.raster.extent import extent_on
 from geosim.raster.grid import Grid
 from geosim.raster.overlap import common_grid
@@ -165,6 +166,21 @@ def test_what_both_hold_is_read(tmp_path, before, after, least):
         pair = scene.read(scene.grid.window)
     assert pair.valid.mean() >= least
     assert np.abs(pair.before - pair.after)[:, pair.valid].max() < 0.01
+
+
+@pytest.mark.parametrize("side", [200, 201])
+def test_a_pole_in_the_middle_does_not_tell_how_coarse_a_grid_is(side):
+    polar = grid(6931, -5000 * side, 5000 * side, 10_000, side)
+    across, down = size_ratio(
+        GLOBE, polar
+    )  # pixels of half a degree: 56 km of latitude
+    assert 0.1 < across < 1.9  # 180 at the pole itself
+    assert 0.1 < down < 1.9
+
+
+def test_how_coarse_a_grid_is_where_nothing_is_known():
+    far = grid("+proj=ortho +lat_0=0 +lon_0=0", 2e7, 2e7, 1e5, 40)
+    assert np.isnan(size_ratio(GLOBE, far)).all()
 
 
 def test_a_map_of_the_globe_that_ends_within_the_grid_is_read_whole(tmp_path):

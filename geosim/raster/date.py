@@ -7,6 +7,7 @@ the window it was read with.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -201,21 +202,28 @@ def _inside(offset: tuple[int, int], source: Grid, grid: Grid) -> bool:
 def size_ratio(source: Grid, grid: Grid) -> tuple[float, float]:
     """Pixel size of the grid over that of the source, along its columns and its rows.
 
-    NaN or infinite where the grid's middle has no place in the source's CRS.
+    The median of nine places: one of them, as the pole in the middle of a polar grid,
+    may tell nothing. NaN where none has a place in the source's CRS.
     """
-    middle_col, middle_row = grid.width / 2, grid.height / 2
+    shares = np.array([0.25, 0.5, 0.75])
+    col, row = (one.ravel() for one in np.meshgrid(shares, shares))
+    # of each place the next column, the place, the next row
     x, y = at(
         grid.transform,
-        middle_col + np.array([1.0, 0.0, 0.0]),
-        middle_row + np.array([0.0, 0.0, 1.0]),
+        col[:, None] * grid.width + np.array([1.0, 0.0, 0.0]),
+        row[:, None] * grid.height + np.array([0.0, 0.0, 1.0]),
     )
     if not same_crs(source.crs, grid.crs):
         step = pyproj.Transformer.from_crs(grid.crs, source.crs, always_xy=True)
         x, y = step.transform(x, y)
-        if source.crs is not None and source.crs.is_geographic:
-            x = near(x)
-    col, row = at(~source.transform, np.asarray(x), np.asarray(y))
-    across, down = np.hypot(np.diff(col), np.diff(row))
+    known = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+    if not known.any():
+        return math.nan, math.nan
+    x, y = x[known], y[known]
+    if source.crs is not None and source.crs.is_geographic:
+        x = near(x)
+    col, row = at(~source.transform, x, y)
+    across, down = np.median(np.hypot(np.diff(col), np.diff(row)), axis=0)
     return float(across), float(down)
 
 

@@ -47,7 +47,7 @@ def around_the_globe(grid: Grid) -> bool:
 
 
 def near(lon: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Longitudes along a line without the turn between two neighbours, (n,) degrees."""
+    """Longitudes along lines without the turn between two neighbours, (..., n)."""
     line: NDArray[np.float64] = np.unwrap(lon, period=_TURN)
     return line
 
