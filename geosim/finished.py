@@ -117,13 +117,15 @@ def _newer(name: str, record: RunRecord, *, summed: bool = True) -> bool:
         summed: whether it has a checksum of the file itself.
     """
     made = record.created.timestamp()
+    # `run.json` tells whole seconds
+    entered = made if record.created.microsecond else made + 1
     for part in files_of(name):
         try:
             state = Path(part).stat()
         except (OSError, ValueError):  # no file of this machine
             continue
         has_sum = summed and part == name
-        if state.st_mtime > made + 1 or (state.st_ctime > made and not has_sum):
+        if state.st_mtime > made + 1 or (state.st_ctime > entered and not has_sum):
             return True
     return False
 

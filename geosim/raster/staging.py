@@ -14,6 +14,7 @@ import fcntl
 import os
 import shutil
 import sys
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
 _RESULT, _LOCK = "result", "lock"
 
-_TRIES = 20
-"""How often a working folder is looked for that others make and remove."""
+_TRIES, _PAUSE_S = 100, 0.01
+"""How often a working folder is looked for that others make and remove, and the seconds
+between."""
 
 _BESIDE = ("-wal", "-shm", "-journal", ".aux.xml")
 """Endings of files that belong to the one whose name they begin with."""
@@ -147,18 +149,20 @@ def _locked(path: Path, folder: Path) -> int:
         OSError: it cannot be made.
         OutputError: another run holds it.
     """
-    gone: OSError | None = None
     for _ in range(_TRIES):
         try:
             path.mkdir(exist_ok=True)
+        except FileExistsError:
+            if path.is_file():
+                raise
+            continue  # it was removed just now
+        with suppress(FileNotFoundError):  # the same
             lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-        except (FileNotFoundError, FileExistsError) as error:
-            gone = error  # perhaps its last run was just removing it
-            continue
-        if _claim(lock, folder, path / _LOCK):
-            return lock
-        os.close(lock)
-    raise gone or OutputError(
+            if _claim(lock, folder, path / _LOCK):
+                return lock
+            os.close(lock)
+        time.sleep(_PAUSE_S)
+    raise OutputError(
         f"other runs are writing '{folder}'; wait for their end or choose another "
         "folder with -o"
     )
