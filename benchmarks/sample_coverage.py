@@ -18,6 +18,7 @@ import rasterio
 from geosim.assessing.options import CHANGED, SampleOptions
 from geosim.assessing.strata import StrataMap
 from geosim.assessment.estimating import NORMAL_95, estimate, tally
+from geosim.raster.areas import area_of
 from geosim.sample import design_of, positions_of
 
 if TYPE_CHECKING:
@@ -40,11 +41,11 @@ def main() -> None:
     for buffer in BUFFERS:
         found = StrataMap(given.result, "change", buffer)
         changed = _truth(found, given.truth)
-        counts = found.row_counts()
+        counts = found.run_counts()
         options = SampleOptions(n=given.samples, buffer=buffer)
         design = design_of(found, counts, options, given.result)
         total = sum(design.areas)
-        true = float(changed.sum(axis=1) @ found.grid.row_areas())
+        true = area_of(changed, found.grid.pixel_areas.within(found.grid.window))
         held, errors = [], []
         for seed in range(given.seeds):
             places = positions_of(found, counts, design, seed)

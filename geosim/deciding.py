@@ -24,6 +24,7 @@ from geosim.change.threshold import Threshold, choose_threshold
 from geosim.change.vectorize import Outlines
 from geosim.overlapping import ahead
 from geosim.probabilities import LevelMaps, changed_where, level_maps
+from geosim.raster.areas import area_of
 from geosim.raster.grid import Grid, Window, strips
 from geosim.splitting import split_mixed
 
@@ -191,7 +192,6 @@ def _find(
     Returns:
         Histogram of the levels, valid area, pixels that are season.
     """
-    row_areas = grid.row_areas()
     histogram = np.zeros(UNIT_NODATA + 1, np.int64)
     valid_m2, season_px = 0.0, 0
 
@@ -208,8 +208,8 @@ def _find(
         for window, levels, counts, season in found:
             histogram += counts
             season_px += season
-            areas = row_areas[window.row_off : window.row_end]
-            valid_m2 += float(((levels != UNIT_NODATA).sum(axis=1) * areas).sum())
+            areas = grid.pixel_areas.within(window)
+            valid_m2 += area_of(levels != UNIT_NODATA, areas)
             finder.add(changed_where(levels, maps.threshold), levels, areas)
             progress(window.width * window.height)
     return histogram[:UNIT_NODATA], valid_m2, season_px

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import geosim
-from geosim.errors import OutputError
+from geosim.errors import GeosimError, OutputError, RasterReadError
+from geosim.opening import open_pair
 from geosim.options import DEFAULT_TILE, ChangeOptions
 from geosim.publish.reading import record_of
 from geosim.publish.stac import read_asset
-from geosim.raster.files import files_of
+from geosim.raster.files import NOTES, files_of
+from geosim.raster.source import plain_images_welcome
 from geosim.result import ChangeResult
 
 if TYPE_CHECKING:
@@ -67,7 +69,8 @@ def same_run(
 
     Inputs are the same where their names are and, for files, where they were neither
     changed nor replaced since the result was made. A file of either date that may have
-    been replaced is read once for its checksum.
+    been replaced is read once for its checksum; where something was noted beside one,
+    the pair is opened to see whether it lies elsewhere.
 
     Args:
         record: of the result that is there.
@@ -86,6 +89,10 @@ def same_run(
         and not any(_newer(name, record) for name in (before, after))
         and not any(_newer(name, record, summed=False) for name in others if name)
         and not any(_replaced(name, known, record) for name, known in dates)
+        and not (
+            any(_noted_since(name, record) for name in (before, after, *others) if name)
+            and _lies_otherwise(record, before, after, options)
+        )
     )
 
 
@@ -128,6 +135,44 @@ def _newer(name: str, record: RunRecord, *, summed: bool = True) -> bool:
         if state.st_mtime > made + 1 or (state.st_ctime > entered and not has_sum):
             return True
     return False
+
+
+def _noted_since(name: str, record: RunRecord) -> bool:
+    """Whether a program has noted something beside an input since the result."""
+    made = record.created.timestamp()
+    for part in files_of(name):
+        try:
+            if Path(part + NOTES).stat().st_ctime > made:
+                return True
+        except (OSError, ValueError):  # nothing is noted
+            continue
+    return False
+
+
+def _lies_otherwise(
+    record: RunRecord, before: str, after: str, options: ChangeOptions
+) -> bool:
+    """Whether the inputs, opened again, lie elsewhere or name another nodata value.
+
+    False where they cannot be opened any more: the result is what is left of them.
+    """
+    try:
+        with plain_images_welcome(), open_pair(before, after, options) as scene:
+            grid, crs = scene.grid, scene.grid.crs
+            wkt = crs.to_wkt() if crs else None
+            now: list[Any] = [wkt, grid.coefficients, grid.width, grid.height]
+            dates = scene.before, scene.after
+            now += [(str(one.nodata), one.band_names) for one in dates]
+            now += scene.readings
+    except RasterReadError:
+        return False
+    except GeosimError:  # such as two that do not overlap any more
+        return True
+    told, known = record.grid, (record.before, record.after)
+    held: list[Any] = [told.wkt, told.transform, told.width, told.height]
+    held += [(str(one.nodata), one.bands) for one in known]
+    held += [one.placement for one in known]
+    return now != held
 
 
 def _replaced(name: str, known: InputRecord, record: RunRecord) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import geosim
+from geosim.errors import RasterReadError
 from geosim.raster.files import files_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def run_key(
         "options": said,
         "date 1": scene.before.path,
         "date 2": scene.after.path,
-        "files": _files((scene.before.path, scene.after.path, *masks)),
+        "files": file_states((scene.before.path, scene.after.path, *masks)),
         "the grid": _grid(scene),
         # what follows says on how many threads
         "the engine": scorer.description.split(",")[0],
@@ -80,10 +81,10 @@ def planned_sides(held: Mapping[str, Any]) -> tuple[int, int] | None:
         return None
 
 
-def _files(names: Iterable[str]) -> dict[str, list[int]]:
-    """Size and time of change of each file that a raster or mask consists of.
+def file_states(names: Iterable[str]) -> dict[str, list[int]]:
+    """Size and time of change of each file that rasters or masks consist of.
 
-    What is not on this machine is known by its name and the sample alone.
+    What is not on this machine is left out.
     """
     paths = [Path(part) for name in names for part in files_of(name)]
     return {
@@ -91,6 +92,26 @@ def _files(names: Iterable[str]) -> dict[str, list[int]]:
         for path in paths
         if path.is_file()
     }
+
+
+def check_unchanged(states: Mapping[str, list[int]], names: Iterable[str]) -> None:
+    """Refuse a result of files that are others now than when they were opened.
+
+    Args:
+        states: what `file_states` gave when the work began.
+        names: of the same rasters and masks.
+
+    Raises:
+        RasterReadError: as said.
+    """
+    now = file_states(names)
+    for file in {**states, **now}:
+        if now.get(file) != states.get(file):
+            raise RasterReadError(
+                "inputs that stay as they are until the end are wanted; "
+                f"{file} was changed or replaced meanwhile; run it again when it is "
+                "complete"
+            )
 
 
 def _grid(scene: Scene) -> list[Any]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from geosim.analysing import analyse, file_tags, planned_blocks
 from geosim.cluster import with_worker_memory
-from geosim.errors import NoDataError, OptionError
+from geosim.errors import NoDataError, OptionError, RasterReadError
 from geosim.gathering import sums_bytes
+from geosim.identity import check_unchanged, file_states
 from geosim.journal import check_leftover
 from geosim.opening import cache_within, open_pair
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
@@ -26,7 +27,7 @@ from geosim.raster.writer import COG_CACHE
 from geosim.result import EXTRA_FILES, FILES, RECORD, ChangeResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from typing import Self
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid
     from geosim.raster.scene import Scene
+    from geosim.raster.staging import WorkFolder
     from geosim.raster.writer import WorkRaster
 
 _BYTES_ON_DISK = 20
@@ -83,6 +85,8 @@ def detect_change(
     check_folder(folder, files, overwrite=options.overwrite)
     clock = Clock(progress)
     with ExitStack() as stack:
+        inputs = [name for name in (before, after, *masks) if name]
+        states = file_states(inputs)
         scene = stack.enter_context(_opened(before, after, options))
         tile_size = choose_tile_size(scene.grid, options)
         check_formats(options.formats, scene.grid.crs)
@@ -105,9 +109,21 @@ def detect_change(
                 finished=cogs.start,
             )
             record = _deliver(found, rasters, cogs, folder, clock)
+            _check_inputs_stayed(work, states, inputs)
             publish_folder(work.result, folder, RECORD, tuple(EXTRA_FILES.values()))
             work.published = f"the result in '{folder}' is complete"
     return ChangeResult(folder=folder, record=record)
+
+
+def _check_inputs_stayed(
+    work: WorkFolder, states: Mapping[str, list[int]], inputs: Sequence[str]
+) -> None:
+    """See `check_unchanged`; of blocks that mix two files nothing is kept."""
+    try:
+        check_unchanged(states, inputs)
+    except RasterReadError:
+        work.keep = False
+        raise
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def draw_sample(
         check_free(path, (chips,), overwrite=options.overwrite)
         check_parent(path.parent)
         with clock.stage("counting", 1) as tick:
-            counts = found.row_counts()
+            counts = found.run_counts()
             tick(1)
         design = design_of(found, counts, options, folder)
         with clock.stage("drawing", 1) as tick:
@@ -154,18 +154,17 @@ def design_of(
 
     Args:
         found: the result's map.
-        counts: (strata, height), pixels of each stratum in each row.
+        counts: (strata, runs), pixels of each stratum in each run.
         options: how many, and how they are spread.
         folder: of the result, for the record.
 
     Raises:
         OptionError: too few samples, or an accuracy expected of no stratum.
     """
-    row_areas = found.grid.row_areas()
     held = counts.sum(axis=1)
     kept = np.flatnonzero(held)
     strata = tuple(found.strata[number] for number in kept)
-    pixels, areas = held[kept], (counts[kept] @ row_areas)
+    pixels, areas = held[kept], counts[kept] @ found.run_areas()
     expected = _expected(strata, options)
     total = options.n
     if options.target_se is not None:
@@ -225,27 +224,28 @@ def positions_of(
 
     Args:
         found: the result's map.
-        counts: (strata, height), pixels of each stratum in each row.
+        counts: (strata, runs), pixels of each stratum in each run.
         design: of the sample.
         seed: of the draw.
     """
     rng = np.random.default_rng(seed)
-    row_areas = found.grid.row_areas()
+    run_areas = found.run_areas()
     numbers = [found.strata.index(stratum) for stratum in design.strata]
     parts = []
     for place, (number, wanted) in enumerate(zip(numbers, design.samples, strict=True)):
-        pixels = draw(counts[number], row_areas, wanted, rng)
+        pixels = draw(counts[number], run_areas, wanted, rng)
         parts.append(np.column_stack([np.full(len(pixels), place), pixels]))
     # mixed, so that neither a number nor stopping half-way favours a stratum
     drawn = rng.permutation(np.concatenate(parts))
-    cols = np.zeros(len(drawn), np.int64)
+    rows, run = np.divmod(drawn[:, 1], found.runs)
+    cols = run * found.run
     for window, strata in found.strips():
-        row = drawn[:, 1] - window.row_off
+        row = rows - window.row_off
         for one in np.flatnonzero((row >= 0) & (row < window.height)):
             place, _, rank = drawn[one]
-            ranks = np.array([rank])
-            cols[one] = columns_of(strata[row[one]], numbers[place], ranks)[0]
-    return Positions(stratum=drawn[:, 0], row=drawn[:, 1], col=cols)
+            within = strata[row[one], cols[one] : cols[one] + found.run]
+            cols[one] += columns_of(within, numbers[place], np.array([rank]))[0]
+    return Positions(stratum=drawn[:, 0], row=rows, col=cols)
 
 
 def _few(design: SampleDesign) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosim.errors import NoDataError, ResultExistsError
+from geosim.identity import check_unchanged, file_states
 from geosim.opening import cache_within
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
@@ -122,7 +123,10 @@ def detect_series(
         plan = make_plan(listed, options, series, folder)
         plan = replace(plan, notes=tuple(undated(scenes)))
         choose_tile_size(plan.grid, options)
+        inputs = [n for s in plan.scenes for n in (s.path, s.mask) if n]
+        states = file_states(inputs)
         record = _run(plan, work, clock)
+        check_unchanged(states, inputs)
         remove_pairs(folder / PAIRS)
         publish_folder(work.result, folder, SERIES_RECORD)
         work.published = f"the result in '{folder}' is complete"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geosim.assessment.allocation import allocate, rare_least, sample_size
-from geosim.assessment.drawing import columns_of, draw, row_counts
+from geosim.assessment.drawing import columns_of, draw, run_counts
 from geosim.assessment.estimating import NORMAL_95, estimate, tally
 
 Z = NORMAL_95
@@ -294,7 +294,8 @@ def test_allocations_add_up(pixels, each, how):
 
 def test_rows_and_columns_by_hand():
     strata = np.array([[0, 1, 1, 255], [1, 255, 0, 1]], np.uint8)
-    assert row_counts(strata, 2).tolist() == [[1, 1], [2, 2]]
+    assert run_counts(strata, 2, 4).tolist() == [[1, 1], [2, 2]]
+    assert run_counts(strata, 2, 3).tolist() == [[1, 0, 1, 0], [2, 0, 1, 1]]
     assert columns_of(strata[1], 1, np.array([1, 0])).tolist() == [3, 0]
 
 
@@ -382,7 +383,7 @@ def covered(*, buffer=False, samples=400):
             near[:, 1:] |= mapped[:, :-1]
             strata[near & ~mapped] = 2
         count = 3 if buffer else 2
-        rows = row_counts(strata, count)
+        rows = run_counts(strata, count, SIDE)
         pixels = rows.sum(axis=1)
         numbers = allocate(samples, pixels, "rare")
         counts = np.zeros((count, 2, 2), int)

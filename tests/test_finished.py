@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from affine import Affine
 from rasters import drawn_pair, write, write_pair
 
 from geosim import ChangeOptions, MinArea, detect_change, open_result
 from geosim.errors import OutputError
-from geosim.finished import same_run
+from geosim.finished import _lies_otherwise, _noted_since, same_run
 from geosim.raster.files import files_of
 from geosim.raster.staging import publish_folder
 from geosim.result import RECORD
@@ -209,6 +210,31 @@ def test_what_lies_beside_a_raster(tmp_path):
             write(beside, after[:1])
         os.utime(beside, (later, later))
         assert same_run(record, *names, CVA, None) is not name.endswith("msk")
+
+
+@pytest.mark.parametrize("what", ["place", "nodata", "elsewhere"])
+def test_a_georeference_beside_a_picture_that_was_edited(tmp_path, what):
+    """In PNG and JPEG, `gdal_edit.py` notes it in an .aux.xml."""
+    paths = [tmp_path / "t1.png", tmp_path / "t2.png"]
+    for path, values in zip(paths, drawn_pair(), strict=True):
+        write(path, values, driver="PNG")
+    names = tuple(map(str, paths))
+    record = detect_change(*names, tmp_path / "out", CVA).record
+    record = dataclasses.replace(record, created=record.created.replace(year=2020))
+    later = record.created.timestamp()
+    for path in paths:
+        os.utime(path, (later, later))
+    notes = tmp_path / "t2.png.aux.xml"
+    notes.write_text(notes.read_text().replace("</PAMDataset>", " </PAMDataset>"))
+    assert not _lies_otherwise(record, *names, CVA)
+    with rasterio.open(paths[1], "r+") as edited:
+        if what == "nodata":
+            edited.nodata = 7
+        else:
+            far = 1_000_000 if what == "elsewhere" else 20
+            edited.transform = Affine.translation(far, 0) @ edited.transform
+    assert _noted_since(names[1], record)
+    assert _lies_otherwise(record, *names, CVA)
 
 
 def test_other_weights(sample_pair, sample_result):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import nullcontext
 
 import geopandas as gpd
 import numpy as np
@@ -17,7 +18,7 @@ from shapely import MultiPolygon, Polygon, box
 from geosim import ChangeOptions, detect_change, open_result
 from geosim.errors import MissingDependencyError, OutputError, ResultExistsError
 from geosim.exporting import export_changes
-from geosim.publish import formats
+from geosim.publish import formats, postgis
 from geosim.publish.formats import FORMAT_FILES, check_formats, write_formats
 
 ALL = ("gpkg", "geoparquet", "flatgeobuf", "geojson")
@@ -90,6 +91,41 @@ def test_geojson_of_a_hole_and_across_the_antimeridian(tmp_path):
     parts = [ring for (ring,) in feature["geometry"]["coordinates"]]
     assert all(max(abs(x) for x, _ in ring) <= 180 for ring in parts)
     assert all(np.ptp([x for x, _ in ring]) < 5 for ring in parts)
+
+
+LAEA_FIJI = CRS("+proj=laea +lon_0=180 +lat_0=-16 +datum=WGS84 +units=m")
+"""No EPSG code: a database takes it in degrees."""
+
+
+def over_fiji():
+    shapes = [box(-50_000, 0, 50_000, 9_000), box(90_000, 0, 91_000, 2_000)]
+    return gpd.GeoDataFrame({"id": [7, 8]}, geometry=shapes, crs=LAEA_FIJI)
+
+
+@pytest.mark.parametrize("way", ["kml", "geojsonl", "postgis"])
+def test_degrees_across_the_antimeridian(tmp_path, way, monkeypatch):
+    frame = over_fiji()
+    if way == "postgis":
+        given = {}
+        monkeypatch.setattr(postgis, "_connected", lambda _: nullcontext())
+        monkeypatch.setattr(postgis, "_check", lambda *_, **__: None)
+        monkeypatch.setattr(postgis, "_create", lambda *_: None)
+        monkeypatch.setattr(postgis, "_copy", lambda *told: given.update(told=told))
+        postgis.write_postgis("PG:", "t", frame, overwrite=True)
+        *_, found, srid = given["told"]
+        assert srid == 4326
+        assert found["id"].tolist() == [7, 8]
+    else:
+        export_changes(frame, str(tmp_path / f"x.{way}"))
+        found = gpd.read_file(tmp_path / f"x.{way}")
+    assert found.crs == "EPSG:4326"
+    parts = [shapely.get_parts(shape) for shape in found.geometry]
+    assert [len(some) for some in parts] == [2, 1]
+    for part in [one for some in parts for one in some]:
+        west, _, east, _ = part.bounds
+        assert east - west < 0.5
+    areas = found.to_crs(LAEA_FIJI).area
+    assert areas.to_numpy() == pytest.approx(frame.area.to_numpy(), rel=1e-4)
 
 
 @pytest.mark.parametrize("crs", [3413, 3031])

@@ -21,7 +21,7 @@ def cut(array, rows):
 
 def find(mask, levels, rows, *, areas=None, min_pixels=1, min_area=0.0):
     """The objects and their numbers over the whole mask, by strips of `rows` rows."""
-    areas = np.ones(len(mask)) if areas is None else areas
+    areas = np.ones((len(mask), 1)) if areas is None else areas
     finder = ObjectFinder()
     strips = cut(mask, rows)
     for strip in zip(strips, cut(levels, rows), cut(areas, rows), strict=True):
@@ -89,10 +89,10 @@ def test_smallest_object_in_pixels(rows):
 @pytest.mark.parametrize("rows", [1, 7, 120])
 def test_smallest_object_in_area(rows):
     mask, levels = blobs(3)
-    areas = np.linspace(1.0, 3.0, len(mask))
+    areas = np.linspace(1.0, 3.0, len(mask))[:, None]
     found = find(mask, levels, rows, areas=areas, min_area=25.0)
     wanted = label_at_once(
-        mask, levels, keep=lambda region: areas[region.coords[:, 0]].sum() >= 25.0
+        mask, levels, keep=lambda region: areas[region.coords[:, 0], 0].sum() >= 25.0
     )
     assert 3 < len(wanted[1]) < len(label_at_once(mask, levels)[1])
     check(*found, wanted)

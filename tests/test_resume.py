@@ -9,10 +9,12 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -21,7 +23,7 @@ from geopandas.testing import assert_geodataframe_equal
 from rasters import crop, drawn_pair, write, write_pair
 
 from geosim import ChangeOptions, detect_change
-from geosim.errors import OptionError, OutputError, ResultExistsError
+from geosim.errors import OptionError, OutputError, RasterReadError, ResultExistsError
 from geosim.journal import Journal, finished_records
 from geosim.raster.staging import WorkFolder, work_folder
 
@@ -279,6 +281,28 @@ def test_other_inputs_are_refused(interrupted, pair):
         os.utime(pair[1], ns=(times.st_atime_ns, times.st_mtime_ns))
     assert blocks_done(folder) == done
     detect_change(*pair, folder / "out", how)
+
+
+@pytest.mark.parametrize("how", ["replaced", "rewritten", "mask"])
+def test_inputs_that_change_meanwhile_have_no_result(pair, tmp_path, how):
+    """Else the record would tell the checksum of a file that was not compared."""
+    names = [Path(shutil.copy(path, tmp_path)) for path in pair]
+    size = drawn_pair()[0].shape[1:]
+    mask = write(tmp_path / "mask.tif", np.zeros((1, *size), np.uint8))
+    chosen = mask if how == "mask" else names[1]
+
+    def replace(stage, done, total):
+        if stage != "scoring" or done < total:
+            return
+        if how == "rewritten":
+            chosen.write_bytes(chosen.read_bytes())
+        else:
+            Path(shutil.copy(names[0], tmp_path / "new")).replace(chosen)
+
+    options = ChangeOptions(method="cva", mask_after=str(mask))
+    with pytest.raises(RasterReadError, match=r"file '.*tif' was changed or replaced"):
+        detect_change(*names, tmp_path / "out", options, progress=replace)
+    assert not list(tmp_path.glob("*out*"))
 
 
 def test_nothing_to_resume_simply_runs(pair, tmp_path):

@@ -231,6 +231,29 @@ def test_degrees_weigh_pixels_by_their_area(tmp_path):
     assert share == pytest.approx((np.sqrt(3) / 2 - 0.5) / (np.sqrt(3) / 2), abs=2e-3)
 
 
+def test_wide_projections_weigh_pixels_along_their_rows_too(tmp_path):
+    """Degrees of which a row runs from 65 to 5 degrees north."""
+    values = np.zeros((50, 150), np.uint8)
+    values[:, 100:] = 1
+    result = folder_of(
+        tmp_path / "res", values, Affine(0, -0.4, 25, -0.4, 0, 65), crs="EPSG:4326"
+    )
+    how = SampleOptions(n=400, chips=False)
+    found = draw_sample(result, None, how)
+    frame = pyogrio.read_dataframe(found.path, layer="samples")
+    assert (values[frame["row"], frame["col"]] == frame["stratum"].eq("changed")).all()
+    share = found.design.areas[1] / sum(found.design.areas)
+    sines = np.sin(np.radians([65, 25, 5]))
+    wanted = (sines[1] - sines[2]) / (sines[0] - sines[2])  # spherical
+    assert share == pytest.approx(wanted, abs=2e-3)
+    # in the rest, 65 to 25 degrees: where half of its area lies
+    north = frame["col"][frame["stratum"].eq("no_change")]
+    middle = (65 - np.degrees(np.arcsin((sines[0] + sines[1]) / 2))) / 0.4
+    assert (north < middle).mean() == pytest.approx(
+        0.5, abs=2 * 0.5 / len(north) ** 0.5
+    )
+
+
 def test_target_error_decides_how_many(tmp_path):
     result = folder_of(tmp_path / "res")
     expected = (("changed", 0.8), ("no_change", 0.9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from geosim.assessing.options import (
     CHANGED,
     StrataOf,
 )
-from geosim.assessment.drawing import NO_STRATUM, row_counts
+from geosim.assessment.drawing import NO_STRATUM, run_counts
 from geosim.errors import NoDataError, OptionError, OutputError
 from geosim.raster.grid import Grid, Window, strips
 from geosim.raster.source import one_line_errors, open_raster
@@ -34,6 +35,9 @@ _STRIP_PIXELS = 4_000_000
 """Pixels that are looked at together, whatever the raster's size."""
 
 _STRIP_ROWS = 512
+
+_RUNS = 32
+"""Parts of a row whose pixels count as equally large, where the row's are not."""
 
 RASTERS = {"change.tif": 255, "first_change.tif": 65535}
 """Map of a result and its value without data: of `geosim change`, of `geosim series`.
@@ -91,14 +95,31 @@ class StrataMap:
             for window in strips(self.grid, rows):
                 yield window, self._read(dataset, window)
 
-    def row_counts(self) -> NDArray[np.int64]:
-        """Pixels of each stratum in each row, (strata, height).
+    @cached_property
+    def run(self) -> int:
+        """Pixels of a row that count as equally large: all, where they are."""
+        width = self.grid.width
+        return width if self.grid.pixel_areas.even else -(-width // _RUNS)
+
+    @cached_property
+    def runs(self) -> int:
+        """Runs of a row."""
+        return -(-self.grid.width // self.run)
+
+    def run_areas(self) -> NDArray[np.float64]:
+        """Area of a pixel in the middle of each run, (height * runs,), as counted."""
+        middles = np.arange(self.runs) * self.run + self.run // 2
+        cols = np.minimum(middles, self.grid.width - 1)
+        return self.grid.pixel_areas.at(np.arange(self.grid.height), cols).ravel()
+
+    def run_counts(self) -> NDArray[np.int64]:
+        """Pixels of each stratum in each run, (strata, height * runs).
 
         Raises:
             NoDataError: the map has no pixel with data.
         """
         count = len(self.strata)
-        counts = [row_counts(values, count) for _, values in self.strips()]
+        counts = [run_counts(values, count, self.run) for _, values in self.strips()]
         found = np.concatenate(counts, axis=1)
         if not found.any():
             raise NoDataError(f"'{self.path}' has no pixel with data")

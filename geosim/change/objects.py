@@ -60,14 +60,15 @@ class ObjectFinder:
         self,
         mask: NDArray[np.bool_],
         levels: NDArray[np.uint8],
-        row_areas: NDArray[np.float64],
+        areas: NDArray[np.float64],
     ) -> None:
         """Take in the next strip.
 
         Args:
             mask: (rows, width), True where changed.
             levels: (rows, width), probability levels.
-            row_areas: (rows,), area of a pixel in each row.
+            areas: of the pixels, (rows, width), or (rows, 1) where those of a row are
+                one.
         """
         self._offsets.append(self._next)
         if not mask.any():
@@ -82,7 +83,7 @@ class ObjectFinder:
         self._above = here[-1]
         self._next += count
         inside = labels[mask]
-        weight = np.broadcast_to(row_areas[:, None], mask.shape)[mask]
+        weight = np.broadcast_to(areas, mask.shape)[mask]
         held = levels[mask]
         minlength = count + 1
         self._pixels.append(np.bincount(inside, minlength=minlength)[1:])
@@ -100,7 +101,7 @@ class ObjectFinder:
 
         Args:
             min_pixels: smallest object in pixels.
-            min_area: smallest object in the unit of `row_areas`.
+            min_area: smallest object in the unit of the areas.
         """
         count = self._next
         root = self._roots(count)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _GEOD = pyproj.Geod(ellps="WGS84")
 
-_LONGEST_EDGE = 0.5
-"""Degrees of an edge that is measured in one piece."""
+_LONGEST_EDGE = {"degrees": 0.5, "metres": 20_000.0}
+"""Of an edge that is measured in one piece: longer ones are no geodesics."""
 
 
 class Outlines:
@@ -120,12 +120,21 @@ def sizes(
         lon, lat = to_degrees.transform(points[:, 0], points[:, 1])
         return np.column_stack([lon, np.clip(lat, -90.0, 90.0)])  # as the pixels' areas
 
-    if crs.is_geographic:
-        # along a parallel a long edge is no geodesic
-        polygons = shapely.segmentize(polygons, _LONGEST_EDGE)
-    placed = shapely.transform(polygons, apply)
+    placed = shapely.transform(_in_pieces(polygons, crs), apply)
     areas = [abs(_GEOD.geometry_area_perimeter(polygon)[0]) for polygon in placed]
     return np.array(areas), _perimeters(placed)
+
+
+def _in_pieces(polygons: NDArray[np.object_], crs: pyproj.CRS) -> NDArray[np.object_]:
+    """The polygons without edges that are too long for geodesics."""
+    longest = _LONGEST_EDGE["degrees"]
+    if not crs.is_geographic:
+        unit = crs.axis_info[0].unit_conversion_factor or 1.0
+        longest = _LONGEST_EDGE["metres"] / unit
+    bounds = shapely.bounds(polygons)
+    if (bounds[:, 2:] - bounds[:, :2]).max() <= longest:
+        return polygons
+    return np.asarray(shapely.segmentize(polygons, longest))
 
 
 def _perimeters(placed: NDArray[np.object_]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -108,7 +109,9 @@ def _write_flatgeobuf(path: Path, frame: gpd.GeoDataFrame) -> None:
     write_layer(frame, path, driver="FlatGeobuf", layer=path.stem)
 
 
-def _write_geojson(path: Path, frame: gpd.GeoDataFrame) -> None:
+def _write_geojson(
+    path: Path | BytesIO, frame: gpd.GeoDataFrame, decimals: int = 7
+) -> None:
     """RFC 7946: longitude and latitude of WGS 84, 7 decimals, right-handed rings.
 
     Its writer also cuts polygons at the antimeridian, and keeps those around a pole
@@ -123,10 +126,26 @@ def _write_geojson(path: Path, frame: gpd.GeoDataFrame) -> None:
         geometry_type="Unknown" if len(frame) else "Polygon",
         layer_options={
             "RFC7946": "YES",
-            "COORDINATE_PRECISION": "7",
+            "COORDINATE_PRECISION": str(decimals),
             "WRITE_NAME": "NO",
         },
     )
+
+
+def in_degrees(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Polygons in longitude and latitude of WGS 84, cut at the antimeridian.
+
+    Corner by corner (`to_crs`) those that lie across it would go once around the globe.
+    """
+    if not len(frame) or frame.crs is None:
+        return frame if frame.crs is None else frame.to_crs(4326)
+    import geopandas as gpd
+
+    held = BytesIO()
+    outlines = gpd.GeoDataFrame(geometry=frame.geometry.to_numpy(), crs=frame.crs)
+    _write_geojson(held, outlines, _EXACT_DECIMALS)
+    found = gpd.read_file(BytesIO(held.getvalue())).geometry
+    return frame.set_geometry(found.to_numpy(), crs=4326)
 
 
 _WRITERS: dict[Format, Callable[[Path, gpd.GeoDataFrame], None]] = {
@@ -144,6 +163,8 @@ def write_layer(
 
     if driver == "ESRI Shapefile":
         frame = frame.rename(columns=_SHORT_NAMES)
+    if driver in _OF_DEGREES:
+        frame = in_degrees(frame)
     has_many = bool((frame.geometry.geom_type == "MultiPolygon").any())
     with silence(message="'crs' was not provided"):
         pyogrio.write_dataframe(
@@ -225,6 +246,12 @@ def ogr_driver(dsn: str) -> str:
 
 _OF_SEVERAL = frozenset({"GPKG", "SQLite", "OpenFileGDB", "FileGDB", "KML", "LIBKML"})
 """Drivers whose files take a further layer; any other replaces the file as a whole."""
+
+_OF_DEGREES = frozenset({"KML", "LIBKML", "GeoJSONSeq"})
+"""Drivers of formats that know longitude and latitude alone."""
+
+_EXACT_DECIMALS = 12
+"""Of degrees that are read again: a thousandth of a millimetre."""
 
 _TABLES = frozenset({"CSV", "ODS", "XLSX"})
 """Drivers whose files hold no outlines."""

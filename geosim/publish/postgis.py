@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from geosim.errors import MissingDependencyError, OutputError, ResultExistsError
+from geosim.publish.formats import in_degrees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,7 @@ def write_postgis(
     """
     srid = _srid(frame)
     if frame.crs is not None and srid is None:
-        frame, srid = frame.to_crs(4326), 4326
+        frame, srid = in_degrees(frame), 4326
     with _connected(dsn) as connection:
         _check(connection, dsn, table, overwrite=overwrite)
         _create(connection, table, frame, srid or 0)

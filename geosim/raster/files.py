@@ -9,7 +9,11 @@ from rasterio.errors import RasterioError
 from geosim.errors import GeosimError
 from geosim.raster.source import open_raster
 
-_BY_OTHERS = (".aux.xml", ".ovr")
+NOTES = ".aux.xml"
+"""End of the name of a file beside a raster: statistics, which tell nothing of it, but
+in some formats its place and its nodata value too."""
+
+_BY_OTHERS = (NOTES, ".ovr")
 """Ends of names of files that other programs put beside a raster, whose pixels are the
 same with and without them: statistics, overviews."""
 

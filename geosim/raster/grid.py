@@ -13,6 +13,7 @@ import pyproj.exceptions
 from affine import Affine
 
 from geosim.errors import GridMismatchError
+from geosim.raster.areas import PixelAreas, degree_areas, quad_areas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +25,6 @@ SAME_GRID_TOLERANCE = 1e-3
 
 _EDGE_POINTS = 21
 """Points per edge when an outline is carried into another CRS: straight lines bend."""
-
-_GEOD = pyproj.Geod(ellps="WGS84")
 
 
 def at(
@@ -172,50 +171,28 @@ class Grid:
     def ground_resolution(self) -> float | None:
         """Side of a square as large as the middle pixel, in metres; None without CRS.
 
-        Geodesic on the WGS 84 ellipsoid, so it also holds for degrees.
+        On the WGS 84 ellipsoid, so it also holds for degrees.
         """
         if self.crs is None:
             return None
-        return float(math.sqrt(self.row_areas()[self.height // 2]))
-
-    def row_areas(self) -> NDArray[np.float64]:
-        """Area of a pixel in each row, shape (height,), in m2 (1.0 without a CRS).
-
-        Geodesic area on the ellipsoid of the pixel in the middle column. At most
-        2,000 rows are computed, those between are interpolated. Read-only: the grid
-        keeps it.
-        """
-        return self._row_areas
+        middle = np.array([self.height // 2]), np.array([self.width // 2])
+        return float(math.sqrt(self.pixel_areas.at(*middle)[0, 0]))
 
     @cached_property
-    def _row_areas(self) -> NDArray[np.float64]:
+    def pixel_areas(self) -> PixelAreas:
+        """Area of each pixel in m2, 1.0 without a CRS; the grid keeps it."""
         if self.crs is None:
-            areas = np.ones(self.height)
-        else:
-            rows = np.linspace(0, self.height - 1, 2000).round().astype(int)
-            areas = self._pixel_areas(self.crs, np.unique(rows))
-        areas.flags.writeable = False
-        return areas
+            return PixelAreas.of(self.width, self.height, None)
+        to_degrees = carried(self.crs, pyproj.CRS(4326))
+        areas = degree_areas if self.crs.is_geographic else quad_areas
 
-    def _pixel_areas(
-        self, crs: pyproj.CRS, rows: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        """See `row_areas`; the rows that are computed are given."""
-        to_degrees = carried(crs, pyproj.CRS(4326))
-        mid = self.width / 2 - 0.5
-        col = np.tile(mid + np.array([0.0, 1.0, 1.0, 0.0]), (len(rows), 1))
-        row = rows[:, None] + np.array([0.0, 0.0, 1.0, 1.0])
-        lon, lat = to_degrees.transform(*at(self.transform, col, row))
-        # where rows lie on full degrees, the outer ones reach beyond the poles
-        corners = zip(lon, np.clip(lat, -90.0, 90.0), strict=True)
-        areas = [abs(_GEOD.polygon_area_perimeter(*each)[0]) for each in corners]
-        known = np.isfinite(areas)  # beyond a projection's edge they are not
-        if not known.any():
-            return np.full(self.height, abs(self.transform.determinant))
-        found: NDArray[np.float64] = np.interp(
-            np.arange(self.height), rows[known], np.compress(known, areas)
-        )
-        return found
+        def measure(
+            col: NDArray[np.float64], row: NDArray[np.float64]
+        ) -> NDArray[np.float64]:
+            return areas(*to_degrees.transform(*at(self.transform, col, row)))
+
+        plain = abs(self.transform.determinant)
+        return PixelAreas.of(self.width, self.height, measure, plain)
 
 
 def carried(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:

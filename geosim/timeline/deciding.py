@@ -336,7 +336,7 @@ def decide_all(
     """
     grid = decider.stack.grid
     dates = len(decider.stack.sources)
-    row_areas, covered = grid.row_areas(), np.zeros((dates, len(COVERS) + 1))
+    covered = np.zeros((dates, len(COVERS) + 1))
 
     def decided(window: Window) -> tuple[Window, BlockDecision]:
         return window, decider.block(window)
@@ -351,7 +351,7 @@ def decide_all(
                 for band, layer in enumerate(layers, start=1):
                     rasters[name].write(layer, window, band)
             rasters["last"].write(block.last, window, 1)
-            areas = row_areas[window.row_off : window.row_end, None]
+            areas = grid.pixel_areas.within(window)
             for date, numbers in enumerate(block.covers):
                 weight = np.broadcast_to(areas, numbers.shape).ravel()
                 covered[date] += np.bincount(numbers.ravel(), weight, len(COVERS) + 1)

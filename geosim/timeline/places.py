@@ -161,11 +161,10 @@ def find_places(maps: Maps, keys: Sequence[Key]) -> list[Place]:
 
 def _places_of(maps: Maps, date: int, keys: Sequence[Key]) -> dict[Key, list[Place]]:
     """Places of the keys of one date."""
-    row_areas = maps.grid.row_areas()
     finders = {key: ObjectFinder() for key in keys}
     for strip in _strips(maps, date, keys):
         window = strip.window
-        areas = row_areas[window.row_off : window.row_end]
+        areas = maps.grid.pixel_areas.within(window)
         empty = np.zeros(strip.codes.shape, np.bool_)
         levels = {
             pair: maps.pairs[pair].probability(window)

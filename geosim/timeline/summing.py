@@ -10,6 +10,7 @@ import numpy as np
 from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.vectorize import Outlines, pixels_of
 from geosim.classifying import CONFIDENCE_LEVELS
+from geosim.raster.areas import area_of
 from geosim.raster.grid import Grid, Window, strips
 from geosim.themes.parts import split
 from geosim.timeline.deciding import RETURNS
@@ -74,17 +75,16 @@ def clean(
         slugs: class of each code.
         tick: called with the number of pixels done.
     """
-    row_areas = grid.row_areas()
     least = smallest.value
     if smallest.unit == "m2":
-        least = smallest.value / float(row_areas.mean())
+        least = smallest.value / grid.pixel_areas.mean
     names = sorted(set(slugs))
     place = np.array([names.index(slug) for slug in slugs], np.uint8)
     for band in range(1, dates):
         finder = ObjectFinder()
         for window in strips(grid, STRIP_ROWS):
             mask = codes.read(window, band) > 0
-            finder.add(mask, mask.view(np.uint8), row_areas[_rows(window)])
+            finder.add(mask, mask.view(np.uint8), grid.pixel_areas.within(window))
         objects, outlines = _finish(finder, smallest), Outlines()
         classes = len(names)
         lowest = np.full(len(objects.pixels), classes, np.uint8)
@@ -153,10 +153,6 @@ def _finish(finder: ObjectFinder, smallest: MinArea) -> Objects:
     )
 
 
-def _rows(window: Window) -> slice:
-    return slice(window.row_off, window.row_end)
-
-
 def write_years(
     grid: Grid,
     codes: WorkRaster,
@@ -175,12 +171,12 @@ def write_years(
         slugs: class of each code.
         out: takes "first_change", "last_change" and "count".
     """
-    sums, row_areas = Sums(), grid.row_areas()
+    sums = Sums()
     for window in strips(grid, STRIP_ROWS):
         shape = (window.height, window.width)
         first, last = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
         count, seen = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
-        areas = row_areas[_rows(window)]
+        areas = grid.pixel_areas.within(window)
         for band, year in enumerate(years[1:], start=1):
             kinds, before = codes.read(window, band), since.read(window, band)
             changed = kinds > 0
@@ -200,14 +196,14 @@ def write_years(
 
 def changed_once(grid: Grid, count: WorkRaster) -> tuple[int, float, float]:
     """Pixels that changed at least once, their area, and that of all compared once."""
-    pixels, area, compared, row_areas = 0, 0.0, 0.0, grid.row_areas()
+    pixels, area, compared = 0, 0.0, 0.0
     for window in strips(grid, STRIP_ROWS):
-        values, rows = count.read(window, 1), row_areas[_rows(window)]
+        values, areas = count.read(window, 1), grid.pixel_areas.within(window)
         known = values != NO_COUNT_DATA
         mask = (values > 0) & known
         pixels += int(mask.sum())
-        area += _area(mask, rows)
-        compared += _area(known, rows)
+        area += area_of(mask, areas)
+        compared += area_of(known, areas)
     return pixels, area, compared
 
 
@@ -223,11 +219,11 @@ def _add(
     for since in np.unique(before[before > 0]):
         here = before == since
         dates = (int(since) - 1, date)
-        _more(sums.valid, dates, _area(here, areas))
+        _more(sums.valid, dates, area_of(here, areas))
         for code in np.unique(kinds[here & (kinds > 0)]):
             found = here & (kinds == code)
             kind = int(code) & KIND
-            key, area = (*dates, slugs[kind]), _area(found, areas)
+            key, area = (*dates, slugs[kind]), area_of(found, areas)
             _more(sums.changed, key, area)
             _more(sums.from_to, (*dates, kind), area)
             if code & RETURNS:
@@ -236,7 +232,3 @@ def _add(
 
 def _more(sums: dict[_Key, float], key: _Key, area: float) -> None:
     sums[key] = sums.get(key, 0.0) + area
-
-
-def _area(mask: NDArray[np.bool_], areas: NDArray[np.float64]) -> float:
-    return float((mask.sum(axis=1) * areas).sum())
