@@ -15,7 +15,7 @@ import numpy as np
 from geosim.raster.grid import Window
 from geosim.themes import colour
 from geosim.themes.classes import COVERS
-from geosim.themes.cover import NEEDED, with_banks
+from geosim.themes.cover import COVER_REACH, NEEDED, with_banks
 from geosim.themes.land_cover import is_spectral, land_cover
 from geosim.themes.roles import is_sensor, per_date
 from geosim.themes.tones import Tones, fit_display, fit_tones, with_darkest
@@ -39,9 +39,6 @@ _CELL = 192
 _SPAN = 4096
 """Columns that are read and written at a time: of a raster that is stored by rows a
 narrow window costs as much as its whole rows."""
-
-_MARGIN = 10
-"""Pixels around a cell that smoothing and texture reach."""
 
 _COUNT = len(COVERS)
 
@@ -109,7 +106,7 @@ class Classifier:
             window.height,
         )
         grid = self.scene.grid
-        *dates, known = self.scene.read_roles(_around(span, grid))
+        *dates, known = self.scene.read_roles(_around(span, grid), COVER_REACH)
         told = np.zeros((2, span.height, span.width), np.uint8)
         for part in cells:
             inside = numbers[part.slices_in(window)]
@@ -171,7 +168,7 @@ class Classifier:
 
 def _around(part: Window, grid: Grid) -> Window:
     """A window with the margin that its covers need, within the grid."""
-    return part.grown(_MARGIN).clipped(grid.width, grid.height)
+    return part.grown(COVER_REACH).clipped(grid.width, grid.height)
 
 
 def fit_classifier_tones(

@@ -70,7 +70,7 @@ class Seasons:
         grid, roles = self.scene.grid, self.scene.roles
         reach = SEASON_REACH + rim_reach(self.sigma)
         outer = part.grown(reach).clipped(grid.width, grid.height)
-        *dates, known = self.scene.read_roles(outer)
+        *dates, known = self.scene.read_roles(outer, reach)
         before, after = (
             dict(zip(roles, tones.apply(values), strict=True))
             for values, tones in zip(dates, self.tones, strict=True)

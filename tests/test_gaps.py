@@ -13,6 +13,10 @@ from geosim.raster.gaps import without_gaps
 
 NAN = np.float32(np.nan)
 
+masks = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
+    lambda shape: arrays(np.bool_, shape)
+)
+
 
 def test_gaps_by_hand():
     values = np.array(
@@ -31,15 +35,47 @@ def test_gaps_by_hand():
     assert (found == np.stack([wanted, -wanted])).all()
 
 
+def test_what_lies_too_far_is_not_taken():
+    values = np.zeros((7, 8), np.float32)
+    values[2, 2], values[2, 3] = 5, 7
+    found = without_gaps(values[None], values > 0, 2)[0]
+    wanted = np.zeros((7, 8))
+    wanted[:5, :3], wanted[:5, 3:6] = 5, 7
+    assert (found == wanted).all()
+
+
+@given(masks, st.integers(0, 3), st.data())
+def test_a_margin_of_the_reach_tells_what_the_whole_does(valid, reach, data):
+    place = np.arange(1.0, valid.size + 1, dtype=np.float32).reshape(valid.shape)
+    whole = without_gaps(place[None], valid, reach)[0]
+    inner = []
+    outer = []
+    for length in valid.shape:
+        first = data.draw(st.integers(0, length - 1))
+        end = data.draw(st.integers(first + 1, length))
+        start = max(first - reach, 0)
+        outer.append(slice(start, end + reach))
+        inner.append(slice(first - start, end - start))
+    part = without_gaps(place[None][:, *outer], valid[*outer], reach)[0]
+    core = tuple(
+        slice(o.start + i.start, o.start + i.stop)
+        for o, i in zip(outer, inner, strict=True)
+    )
+    assert (part[*inner] == whole[core]).all()
+
+
+@given(masks, st.integers(0, 3))
+def test_a_filter_beside_a_valid_pixel_meets_values_alone(valid, reach):
+    found = without_gaps(np.ones((1, *valid.shape), np.float32), valid, reach)[0]
+    for row, col in np.argwhere(valid):
+        rows = slice(max(row - reach, 0), row + reach + 1)
+        assert (found[rows, max(col - reach, 0) : col + reach + 1] == 1).all()
+
+
 def test_nothing_to_fill_and_nothing_to_fill_with():
     values = np.full((2, 3, 4), 7, np.float32)
     assert without_gaps(values, np.ones((3, 4), bool)) is values
     assert (without_gaps(values, np.zeros((3, 4), bool)) == 0).all()
-
-
-masks = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
-    lambda shape: arrays(np.bool_, shape)
-)
 
 
 @given(masks)

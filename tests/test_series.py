@@ -19,8 +19,12 @@ from geosim import ChangeOptions, SeriesOptions, detect_series, draw_sample
 from geosim.assessing.options import SampleOptions
 from geosim.cli import app
 from geosim.errors import NoDataError, OptionError, OutputError, ResultExistsError
-from geosim.timeline.deciding import threads_within
+from geosim.raster.grid import Grid, Window
+from geosim.timeline.calibration import no_calibration
+from geosim.timeline.deciding import Decider, threads_within
 from geosim.timeline.result import SERIES_FILES
+from geosim.timeline.scenes import read_scenes
+from geosim.timeline.stack import open_stack
 
 YEARS = (1990, 1995, 2000, 2005, 2010, 2015, 2020)
 
@@ -263,6 +267,35 @@ def test_chips_of_dates_on_other_grids(few, tmp_path):
             assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.95
 
 
+def test_what_fills_a_gap_does_not_depend_on_the_block(few):
+    """Beside edges that are nearly level the nearest pixel of a row lies far away."""
+
+    def cut(pixels):
+        row, col = np.indices(pixels.shape[1:])
+        pixels[:, (row + 17) % 60 > 40 + 0.05 * col] = 0
+        return pixels
+
+    respoil(few / "1995.tif", change=cut)
+    with rasterio.open(few / "1990.tif") as file:
+        grid = Grid.of(file)
+    with open_stack(read_scenes(few), grid, None) as stack:
+        decider = Decider(
+            stack=stack,
+            maps={},
+            calibration=no_calibration(4, len(stack.bands)),
+            covering=None,
+            reach=0.0,
+            together=False,
+        )
+        whole = decider.values(grid.window)
+        for window in (Window(40, 90, 30, 50), Window(100, 30, 50, 50)):
+            for part, of_all in zip(decider.values(window), whole, strict=True):
+                assert (part == of_all[..., *window.slices_in(grid.window)]).all()
+    gaps = ~whole[1][1]
+    assert (whole[0][1][:, gaps] > 0).any()  # filled
+    assert (whole[0][1][:, gaps] == 0).any()  # too far from what is valid
+
+
 def test_answer_does_not_depend_on_blocks_and_threads(few, tmp_path, monkeypatch):
     one = detect_series(few, tmp_path / "one", replace(FAST, threads=1))
     monkeypatch.setattr("geosim.series.block_side", lambda *_: 48)
@@ -271,6 +304,8 @@ def test_answer_does_not_depend_on_blocks_and_threads(few, tmp_path, monkeypatch
         with rasterio.open(one.paths[name]) as a, rasterio.open(many.paths[name]) as b:
             assert (a.read() == b.read()).all()
     assert one.areas.equals(many.areas)
+    for date, covers in one.record["covers_m2"].items():
+        assert many.record["covers_m2"][date] == pytest.approx(covers, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from affine import Affine
 
 from geosim.errors import OptionError
@@ -31,6 +30,7 @@ from geosim.themes.roles import ROLES, per_date
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from geosim.raster.held import Reading
@@ -155,7 +155,7 @@ class Scene:
         return tuple(role for role in ROLES if role in both)
 
     def read_roles(
-        self, window: Window
+        self, window: Window, reach: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         """The bands of `roles` of both dates, each (roles, height, width).
 
@@ -166,13 +166,29 @@ class Scene:
 
         Args:
             window: cut to the grid.
+            reach: how far in pixels what is made of these values reaches; then they do
+                not depend on the window. None: they may.
 
         Raises:
             RasterReadError: a file is damaged or went away.
         """
         window = window.clipped(self.grid.width, self.grid.height)
+        found = self._with_gaps(window)
+        known = found[0][1] & found[1][1]
+        if known.all():
+            return found[0][0], found[1][0], known
+        outer = window.grown(reach or 0).clipped(self.grid.width, self.grid.height)
+        inside = window.slices_in(outer)
+        if outer != window:
+            found = self._with_gaps(outer)
+        before, after = (without_gaps(*date, reach)[:, *inside] for date in found)
+        return before, after, known
+
+    def _with_gaps(
+        self, window: Window
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+        """The bands of `roles` of each date and where it shows them, in the file."""
         found = []
-        known = np.ones((window.height, window.width), np.bool_)
         for read, source, masked in zip(
             (self._read_before, self._read_after),
             (self.before, self.after),
@@ -181,10 +197,8 @@ class Scene:
         ):
             bands = tuple(source.roles[role] for role in self.roles)
             values, valid = read(window, bands)
-            seen = valid if masked is None else valid & ~masked
-            found.append(without_gaps(values, seen))
-            known &= seen
-        return found[0], found[1], known
+            found.append((values, valid if masked is None else valid & ~masked))
+        return found
 
     def correct_shift(self, d_row: float, d_col: float) -> None:
         """From now on read date 2 moved so that the content meets date 1's.

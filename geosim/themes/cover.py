@@ -36,6 +36,9 @@ _ROUGH = 5
 _MOVED = 21
 """Side in pixels of the window in which water must have moved for a bank."""
 
+COVER_REACH = _MOVED // 2
+"""Pixels around one that its covers look at: smoothing, texture and banks."""
+
 ORDER = tuple(COVERS)
 """Covers in the order of a membership array."""
 

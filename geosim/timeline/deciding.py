@@ -21,6 +21,7 @@ from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import Grid, Window, blocks
 from geosim.siamese.smoothing import smoothing_spread
 from geosim.themes.classes import COVERS
+from geosim.themes.cover import COVER_REACH
 from geosim.timeline.classes import UNKNOWN, state_means
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
@@ -89,11 +90,7 @@ class Decider:
         margin = MARGIN + math.ceil(_FURTHER * self.reach)
         outer = window.grown(margin).clipped(grid.width, grid.height)
         rows, cols = window.slices_in(outer)
-        with self.reading:
-            values, valid = self.stack.read(outer)
-        for one, seen in zip(values, valid, strict=True):
-            if not seen.all():
-                one[:] = without_gaps(one, seen)
+        values, valid = self.values(outer)
         before = previous_valid(valid)
         since = np.where(valid, before + 1, 0)[1:].astype(np.uint8)
         surely = self._candidates(outer, before, valid)
@@ -115,6 +112,18 @@ class Decider:
             last=_last_valid(valid)[rows, cols],
             covers=_cover_numbers(covers, valid)[:, rows, cols],
         )
+
+    def values(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """As `Stack.read`, gaps filled by what lies close by, whatever the window."""
+        grid = self.stack.grid
+        outer = window.grown(COVER_REACH).clipped(grid.width, grid.height)
+        with self.reading:
+            values, valid = self.stack.read(outer)
+        rows, cols = window.slices_in(outer)
+        for one, seen in zip(values, valid, strict=True):
+            if not seen.all():
+                one[:] = without_gaps(one, seen, COVER_REACH)
+        return values[:, :, rows, cols], valid[:, rows, cols]
 
     def _compared(
         self, before: NDArray[np.int16], valid: NDArray[np.bool_]
