@@ -198,6 +198,8 @@ def check_leftover(work: WorkFolder, *, resume: bool, overwrite: bool) -> None:
     # blocks of no known run, as a power cut may leave them, are of no use
     if not (finished and resume and held_key(work)):
         work.clear()
+        return
+    work.note = f"{finished} blocks are kept in '{work.told}'; go on with --resume"
 
 
 def held_key(work: WorkFolder) -> dict[str, Any]:
@@ -234,6 +236,7 @@ def check_key(work: WorkFolder, key: Mapping[str, Any]) -> None:
     held = held_key(work)
     other = list(_differences(held, json.loads(text)))
     if other:
+        work.note = ""
         raise OtherRunError(
             f"--resume wants what the interrupted run had; other are: "
             f"{', '.join(other)}; give the same or begin anew with --overwrite instead "

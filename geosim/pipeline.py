@@ -92,6 +92,8 @@ def detect_change(
         check_formats(options.formats, scene.grid.crs)
         work = stack.enter_context(work_folder(folder))
         check_leftover(work, resume=options.resume, overwrite=options.overwrite)
+        # another run may have ended meanwhile
+        check_folder(folder, files, overwrite=options.overwrite)
         pixels = scene.grid.width * scene.grid.height
         check_space(work, pixels * _BYTES_ON_DISK + sums_bytes(scene.grid, tile_size))
         planned, here = planned_blocks(work), cluster is None

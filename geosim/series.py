@@ -120,6 +120,8 @@ def detect_series(
         work_folder(folder) as work,
     ):
         _check_leftover(work, options)
+        # another run may have ended meanwhile
+        check_folder(folder, SERIES_FILES, overwrite=replaced)
         plan = make_plan(listed, options, series, folder)
         plan = replace(plan, notes=tuple(undated(scenes)))
         choose_tile_size(plan.grid, options)

@@ -242,6 +242,39 @@ def test_what_is_left_is_refused_used_or_thrown_away(pair, interrupted):
     assert [path.name for path in folder.iterdir()] == ["out"]
 
 
+def test_a_run_that_goes_on_and_is_stopped_at_once_tells_what_is_kept(
+    pair, interrupted
+):
+    folder, _ = interrupted
+    done = blocks_done(folder)
+    how = ChangeOptions(method="cva", block_size=16, tile_size=64, resume=True)
+
+    def stop(stage, _, __):
+        if stage == "sampling":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        detect_change(*pair, folder / "out", how, progress=stop)
+    told = f"{done} blocks are kept in '.out.partial'; go on with --resume"
+    assert caught.value.__notes__ == [told]
+    assert blocks_done(folder) == done
+
+
+def test_a_result_that_another_run_made_meanwhile_stays(pair, tmp_path, monkeypatch):
+    from geosim import pipeline
+
+    def slow(*_):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "run.json").write_text("another run's")
+        return 64
+
+    monkeypatch.setattr(pipeline, "choose_tile_size", slow)
+    with pytest.raises(ResultExistsError, match="holds a result already"):
+        detect_change(*pair, tmp_path / "out", ChangeOptions(method="cva"))
+    assert (tmp_path / "out" / "run.json").read_text() == "another run's"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 @pytest.mark.parametrize("left", [None, "", "[1]"])
 def test_blocks_of_no_known_run_are_not_used(pair, interrupted, left):
     """A power cut may leave the blocks and not the words on whose they are."""
