@@ -110,6 +110,22 @@ def test_two_halves_at_both_ends_of_a_globe_are_refused():
         assert common_grid(GLOBE, there, reference=there) == there
 
 
+def test_degrees_more_than_a_turn_from_greenwich_are_refused():
+    """GDAL finds a part of them only."""
+    far = grid(4326, 180, 60, 1, 360)
+    for pair in ((far, FIJI), (FIJI, far)):
+        with pytest.raises(
+            GridMismatchError, match="found 180 to 540; count them anew"
+        ):
+            common_grid(*pair)
+
+
+def test_degrees_that_are_counted_two_ways():
+    before_0, from_0 = grid(4326, -359, 10, 0.5, 60), grid(4326, 340, 10, 0.5, 60)
+    assert extent_on(before_0, from_0) == (-42, 0, 18, 60)
+    assert extent_on(from_0, before_0) == (42, 0, 102, 60)
+
+
 def test_nothing_in_common_is_an_empty_extent():
     assert extent_on(CAP, SOUTH_POLAR) == (0, 0, 0, 0)
     with pytest.raises(GridMismatchError, match="must overlap"):

@@ -24,6 +24,13 @@ _CELLS = 128
 
 _TURN, _HALF_TURN = 360.0, 180.0
 
+_TURNS = 0, -1, 1, -2, 2
+"""By which degrees of two rasters may differ: one may begin at -360, one at 0."""
+
+_FARTHEST = 400.0
+"""Longitude beyond which a raster is refused: more than a turn from Greenwich, where
+GDAL finds some of its pixels and loses others without a word."""
+
 _SLACK = 1e-6
 """Share of a raster's sides by which a point may lie outside, for rounding."""
 
@@ -36,8 +43,11 @@ def extent_on(reference: Grid, other: Grid) -> tuple[float, float, float, float]
     empty.
 
     Raises:
-        GridMismatchError: it lies at both ends of a reference that shows the globe.
+        GridMismatchError: it lies at both ends of a reference that shows the globe, or
+            one of them more than a turn from Greenwich.
     """
+    for each in (reference, other):
+        _refuse_turns(each)
     if not reference.crs or not other.crs or same_crs(reference.crs, other.crs):
         return _by_turns(reference, other)
     outline, told = _outline_on(reference, other)
@@ -71,7 +81,7 @@ def _by_turns(reference: Grid, other: Grid) -> tuple[float, float, float, float]
     inverse = ~reference.transform
     extents = [
         _extent(np.stack(at(inverse, x + times * _TURN, y)))
-        for times in ((0, -1, 1) if reference.in_degrees else (0,))
+        for times in (_TURNS if reference.in_degrees else (0,))
     ]
     met = [each for each in extents if _meets(reference, each)]
     if not met:
@@ -140,6 +150,21 @@ def _holds(
     """Whether points lie in the box around an outline, up to some room."""
     low, high = outline.min(axis=1)[:, None], outline.max(axis=1)[:, None]
     return bool(((points >= low - room) & (points <= high + room)).all())
+
+
+def _refuse_turns(grid: Grid) -> None:
+    """Refuse longitudes more than a turn from Greenwich.
+
+    Raises:
+        GridMismatchError: as said.
+    """
+    left, bottom, right, top = grid.bounds
+    if grid.in_degrees and max(-left, right) > _FARTHEST:
+        raise GridMismatchError(
+            f"longitudes between {-_FARTHEST:g} and {_FARTHEST:g} are wanted; found "
+            f"{left:.10g} to {right:.10g}; count them anew with 'gdal_edit.py -a_ullr "
+            f"LEFT {top:.10g} RIGHT {bottom:.10g}'"
+        )
 
 
 def _refuse_halves(reference: Grid, cols: NDArray[np.float64]) -> None:
