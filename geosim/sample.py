@@ -166,16 +166,20 @@ def design_of(
     strata = tuple(found.strata[number] for number in kept)
     pixels, areas = held[kept], counts[kept] @ found.run_areas()
     expected = _expected(strata, options)
+
+    def spread(total: int) -> NDArray[np.int64]:
+        return allocate(total, pixels, options.allocation, expected, options.least)
+
     total = options.n
     if options.target_se is not None:
         share = areas / areas.sum()
-        total = sample_size(share, expected, options.target_se, int(pixels.sum()))
+        total = sample_size(share, expected, options.target_se, pixels, spread)
     if total < 2 * len(strata):
         raise OptionError(
             f"--n wants at least two samples for each of the {len(strata)} strata; "
             f"found {total}"
         )
-    numbers = allocate(total, pixels, options.allocation, expected, options.least)
+    numbers = spread(total)
     mapped = list(dict.fromkeys(one.map_class for one in strata))
     ordered = [one for one in mapped if one != NO_CHANGE]
     if options.strata == "class":

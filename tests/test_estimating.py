@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geosim.assessment.allocation import allocate, rare_least, sample_size
+from geosim.assessment.allocation import (
+    allocate,
+    expected_se,
+    least_size,
+    rare_least,
+    sample_size,
+)
 from geosim.assessment.drawing import columns_of, draw, run_counts
 from geosim.assessment.estimating import NORMAL_95, estimate, tally
 
@@ -252,13 +258,40 @@ def test_matrix_adds_up(seed):
 def test_sample_size_of_the_paper():
     shares = np.array([0.02, 0.015, 0.32, 0.645])
     expected = np.array([0.70, 0.60, 0.90, 0.95])
-    assert sample_size(shares, expected, 0.01, 10_000_000) == 641
+    assert least_size(shares, expected, 0.01, 10_000_000) == 641
 
 
 def test_sample_size_of_a_small_map():
     # (0.5 * 0.3 + 0.5 * 0.3)^2 / (0.01 + 0.09 / 100) = 8.257
     half = np.array([0.5, 0.5])
-    assert sample_size(half, np.array([0.9, 0.9]), 0.1, 100) == 9
+    assert least_size(half, np.array([0.9, 0.9]), 0.1, 100) == 9
+
+
+@pytest.mark.parametrize("how", ["neyman", "rare", "equal", "proportional"])
+@pytest.mark.parametrize("rare", [50_000, 5_000, 300])
+def test_a_size_is_enough_for_its_allocation_and_one_less_is_not(how, rare):
+    pixels, expected = np.array([1_000_000 - rare, rare]), np.array([0.95, 0.7])
+    shares = pixels / pixels.sum()
+
+    def spread(total):
+        return allocate(total, pixels, how, expected)
+
+    size = sample_size(shares, expected, 0.01, pixels, spread)
+    errors = [
+        expected_se(shares, expected, spread(number), pixels)
+        for number in (size - 1, size)
+    ]
+    assert errors[1] <= 0.01 < errors[0]
+    least = least_size(shares, expected, 0.01, 1_000_000)
+    assert least <= size < (1.03 if how == "neyman" else 2.5) * least
+
+
+def test_a_standard_error_by_hand():
+    found = expected_se(
+        np.array([0.6, 0.4]), np.array([0.9, 0.5]), np.array([9, 4]), np.array([90, 16])
+    )
+    whole, part = 0.36 * 0.09 / 9 * 0.9, 0.16 * 0.25 / 4 * 0.75
+    assert found**2 == pytest.approx(whole + part)
 
 
 def test_allocations_by_hand():

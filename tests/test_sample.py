@@ -257,7 +257,9 @@ def test_wide_projections_weigh_pixels_along_their_rows_too(tmp_path):
 def test_target_error_decides_how_many(tmp_path):
     result = folder_of(tmp_path / "res")
     expected = (("changed", 0.8), ("no_change", 0.9))
-    how = SampleOptions(target_se=0.03, expected=expected, chips=False)
+    how = SampleOptions(
+        target_se=0.03, expected=expected, chips=False, allocation="neyman"
+    )
     design = draw_sample(result, None, how).design
     share = design.pixels[1] / sum(design.pixels)
     spread = share * 0.4 + (1 - share) * 0.3

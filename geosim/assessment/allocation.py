@@ -13,6 +13,8 @@ import numpy as np
 from geosim.assessment.settings import LEAST
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from geosim.assessment.settings import Allocation
@@ -23,12 +25,13 @@ RARE_LEAST, RARE_MOST = 50, 100
 """Samples that a rare stratum should have, by the paper."""
 
 
-def sample_size(
+def least_size(
     shares: Floats, accuracies: Floats, target_se: float, population: int
 ) -> int:
-    """Number of samples for a standard error of the overall accuracy.
+    """Number of samples for a standard error of the overall accuracy, best allocated.
 
-    Equation 13 of Olofsson et al. (2014), equation 5.25 of Cochran (1977).
+    Equation 13 of Olofsson et al. (2014), equation 5.25 of Cochran (1977): any other
+    allocation than Neyman's takes more of them, see `sample_size`.
 
     Args:
         shares: (strata,), shares of the area, with the sum 1.
@@ -41,6 +44,58 @@ def sample_size(
     size = float(shares @ spread) ** 2 / least
     # what is a whole number but for rounding is that number
     return max(math.ceil(round(size, 6)), LEAST * len(shares))
+
+
+def expected_se(
+    shares: Floats,
+    accuracies: Floats,
+    samples: NDArray[np.int64],
+    pixels: NDArray[np.int64],
+) -> float:
+    """Standard error that is expected of the overall accuracy.
+
+    Equation 5.6 of Cochran (1977).
+
+    Args:
+        shares: (strata,), shares of the area, with the sum 1.
+        accuracies: (strata,), the user's accuracy that is expected of each, 0..1.
+        samples: (strata,), above 0.
+        pixels: (strata,), of which they are drawn.
+    """
+    variance = shares**2 * accuracies * (1.0 - accuracies) / samples
+    return float(np.sqrt((variance * (1.0 - samples / pixels)).sum()))
+
+
+def sample_size(
+    shares: Floats,
+    accuracies: Floats,
+    target_se: float,
+    pixels: NDArray[np.int64],
+    spread: Callable[[int], NDArray[np.int64]],
+) -> int:
+    """Number of samples for a standard error of the overall accuracy, as allocated.
+
+    Args:
+        shares: (strata,), shares of the area, with the sum 1.
+        accuracies: (strata,), the user's accuracy that is expected of each, 0..1.
+        target_se: standard error wanted of the overall accuracy, above 0.
+        pixels: (strata,), how many each stratum holds.
+        spread: how many of a total each stratum gets, (strata,).
+    """
+
+    def enough(total: int) -> bool:
+        # one that is met but for rounding is met
+        error = expected_se(shares, accuracies, spread(total), pixels)
+        return error <= target_se * (1 + 1e-9)
+
+    low = least_size(shares, accuracies, target_se, int(pixels.sum()))
+    high = low
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def allocate(
