@@ -13,7 +13,7 @@ import numpy as np
 
 from geosim.errors import GeosimError, GridMismatchError, LabelError, OptionError
 from geosim.options import MIN_TILE, ChangeOptions
-from geosim.raster.grid import Window
+from geosim.raster.grid import Grid, Window, pixel_offset, same_crs
 from geosim.raster.scene import open_scene
 from geosim.raster.source import one_line_errors, open_raster
 from geosim.sampling import take_sample
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.raster.grid import Grid
     from geosim.raster.scene import Scene
 
 FOLDERS = ("A", "B", "label")
@@ -55,7 +54,8 @@ def read_pairs(
 
     Raises:
         LabelError: a folder, a date or a label is missing, a label has other values or
-            another size than it should, or no pixel of all labels changed.
+            another size than it should or lies elsewhere, or no pixel of all labels
+            changed.
         GeosimError: an image cannot be read, or the dates do not fit each other.
     """
     pairs, found = [], find_pairs(folder)
@@ -189,6 +189,14 @@ def _read_label(
             raise LabelError(
                 f"the label is {size[0]} x {size[1]} px, date 1 is {source.width} x "
                 f"{source.height} px; draw it on date 1's pixels"
+            )
+        own = Grid.of(dataset)
+        same = same_crs(own.crs, source.crs) and pixel_offset(source, own) == (0, 0)
+        if own.crs is not None and source.crs is not None and not same:
+            raise LabelError(
+                "a label on date 1's pixels is wanted; by its georeference it lies "
+                "elsewhere; warp it onto them ('gdalwarp -r near'), or take the "
+                "georeference out with 'gdal_edit.py -a_srs \"\" -unsetgt'"
             )
         with one_line_errors(str(path)):
             values = dataset.read(1)

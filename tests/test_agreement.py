@@ -93,6 +93,10 @@ def test_nothing_flagged_and_nothing_changed():
     assert np.isnan(agreement.kappa(none))
     assert agreement.recall(np.array([[5, 0], [4, 0]])) == 0.0
     assert agreement.harmonic(np.array(0.0), np.array(0.0)) == 0.0
+    none = np.array(np.nan)
+    assert agreement.harmonic(none, np.array(0.0)) == 0.0  # nothing was found
+    assert np.isnan(agreement.harmonic(np.array(0.0), none))  # or is to be found
+    assert np.isnan(agreement.harmonic(none, none))
 
 
 @given(decisions())

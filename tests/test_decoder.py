@@ -148,6 +148,14 @@ def test_decoder_sees_no_further_than_its_reach(file):
             {"decoder.threshold": np.ones(1, np.float32)},
             r"decoder\.threshold does not lie between 0 and 1",
         ),
+        (
+            {"decoder.blend": np.array([1, -0.1, 0], np.float32)},
+            r"decoder\.blend falls while an answer rises",
+        ),
+        (
+            {"decoder.blend": np.array([0, 0, 1], np.float32)},
+            r"decoder\.blend falls while an answer rises",
+        ),
     ],
 )
 def test_wrong_decoders_are_refused(tensors, tmp_path, change, message):

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from rasters import UTM, drawn_pair, write
 
@@ -124,6 +125,16 @@ def test_missing_parts_are_named(tmp_path):
 def test_label_of_another_size_is_refused(tmp_path):
     with pytest.raises(LabelError, match=r"'one': the label is 20 x 10 px, date 1 is"):
         read_pairs(put(tmp_path, label=np.zeros((1, 10, 20), np.uint8)))
+
+
+def test_label_that_lies_elsewhere_is_refused(tmp_path):
+    folder = put(tmp_path, suffix="tif")
+    with rasterio.open(folder / "label" / "one.tif", "r+") as label:
+        label.transform = Affine.translation(50, 0) @ label.transform
+    with pytest.raises(LabelError, match=r"'one': a label on date 1's pixels is want"):
+        read_pairs(folder)
+    write(folder / "label" / "one.tif", np.ones((1, 200, 240), np.uint8), crs=None)
+    assert read_pairs(folder)[0].changed.all()
 
 
 def test_dates_of_other_sizes_are_refused(tmp_path):

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.torch
 
 from geosim import train_pairs  # noqa: E402
 from geosim.siamese import metric  # noqa: E402
+from geosim.siamese.decoder import decoder_shapes  # noqa: E402
 from geosim.siamese.losses import pair_loss  # noqa: E402
 from geosim.train_pairs import train_on_pairs  # noqa: E402
 
@@ -243,3 +244,26 @@ def test_the_checkpoint_stays_where_that_is_asked_for(
     if keep:
         further = dataclasses.replace(options, steps=2, resume=True, overwrite=True)
         assert train_on_pairs(table, model, further).record.steps == 2
+
+
+def test_a_decoder_keeps_what_it_reads():
+    """`geosim train` with labels taught it on the convolutions behind relu4_3 too."""
+    start = dict(load_weights().arrays)
+    channels = tuple(
+        start[f"features.{place}.weight"].shape[0] for place in (2, 7, 14, 21, 28)
+    )
+    for name, shape in decoder_shapes(channels).items():
+        start[name] = np.full(shape, 0.01, np.float32)
+    pictures = [textured(seed, 32, 32) for seed in range(4)]
+    pairs = metric.PairIndex(
+        first=np.array([0, 0, 1, 2]),
+        second=np.array([1, 2, 3, 3]),
+        similar=np.array([True, False, False, True]),
+    )
+    trainer = metric.PairTrainer(start, pictures, seed=0, distance="cosine", margin=0.9)
+    trainer.run(pairs, pairs, 2, lambda _: None)
+    found = trainer.content()["model"]
+    moved = {
+        name for name, value in found.items() if (value.numpy() != start[name]).any()
+    }
+    assert moved == {name for name in found if name.startswith("embedding.")}

@@ -178,6 +178,11 @@ def met_share(counts: Counts) -> Floats:
 
 
 def harmonic(first: Floats, second: Floats) -> Floats:
-    """F1 of a precision and a recall, (...); 0 where both are, NaN where one is."""
+    """F1 of a precision and a recall, (...).
+
+    0 where both are, and where nothing was found (a precision of NaN); NaN where
+    nothing was to be found (a recall of NaN).
+    """
+    first = np.where(np.isnan(first) & np.isfinite(second), 0.0, first)
     total = first + second
     return np.where(total == 0, 0.0, ratio(2 * first * second, total))

@@ -2,7 +2,9 @@
 
 Only what lies behind relu4_3 learns: the last three convolutions and the linear
 layer. So the differences at low, mid and high level, and with them every change map,
-stay as they were, and what lies before is computed once for each picture.
+stay as they were, and what lies before is computed once for each picture. A decoder
+(`geosim train` with labels) reads those convolutions too: beside one the linear layer
+learns alone.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosim.siamese.backend import functional, torch
+from geosim.siamese.decoder import has_decoder
 from geosim.siamese.devices import has_bfloat16
 from geosim.siamese.loading import network_of
 from geosim.siamese.losses import pair_distances, pair_loss
@@ -132,12 +135,13 @@ class PairTrainer:
                 self._features.append(deep.half())
             tick(1)
         self._tail = self._model.features[_SPLIT:]
+        parts = {"trunk": self._tail, "embedding": self._model.embedding}
+        if has_decoder(arrays):
+            self._tail.requires_grad_(requires_grad=False)
+            del parts["trunk"]
         groups = [
-            {"params": list(self._tail.parameters()), "lr": _RATES["trunk"]},
-            {
-                "params": list(self._model.embedding.parameters()),
-                "lr": _RATES["embedding"],
-            },
+            {"params": list(part.parameters()), "lr": _RATES[name]}
+            for name, part in parts.items()
         ]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=_DECAY)
         self.fit = PairFit()

@@ -20,7 +20,7 @@ from safetensors import numpy as safetensors_numpy
 
 from geosim.errors import WeightsError
 from geosim.siamese.architecture import SMALL_CHANNELS, channels_of, state_shapes
-from geosim.siamese.decoder import THRESHOLD, decoder_shapes, has_decoder
+from geosim.siamese.decoder import BLEND, THRESHOLD, decoder_shapes, has_decoder
 from geosim.siamese.keeping import keeping, kept
 from geosim.siamese.ranges import from_tensors, has_ranges, range_shapes
 from geosim.siamese.shipped import (
@@ -241,6 +241,10 @@ def _value_problems(tensors: Mapping[str, npt.NDArray[np.generic]]) -> list[str]
     ]
     if THRESHOLD in tensors and not 0 < float(tensors[THRESHOLD].item()) < 1:
         problems.append(f"{THRESHOLD} does not lie between 0 and 1")
+    if BLEND in tensors:
+        of_odds, of_score, _ = np.asarray(tensors[BLEND], dtype=np.float32)
+        if min(of_odds, of_score) < 0 or of_odds + of_score <= 0:
+            problems.append(f"{BLEND} falls while an answer rises")
     if has_ranges(tensors):
         problems += [
             f"{name} is empty"
