@@ -518,6 +518,8 @@ def test_another_crs(tmp_path):
         (("red", "green", "blue", "nir"), None),
         (("red", "green", "blue", "nir"), "all"),
         (("", "", "", ""), "red=1,green=2,blue=3,nir=4"),
+        (("", "", "", ""), "naip"),
+        (("", "", "", ""), "sentinel-2"),
     ],
 )
 def test_an_infrared_band_that_is_marked_as_alpha(tmp_path, names, bands):
@@ -540,6 +542,19 @@ def test_an_infrared_band_that_is_marked_as_alpha(tmp_path, names, bands):
     assert results[0].record.areas == results[1].record.areas
     assert results[0].record.areas.valid_px == before[0].size
     assert results[0].record.before.bands == results[1].record.before.bands
+
+
+def test_a_sensor_of_three_bands_and_transparency(tmp_path):
+    before, after = drawn_pair()
+    empty = np.zeros(before.shape[1:], bool)
+    empty[20:60, 20:60] = True
+    paths = tmp_path / "1990.tif", tmp_path / "2020.tif"
+    for path, values in zip(paths, (before, after), strict=True):
+        with_alpha(path, values, empty)
+    options = ChangeOptions(method="cva", bands="naip")
+    record = detect_change(*paths, tmp_path / "out", options).record
+    assert len(record.before.bands) == 3
+    assert record.areas.valid_px == empty.size - empty.sum()
 
 
 @pytest.mark.parametrize("part", [0.1, 0.6, 0.99])

@@ -10,7 +10,8 @@ from rasterio.vrt import WarpedVRT
 from geosim.errors import LabelError
 from geosim.raster.grid import pixel_offset, same_crs
 from geosim.raster.longitudes import crs_for_warping
-from geosim.raster.source import alpha_band, one_line_errors
+from geosim.raster.source import one_line_errors
+from geosim.raster.transparency import alpha_band
 
 if TYPE_CHECKING:
     import numpy as np

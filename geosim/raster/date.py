@@ -29,11 +29,13 @@ from geosim.raster.shifted import aligned, kernel_window, resample, shift_betwee
 from geosim.raster.source import (
     PLAIN_CRS,
     Source,
+    one_line_errors,
+)
+from geosim.raster.transparency import (
     all_valid,
     alpha_band,
     has_mask,
     nodata_apart,
-    one_line_errors,
 )
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from rasterio.windows import Window as RasterioWindow
 from geosim.errors import GridMismatchError, OptionError, RasterReadError
 from geosim.raster.longitudes import crs_for_warping
 from geosim.raster.polygons import polygons_on
-from geosim.raster.source import PLAIN_CRS, alpha_band, one_line_errors, open_raster
+from geosim.raster.source import PLAIN_CRS, one_line_errors, open_raster
+from geosim.raster.transparency import alpha_band
 
 if TYPE_CHECKING:
     from collections.abc import Callable

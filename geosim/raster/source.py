@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from affine import Affine
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 from rasterio.errors import (
     NodataShadowWarning,
     NotGeoreferencedWarning,
@@ -25,7 +25,15 @@ from geosim.raster.bands import choose_bands
 from geosim.raster.grid import Grid
 from geosim.raster.nodata import check_nodata
 from geosim.raster.png import png_is_whole
-from geosim.themes.roles import COLOURS, band_roles, is_sensor, names_roles, role_of
+from geosim.raster.transparency import alpha_band, has_shades
+from geosim.themes.roles import (
+    COLOURS,
+    band_roles,
+    is_sensor,
+    knows,
+    names_roles,
+    role_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -286,15 +294,20 @@ def _alpha_has_a_role(dataset: Any, bands: str | None) -> bool:  # noqa: ANN401
     """True where what is marked as alpha is, by its name or by the user, a band.
 
     GDAL marks the fourth band of four as alpha where whoever wrote the file did not
-    say what it is, as of red, green, blue and infrared.
+    say what it is, as of red, green, blue and infrared. Of a sensor's file, which may
+    have either beside three bands, the pixels tell.
     """
     number = alpha_band(dataset)
     if number is None:
         return False
     if role_of(dataset.descriptions[number - 1] or "") is not None:
         return True
-    written = bands is not None and names_roles(bands) and not is_sensor(bands)
-    return written and number in band_roles(bands, [], dataset.descriptions).values()
+    if bands is None or not names_roles(bands):
+        return False
+    if is_sensor(bands):
+        with one_line_errors(dataset.name):
+            return knows(bands, dataset.count) and has_shades(dataset, number)
+    return number in band_roles(bands, [], dataset.descriptions).values()
 
 
 def _declaring(
@@ -335,29 +348,3 @@ def one_line_errors(path: str) -> Iterator[None]:
         raise RasterReadError(
             f"cannot read '{path}': {cause}; is the file complete?"
         ) from error
-
-
-def alpha_band(dataset: Any) -> int | None:  # noqa: ANN401 - rasterio has no types
-    """Number of the alpha band."""
-    if ColorInterp.alpha not in dataset.colorinterp:
-        return None
-    return int(dataset.colorinterp.index(ColorInterp.alpha)) + 1
-
-
-def has_mask(dataset: Any) -> bool:  # noqa: ANN401
-    """True where a mask, internal or beside the file, covers all bands."""
-    flags = dataset.mask_flag_enums[0]
-    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
-
-
-def all_valid(dataset: Any, bands: Iterable[int]) -> bool:  # noqa: ANN401
-    """True where nothing of a file tells of pixels without data in these bands."""
-    flags = dataset.mask_flag_enums
-    return all(MaskFlags.all_valid in flags[number - 1] for number in bands)
-
-
-def nodata_apart(dataset: Any) -> bool:  # noqa: ANN401
-    """True where a nodata value stands beside an alpha band or a mask."""
-    if dataset.nodata is None:
-        return False
-    return alpha_band(dataset) is not None or has_mask(dataset)

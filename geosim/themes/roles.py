@@ -81,6 +81,11 @@ def is_sensor(wanted: str) -> bool:
     return wanted.strip().lower() in SENSORS
 
 
+def knows(sensor: str, count: int) -> bool:
+    """True where a sensor has files of so many bands."""
+    return count in SENSORS[sensor.strip().lower()]
+
+
 def names_roles(wanted: str) -> bool:
     """True where a text gives roles, such as `red=3,nir=4`, or names a sensor."""
     return "=" in wanted or is_sensor(wanted)
