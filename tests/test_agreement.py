@@ -259,3 +259,22 @@ def test_intervals_hold_their_values_where_change_is_rare(objects):
         one = figures[name]
         assert one.low - 1e-3 <= one.value <= one.high + 1e-3, name
         assert one.high - one.low < 0.3, name
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_decision_may_be_better_or_worse_than_any_threshold(right):
+    """The ratio to the best threshold may lie above 1, never below 0."""
+    rng = np.random.default_rng(0)
+    truth = rng.random((256, 256)) < 0.05
+    score = np.clip(rng.normal(0.3, 0.1, truth.shape) + 0.1 * truth, 0, 1)
+    wrong = rng.random(truth.shape) < 0.001
+    told = Answer(
+        levels=np.rint(score * SCORE_LEVELS).astype(np.uint16),
+        decided=truth ^ wrong if right else wrong & ~truth,
+        valid=np.ones_like(truth),
+        probability=None,
+    )
+    scene = gather({"one": told}, truth, np.ones_like(truth))
+    ratio = measure([scene], "one", samples=100).figures["f1_ratio"]
+    assert ratio.low <= ratio.value <= ratio.high
+    assert (ratio.low > 1) if right else (ratio.low >= 0)
