@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from geosim.images.lettering import lettered
 from geosim.raster.grid import Window, sample_windows
 
 if TYPE_CHECKING:
@@ -67,10 +68,11 @@ def chip(views: Sequence[RGB], captions: Sequence[str]) -> Image.Image:
     step = _PANEL + _GAP
     size = (len(views) * step - _GAP, 2 * step - _GAP + _CAPTION)
     picture = Image.new("RGB", size, _PAPER)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    draw = ImageDraw.Draw(picture)
     inner = slice((WIDE - CLOSE) // 2, (WIDE + CLOSE) // 2)
     for place, (caption, view) in enumerate(zip(captions, views, strict=True)):
-        draw.text((place * step + 2, 3), caption, fill=(40, 40, 40), font=font)
+        font, shown = lettered(caption, 13)
+        draw.text((place * step + 2, 3), shown, fill=(40, 40, 40), font=font)
         for number, (part, side) in enumerate(
             ((view[inner, inner], CLOSE), (view, WIDE))
         ):

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from geosim.images.lettering import lettered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from geosim.images.lettering import Font
+
     FloatArray = NDArray[np.float32]
     RGB = NDArray[np.uint8]
-    Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 HEAT: tuple[tuple[float, tuple[int, int, int]], ...] = (
     (0.0, (36, 52, 140)),
@@ -108,18 +111,19 @@ def sheet(panels: Sequence[tuple[str, RGB]], foot: Sequence[str]) -> RGB:
     )
     image = Image.new("RGB", whole, _PAPER)
     draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(15)
     for place, (title, picture) in enumerate(panels):
         left = _SPACE + (place % columns) * (cell + _SPACE)
         top = _SPACE // 2 + (place // columns) * row
-        draw.text((left, top + 4), _cut(title, font, cell), fill=_INK, font=font)
+        font, shown = lettered(title, 15)
+        draw.text((left, top + 4), _cut(shown, font, cell), fill=_INK, font=font)
         small = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
         image.paste(small, (left, top + _TITLE))
     bottom = count * row + _SPACE // 2
     _legend(image, (_SPACE, bottom))
     for line, text in enumerate(foot):
         at = (_SPACE, bottom + _FOOT - 8 + 18 * line)
-        draw.text(at, _cut(text, font, whole[0] - 2 * _SPACE), fill=_FAINT, font=font)
+        font, shown = lettered(text, 15)
+        draw.text(at, _cut(shown, font, whole[0] - 2 * _SPACE), fill=_FAINT, font=font)
     return np.asarray(image)
 
 
@@ -142,9 +146,8 @@ def _legend(image: Image.Image, at: tuple[int, int]) -> None:
     width, height = min(260, image.width - 2 * _SPACE), 14
     ramp = np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1))
     image.paste(Image.fromarray(heatmap(ramp)), at)
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(13)
+    draw, (font, end) = ImageDraw.Draw(image), lettered("1 different", 13)
     left, below = at[0], at[1] + height + 2
     draw.text((left, below), "0 same", fill=_INK, font=font)
-    end = "1 different"
     where = (left + width - font.getlength(end), below)
     draw.text(where, end, fill=_INK, font=font)

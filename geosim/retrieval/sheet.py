@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from geosim.images.lettering import lettered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from geosim.images.lettering import Font
 
 THUMBNAIL = 160
 """Longest side of a thumbnail in pixels."""
@@ -67,7 +71,8 @@ def sheet(title: str, rows: Sequence[Sequence[Card]]) -> bytes:
     )
     image = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(image)
-    draw.text((_PAD, _PAD), title, fill=_INK, font=ImageFont.load_default(14))
+    font, shown = lettered(title, 14)
+    draw.text((_PAD, _PAD), shown, fill=_INK, font=font)
     top = head
     for line, last in lines:
         for column, card in enumerate(line):
@@ -98,17 +103,16 @@ def _place(
     if card.marked:
         box = [left - 3, top - 3, left + small.width + 2, top + small.height + 2]
         draw.rectangle(box, outline=_ACCENT, width=3)
-    font = ImageFont.load_default(12)
     under = corner[1] + THUMBNAIL + 2
-    draw.text((corner[0], under), card.head, fill=_INK, font=font)
-    short = _shortened(card.title, font)
+    font, head = lettered(card.head, 12)
+    draw.text((corner[0], under), head, fill=_INK, font=font)
+    font, title = lettered(card.title, 12)
+    short = _shortened(title, font)
     draw.text((corner[0], under + _LINE), short, fill=_FAINT, font=font)
 
 
-def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def _shortened(text: str, font: Font) -> str:
     """Its end where it is too long: file names differ there."""
-    # a bitmap font, where Pillow has no FreeType, knows Latin-1 only
-    text = text.encode("latin-1", "replace").decode("latin-1")
     if font.getlength(text) <= THUMBNAIL:
         return text
     while text and font.getlength("..." + text) > THUMBNAIL:
