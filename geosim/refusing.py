@@ -80,7 +80,12 @@ def _told(error: BaseException) -> str:
     if not isinstance(error, GeosimError):
         raise error
     text = "; ".join([str(error), *getattr(error, "__notes__", [])])
-    return f"error: {' '.join(text.split())}"
+    return f"error: {one_line(' '.join(text.split()))}"
+
+
+def one_line(text: str) -> str:
+    """A text for a terminal: names of files may hold what ends a line or moves it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 @contextmanager

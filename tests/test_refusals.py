@@ -85,6 +85,11 @@ def test_missing_file(refuse, pair):
     refuse(f"cannot open 'nowhere.tif' as a raster: {MISSING}", "nowhere.tif", pair[1])
 
 
+def test_a_name_that_moves_the_terminal(refuse, pair):
+    wanted = f"cannot open '?[2Jgone .tif' as a raster: {MISSING}"
+    refuse(wanted, pair[0], "\x1b[2Jgone\n.tif")
+
+
 def test_as_a_fresh_process(root, tmp_path, pair):
     """As all the others, with nothing imported before."""
     before = listing(tmp_path)

@@ -16,7 +16,7 @@ from geosim.commands.shared import (
 )
 from geosim.console import hush_libraries, shown_progress
 from geosim.images.names import ModelName
-from geosim.refusing import refusing
+from geosim.refusing import one_line, refusing
 from geosim.search_options import (
     DEFAULT_PAIR_SIMILARITY,
     MOST_PAIRS,
@@ -117,7 +117,7 @@ def index(  # noqa: PLR0913 - the options are the command
         with shown_progress(quiet=quiet) as progress:
             result = build_index(sources, path, options, progress=progress)
         for line in result.skipped if not quiet else ():
-            typer.echo(f"skipped: {line}", err=True)
+            typer.echo(f"skipped: {one_line(line)}", err=True)
         if as_json:
             found = {name: getattr(result, name) for name in _INDEX_FIELDS}
             typer.echo(json.dumps(found | {"path": str(path)}))
@@ -204,7 +204,8 @@ def search(  # noqa: PLR0913 - the options are the command
             typer.echo(path.read_text().strip())
         elif not quiet:
             for hit in result.hits[:_SHOWN]:
-                typer.echo(f"{hit.rank:>3}  {hit.score:.3f}  {hit.entry.title}")
+                title = one_line(hit.entry.title)
+                typer.echo(f"{hit.rank:>3}  {hit.score:.3f}  {title}")
             how = "all pictures looked at" if result.exact else "by the index's graph"
             typer.echo(f"{result.folder} ({result.seconds * 1e3:.0f} ms, {how})")
 
@@ -250,7 +251,8 @@ def pairs(  # noqa: PLR0913 - the options are the command
             typer.echo(path.read_text().strip())
         elif not quiet:
             for first, second, score in result.pairs[:_SHOWN]:
-                typer.echo(f"{score:.3f}  {first.title}  {second.title}")
+                titles = one_line(f"{first.title}  {second.title}")
+                typer.echo(f"{score:.3f}  {titles}")
             more = "" if result.complete else f" (the first {most:,} only)"
             typer.echo(
                 f"{result.folder}: {len(result.pairs):,} pairs{more}, "
