@@ -87,7 +87,7 @@ def test_missing_file(refuse, pair):
 
 def test_a_name_that_moves_the_terminal(refuse, pair):
     wanted = f"cannot open '?[2Jgone .tif' as a raster: {MISSING}"
-    refuse(wanted, pair[0], "\x1b[2Jgone\n.tif")
+    refuse(wanted, pair[0], "\x1b[2Jgone\n.tif", "-o", "out")
 
 
 def test_as_a_fresh_process(root, tmp_path, pair):
