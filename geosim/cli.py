@@ -39,7 +39,7 @@ from geosim.console import (
     shown_progress,
     summary,
 )
-from geosim.errors import GeosimError
+from geosim.errors import GeosimError, OptionError
 from geosim.heap import keep_memory
 from geosim.options import ChangeOptions
 from geosim.refusing import refusing
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python's own choice is 700 to 10,000, by version."""
+
+_OGR_LAYER = "changes"
 
 _SECONDS_BETWEEN_THREADS = 0.0005
 """Python's own choice is 0.005."""
@@ -115,8 +117,11 @@ def change(  # noqa: PLR0913 - the options are the command
         ),
     ] = None,
     ogr_layer: Annotated[
-        str, typer.Option(help="Name of the layer or table of --ogr.")
-    ] = "changes",
+        str | None,
+        typer.Option(
+            help="Name of the layer or table of --ogr.", show_default=_OGR_LAYER
+        ),
+    ] = None,
     pdf: Annotated[
         bool,
         typer.Option("--pdf", help="Print the report too, by an installed Chromium."),
@@ -150,7 +155,7 @@ def change(  # noqa: PLR0913 - the options are the command
         if workers is not None or scheduler is not None:
             cluster = ClusterOptions(scheduler=scheduler, workers=workers)
         wanted = options()
-        extras = _Extras(ogr=ogr, layer=ogr_layer, pdf=pdf, replace=wanted.overwrite)
+        extras = _Extras(ogr=ogr, named=ogr_layer, pdf=pdf, replace=wanted.overwrite)
         extras.check()
         result = _run(before, after, out, wanted, cluster, quiet=quiet)
         extras.deliver(result)
@@ -162,12 +167,22 @@ class _Extras:
     """What is made of a result once it is whole."""
 
     ogr: str | None = field(repr=False)
-    layer: str
+    named: str | None
     pdf: bool
     replace: bool
 
+    @property
+    def layer(self) -> str:
+        """Name of the layer or table."""
+        return _OGR_LAYER if self.named is None else self.named
+
     def check(self) -> None:
         """Refuse what cannot be made, before any work."""
+        if self.named is not None and self.ogr is None:
+            raise OptionError(
+                f"--ogr-layer {self.named} names the layer that --ogr writes; give "
+                "--ogr too, or leave both out"
+            )
         if self.pdf:
             from geosim.printing import find_chromium
 

@@ -595,3 +595,7 @@ def test_interrupted_before_the_first_block(root, tmp_path, sample_pair, number,
     assert code == 130
     assert listing(tmp_path) == before
     assert seconds < 10
+
+
+def test_a_layer_of_nothing(refuse, pair):
+    refuse("--ogr-layer x names the layer that --ogr writes", *pair, "--ogr-layer", "x")
