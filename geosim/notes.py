@@ -11,6 +11,7 @@ from geosim.cloud_notes import notes_on_clouds
 from geosim.collars import notes_on_collars
 from geosim.deciding import STRIP_ROWS
 from geosim.delivery import input_dates
+from geosim.raster.coregister import LARGEST
 from geosim.raster.grid import strips
 from geosim.themes.classes import CHANGED_CLASS
 
@@ -38,9 +39,15 @@ def notes_on(found: Found) -> tuple[str, ...]:
     notes += _on_nothing(decision, found.options)
     if shift is None:
         notes.append("The shift between the dates could not be measured.")
-    elif not shift.reliable:
+    elif not shift.agreed:
         notes.append(
             "The shift between the dates is uncertain: sample windows do not agree."
+        )
+    elif shift.at_the_end:
+        notes.append(
+            f"The dates lie {LARGEST:g} pixels apart or more, which is all that is "
+            "looked for: bring them onto each other first, such as with the "
+            "Georeferencer of QGIS."
         )
     elif not found.sample.corrected and max(abs(shift.d_row), abs(shift.d_col)) > 1:
         notes.append(

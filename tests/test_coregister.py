@@ -48,6 +48,22 @@ def test_known_shifts(d_row, d_col):
     assert found.error < 0.1
 
 
+@pytest.mark.parametrize(("d_row", "d_col"), [(12.0, -9.0), (-8.6, 0.3), (2.0, 11.0)])
+def test_a_shift_beyond_what_is_looked_for_is_not_corrected(d_row, d_col):
+    """All windows agree on the end of the search, which is not where the peak is."""
+    before = texture(1)
+    found = estimate_shift([inner(before, shifted(before, d_row, d_col))])
+    assert found.at_the_end
+    assert not found.reliable
+
+
+def test_a_shift_that_is_as_large_as_is_told_is_reliable():
+    before = texture(1)
+    found = estimate_shift([inner(before, shifted(before, 7.9, 0.0))])
+    assert found.d_row == pytest.approx(7.9, abs=0.1)
+    assert found.reliable
+
+
 @pytest.mark.parametrize("flat", [0, 1])
 def test_a_date_of_one_value_shows_no_shift(flat):
     dates = [texture(1), texture(1)]

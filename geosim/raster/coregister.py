@@ -25,7 +25,7 @@ _STEP = 0.05
 _COARSE_STEP = 0.25
 """First sought this far apart: a third of the width of a peak below `_LOW_PASS`."""
 
-_LARGEST = 8.0
+LARGEST = 8.0
 """Largest shift that is looked for, in pixels."""
 
 _SIDE = 128
@@ -61,9 +61,19 @@ class Shift:
     """Windows that were correlated."""
 
     @property
-    def reliable(self) -> bool:
+    def agreed(self) -> bool:
         """True where the windows agree to half a pixel."""
         return self.error <= _RELIABLE
+
+    @property
+    def at_the_end(self) -> bool:
+        """True where it is as large as is looked for: it may be larger."""
+        return max(abs(self.d_row), abs(self.d_col)) > LARGEST - _STEP
+
+    @property
+    def reliable(self) -> bool:
+        """True where the windows agree on a shift that is no larger than looked for."""
+        return self.agreed and not self.at_the_end
 
 
 def estimate_shift(windows: Sequence[Window]) -> Shift | None:
@@ -150,7 +160,7 @@ def _peak(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
     parts = spectrum.real.copy(), spectrum.imag.copy()
     coarse = _coarse_waves()
     near = _largest(_correlation(parts, coarse, coarse), _COARSE, _COARSE)
-    rows, cols = np.clip(near[:, None] + _FINE, -_LARGEST, _LARGEST)
+    rows, cols = np.clip(near[:, None] + _FINE, -LARGEST, LARGEST)
     return _largest(_correlation(parts, _waves(rows), _waves(cols)), rows, cols)
 
 
@@ -191,4 +201,4 @@ def _steps(largest: float, step: float) -> NDArray[np.float64]:
     return np.arange(-count, count + 1, dtype=np.float64) * step
 
 
-_COARSE, _FINE = _steps(_LARGEST, _COARSE_STEP), _steps(_COARSE_STEP, _STEP)
+_COARSE, _FINE = _steps(LARGEST, _COARSE_STEP), _steps(_COARSE_STEP, _STEP)
