@@ -120,7 +120,7 @@ def _on_classes(found: Found) -> list[str]:
             f"Places and classes are those of the theme '{theme}' alone; the changed "
             "area and share, change.tif and the from-to table tell of all that changed."
         )
-    if "nir" not in roles:
+    if "nir" not in roles and found.decision.classes.slugs:
         notes.append(
             "The classes of change are told from colour and texture alone, which is "
             "less sure than from an infrared band."
