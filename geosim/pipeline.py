@@ -85,9 +85,9 @@ def detect_change(
     check_folder(folder, files, overwrite=options.overwrite)
     clock = Clock(progress)
     with ExitStack() as stack:
+        scene = stack.enter_context(_opened(before, after, options))
         inputs = [name for name in (before, after, *masks) if name]
         states = file_states(inputs)
-        scene = stack.enter_context(_opened(before, after, options))
         tile_size = choose_tile_size(scene.grid, options)
         check_formats(options.formats, scene.grid.crs)
         work = stack.enter_context(work_folder(folder))

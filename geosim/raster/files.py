@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rasterio.errors import RasterioError
@@ -22,6 +23,13 @@ _IN_ARCHIVES = ("/vsizip/", "/vsitar/", "/vsigzip/", "/vsi7z/", "/vsirar/")
 """How GDAL's names of what lies in an archive begin."""
 
 
+_REMOTE = re.compile(
+    r"(^|[/+])(https?|ftp|s3|gs|az|adls|oss|swift|hdfs|webhdfs)://"
+    r"|/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)(_streaming)?/"
+)
+"""In names of what lies on another machine."""
+
+
 def is_virtual(path: str) -> bool:
     """Whether a raster is a VRT, so that its pixels are those of other files."""
     return path.lower().endswith(".vrt")
@@ -35,7 +43,8 @@ def files_of(path: str) -> tuple[str, ...]:
     left out.
 
     Args:
-        path: anything that GDAL opens; where it does not, there is this name alone.
+        path: anything that GDAL opens; where it does not, or it lies on another
+            machine, there is this name alone.
     """
     found = {path: None}  # a set in order
     waiting = [path]
@@ -62,7 +71,12 @@ def _archive(name: str) -> str | None:
 
 
 def _told(path: str) -> tuple[str, ...]:
-    """What GDAL tells of a raster; nothing where it cannot be opened."""
+    """What GDAL tells of a raster; nothing where it cannot be opened.
+
+    Of what lies elsewhere too: GDAL would ask the host for fifty names beside it.
+    """
+    if _REMOTE.search(path):
+        return ()
     try:
         with open_raster(path) as dataset:
             return tuple(dataset.files)
