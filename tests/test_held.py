@@ -87,3 +87,42 @@ def test_a_large_raster_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch) -
     with open_scene(*PAIR) as read, open_scene(*PAIR, hold=True) as kept:
         one, two = read.read(WINDOWS[1]), kept.read(WINDOWS[1])
         assert np.array_equal(one.after[:, one.valid], two.after[:, two.valid])
+
+
+def test_bands_of_several_types_keep_their_values(tmp_path: Path) -> None:
+    """Colours in 8 bits and an infrared in 16, put together in a VRT."""
+    rng = np.random.default_rng(0)
+    colours = rng.integers(1, 256, (3, 64, 64)).astype(np.uint8)
+    infrared = rng.integers(1, 6000, (1, 64, 64)).astype(np.uint16)
+    where = {"crs": "EPSG:32633", "transform": Affine(10, 0, 500_000, 0, -10, 5e6)}
+    for name, values in (("rgb", colours), ("nir", infrared)):
+        size = dict(zip(("count", "height", "width"), values.shape, strict=True))
+        with rasterio.open(
+            tmp_path / f"{name}.tif", "w", dtype=values.dtype, **size, **where
+        ) as file:
+            file.write(values)
+    bands = [("red", "Byte", 1), ("green", "Byte", 2), ("blue", "Byte", 3)]
+    lines = ""
+    for number, (role, kind, place) in enumerate([*bands, ("nir", "UInt16", 1)], 1):
+        path = tmp_path / ("nir.tif" if role == "nir" else "rgb.tif")
+        lines += (
+            f'<VRTRasterBand dataType="{kind}" band="{number}">'
+            f"<Description>{role}</Description><SimpleSource><SourceFilename>{path}"
+            f"</SourceFilename><SourceBand>{place}</SourceBand></SimpleSource>"
+            "</VRTRasterBand>"
+        )
+    virtual = tmp_path / "both.vrt"
+    virtual.write_text(
+        '<VRTDataset rasterXSize="64" rasterYSize="64"><SRS>EPSG:32633</SRS>'
+        f"<GeoTransform>500000,10,0,5000000,0,-10</GeoTransform>{lines}</VRTDataset>"
+    )
+    with open_scene(str(virtual), str(virtual), hold=True) as scene:
+        before, _, _ = scene.read_roles(Window(0, 0, 64, 64))
+        values = dict(zip(scene.roles, before, strict=True))
+        assert np.array_equal(values["nir"], infrared[0])
+        assert np.array_equal(values["red"], colours[0])
+        scene.correct_shift(1.0, 0.0)
+        _, after, _ = scene.read_roles(Window(0, 0, 64, 60))
+        moved = dict(zip(scene.roles, after, strict=True))
+    assert np.array_equal(moved["nir"], infrared[0, 1:61])
+    assert np.array_equal(moved["red"], colours[0, 1:61])

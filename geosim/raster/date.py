@@ -118,7 +118,7 @@ class OpenDate:
                 or self.dataset.read_masks(bands, window=place).all()
             ):
                 return None
-            found = self.dataset.read(bands, window=place)
+            found = _read_bands(self.dataset, bands, place)
         if not np.isfinite(found).all():
             return None
         moved = np.stack([resample(band, shift) for band in found])
@@ -133,7 +133,7 @@ class OpenDate:
         place = RasterioWindow(col, row, window.width, window.height)
         strict = one_band_tells(self.source.nodata)
         with one_line_errors(self.source.path):
-            found = self.reader.read(bands, window=place)
+            found = _read_bands(self.reader, bands, place)
             with np.errstate(over="ignore"):  # of a nodata value such as -1.8e308
                 values = found.astype(np.float32)
             valid = np.ones(values.shape[1:], np.bool_)
@@ -152,6 +152,22 @@ class OpenDate:
         if strict:
             valid &= (values != _as_read(self.source.nodata)).all(axis=0)
         return values, valid
+
+
+def _read_bands(
+    reader: Any,  # noqa: ANN401
+    bands: list[int],
+    place: RasterioWindow,
+) -> NDArray[Any]:
+    """(bands, height, width) in the type that holds all of them.
+
+    A VRT may have bands of several types, which rasterio does not read at once.
+    """
+    if len({reader.dtypes[band - 1] for band in bands}) == 1:
+        return np.asarray(reader.read(bands, window=place))
+    found = [reader.read(band, window=place) for band in bands]
+    kind = np.result_type(*(one.dtype for one in found))
+    return np.stack([one.astype(kind) for one in found])
 
 
 def _as_read(nodata: float | None) -> np.float32:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -68,7 +68,8 @@ class _Held:
 
     def _read_all(self, bands: tuple[int, ...]) -> Pixels | None:
         """All pixels of some bands; None where they take too much room."""
-        dtype = _stored_as(self._date.source.dtype)
+        dtypes = self._date.dataset.dtypes
+        dtype = _stored_as(dtypes[band - 1] for band in bands)
         grid = self._grid
         size = grid.width * grid.height * (len(bands) * dtype.itemsize + 1)
         if size > self._room:
@@ -78,8 +79,11 @@ class _Held:
         return values.astype(dtype, copy=False), valid
 
 
-def _stored_as(dtype: str) -> np.dtype[np.generic]:
-    """Type that takes least room and holds what is read of such a file exactly."""
-    own = np.dtype(dtype)
+def _stored_as(dtypes: Iterable[str]) -> np.dtype[np.generic]:
+    """Type that takes least room and holds what is read of such bands exactly.
+
+    A VRT may have bands of several types.
+    """
+    own = np.result_type(*dtypes)
     small = own.kind in "ui" and own.itemsize < np.dtype(np.float32).itemsize
     return own if small else np.dtype(np.float32)
