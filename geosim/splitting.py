@@ -16,7 +16,7 @@ from geosim.classifying import CONFIDENCE_LEVELS
 from geosim.raster.grid import Window
 from geosim.themes.classes import CLASSES, COVERS
 from geosim.themes.parts import connected, split, window_side
-from geosim.themes.transitions import UNCHANGED_WEIGHT, classes_of, pair_classes
+from geosim.themes.transitions import class_weights, classes_of, pair_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,10 +184,7 @@ class _Cutter:
         classifier, side = self.classifier, self.side
         codes = classifier.pairs.read(window, 1)
         pair = np.maximum(codes.astype(np.intp) - 1, 0)
-        weights = np.ones(len(CLASSES))
-        if side > window_side(None):
-            # a garden between houses did not change, yet belongs to what was built
-            weights[tuple(CLASSES).index("other")] = UNCHANGED_WEIGHT
+        weights = class_weights(tuple(CLASSES), side)
         classes = pair_classes(classifier.theme)[pair]
         sure = classifier.pairs.read(window, 2) / np.float32(CONFIDENCE_LEVELS)
         return *split(classes, sure, mask, self.least, side, weights), pair

@@ -9,6 +9,7 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from rasterio.features import shapes
 from rasters import CHANGED, NORTH_UP, UTM, drawn_pair, write
@@ -262,6 +263,56 @@ def test_polygons_are_labels(tmp_path):
         changed, labelled = read_truth(found.label, opened.grid)
     assert labelled.all()
     assert np.array_equal(changed, label().astype(bool))
+
+
+def test_polygons_that_lie_elsewhere_are_refused(tmp_path):
+    """Nothing would have changed; a file without polygons says just that."""
+    folder = scene(tmp_path / "one", None)
+    far = gpd.GeoDataFrame(geometry=[shapely.box(10, 10, 11, 11)], crs=4326)
+    pyogrio.write_dataframe(far, folder / "label.geojson")
+    with open_scene(str(folder / "t1.tif"), str(folder / "t2.tif")) as opened:
+        grid = opened.grid
+    with pytest.raises(LabelError, match=r"no polygon of '.*' lies where the images"):
+        read_truth(folder / "label.geojson", grid)
+    around = shapely.box(*far.to_crs(grid.crs).total_bounds).union(
+        shapely.box(*grid.bounds)
+    )
+    corners = gpd.GeoDataFrame(
+        geometry=[
+            shapely.Point(x, y).buffer(1) for x, y in around.envelope.exterior.coords
+        ],
+        crs=grid.crs,
+    )
+    pyogrio.write_dataframe(corners, folder / "wide.gpkg")
+    changed, _ = read_truth(folder / "wide.gpkg", grid)
+    assert not changed[10:-10, 10:-10].any()
+
+
+@pytest.mark.parametrize("bands", [2, 3, 4])
+def test_a_picture_is_no_label(tmp_path, bands):
+    folder = scene(tmp_path / "one", None)
+    values = np.random.default_rng(0).integers(0, 200, (bands, 200, 240))
+    with open_scene(str(folder / "t1.tif"), str(folder / "t2.tif")) as opened:
+        grid = opened.grid
+    shape = (grid.height, grid.width)
+    values = values[:, : shape[0], : shape[1]].astype(np.uint8)
+    write(folder / "truth.tif", values, photometric="minisblack")
+    with pytest.raises(LabelError, match=f"has {bands} that differ"):
+        read_truth(folder / "truth.tif", grid)
+    same = np.repeat(label()[None], bands, axis=0)
+    write(folder / "truth.tif", same, photometric="minisblack")
+    assert np.array_equal(read_truth(folder / "truth.tif", grid)[0], label() > 0)
+
+
+@pytest.mark.parametrize("bands", [1, 2, 4])
+def test_a_label_of_any_number_of_bands_that_lies_elsewhere(tmp_path, bands):
+    folder = scene(tmp_path / "one", None)
+    same = np.repeat(label()[None], bands, axis=0)
+    write(folder / "truth.tif", same, photometric="minisblack", crs="EPSG:32632")
+    with open_scene(str(folder / "t1.tif"), str(folder / "t2.tif")) as opened:
+        grid = opened.grid
+    with pytest.raises(LabelError, match="does not lie where the images are"):
+        read_truth(folder / "truth.tif", grid)
 
 
 def test_label_on_another_grid(tmp_path):

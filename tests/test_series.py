@@ -15,7 +15,13 @@ from rio_cogeo.cogeo import cog_validate
 from typer.testing import CliRunner
 
 from benchmarks.series import measure
-from geosim import ChangeOptions, SeriesOptions, detect_series, draw_sample
+from geosim import (
+    ChangeOptions,
+    SeriesOptions,
+    detect_change,
+    detect_series,
+    draw_sample,
+)
 from geosim.assessing.options import SampleOptions
 from geosim.cli import app
 from geosim.errors import NoDataError, OptionError, OutputError, ResultExistsError
@@ -462,3 +468,14 @@ def test_options_that_cannot_be_used():
     run = CliRunner().invoke(app, ["series", "1990.tif", "--initial", "forest"])
     assert run.exit_code == 1
     assert "--initial wants a land cover and hectares" in run.stderr
+
+
+def test_classes_of_two_dates_are_those_of_a_comparison(root, tmp_path):
+    """On pixels of half a metre too, where a window of a few of them is no house."""
+    pair = [root / "sample_data" / name for name in ("1990.tif", "2020.tif")]
+    found = detect_series(pair, tmp_path / "series").changes
+    wanted = detect_change(*pair, tmp_path / "change").changes
+    assert len(found) == pytest.approx(len(wanted), abs=5)
+    areas = [one.groupby("class")["area_ha"].sum() for one in (found, wanted)]
+    for name, area in areas[1].items():
+        assert areas[0][name] == pytest.approx(area, rel=0.1, abs=0.08), name

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyogrio
+import shapely
 from rasterio.features import rasterize
 
 from geosim.assessing.placing import lies_on, nearest_on
@@ -25,6 +26,7 @@ from geosim.labels import (
 from geosim.raster.grid import Grid, pixel_offset
 from geosim.raster.polygons import polygons_on
 from geosim.raster.source import one_line_errors, open_raster
+from geosim.raster.transparency import alpha_band
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,6 +167,7 @@ def read_truth(
         return _burnt(label, grid), np.ones((grid.height, grid.width), np.bool_)
     source = before or grid
     with open_raster(str(label)) as dataset:
+        _check_one_band(dataset, label)
         own = Grid.of(dataset)
         offset = pixel_offset(source, grid)
         if lies_on(own, source) and offset is not None:
@@ -188,6 +191,24 @@ def read_truth(
         ones = ones or bool((whole == 1).any()) or has_classes(whole, dataset.nodata)
         changed, labelled = _meaning(values, dataset.nodata, label, seen, ones=ones)
         return changed, labelled & seen
+
+
+def _check_one_band(dataset: Any, label: Path) -> None:  # noqa: ANN401
+    """Refuse a picture in place of a label; a label may be saved as grey in colours.
+
+    Raises:
+        LabelError: its bands differ.
+    """
+    alpha = alpha_band(dataset)
+    bands = [number for number in range(1, dataset.count + 1) if number != alpha]
+    with one_line_errors(str(label)):
+        for number in bands[1:]:
+            if not np.array_equal(dataset.read(number), dataset.read(bands[0])):
+                raise LabelError(
+                    f"a label of one band is wanted; '{label}' has {len(bands)} that "
+                    "differ; write the one that says what changed into a file of its "
+                    "own ('gdal_translate -b 1')"
+                )
 
 
 def _meaning(
@@ -227,7 +248,18 @@ def _burnt(label: Path, grid: Grid) -> NDArray[np.bool_]:
         )
     shape = (grid.height, grid.width)
     areas = polygons_on(np.asarray(frame.geometry), frame.crs, grid)
+    if len(frame) and not _meets(areas, grid):
+        raise LabelError(f"no polygon of '{label}' lies where the images are")
     if not len(areas):
         return np.zeros(shape, np.bool_)
     burnt = rasterize(areas, out_shape=shape, transform=grid.transform, dtype="uint8")
     return np.asarray(burnt > 0)
+
+
+def _meets(areas: NDArray[np.object_], grid: Grid) -> bool:
+    """Whether the box around all polygons, in the grid's CRS, meets the grid's."""
+    if not len(areas):
+        return False
+    west, south, east, north = shapely.total_bounds(areas)
+    left, bottom, right, top = grid.bounds
+    return bool(west <= right and east >= left and south <= top and north >= bottom)

@@ -66,7 +66,10 @@ def nearest_on(
             height=grid.height,
         ) as reader,
     ):
-        values, seen = reader.read(1), reader.dataset_mask() > 0
+        alpha = alpha_band(reader)
+        # GDAL takes an alpha band for a mask beside one or three other bands alone
+        seen = (reader.read(alpha) if alpha else reader.read_masks(1)) > 0
+        values = reader.read(1)
     if not seen.any():
         raise LabelError(f"{what} does not lie where the images are")
     return values, seen

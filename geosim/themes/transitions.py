@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS, THEMES, class_of
+from geosim.themes.parts import window_side
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 _COUNT = len(COVERS)
@@ -20,6 +23,20 @@ _COUNT = len(COVERS)
 UNCHANGED_WEIGHT = 0.5
 """Weight of pixels whose cover stayed: the outline of a change, which is smoothed,
 always holds some."""
+
+
+def class_weights(names: Sequence[str], side: int) -> NDArray[np.float64]:
+    """(classes,) how much a pixel of a class counts where an object is cut.
+
+    Args:
+        names: of the classes.
+        side: of the window in which the most frequent class wins, in pixels.
+    """
+    # a garden between houses did not change, yet belongs to what was built
+    fine = side > window_side(None)
+    return np.array(
+        [UNCHANGED_WEIGHT if fine and name == "other" else 1.0 for name in names]
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from geosim.change.vectorize import Outlines, pixels_of
 from geosim.classifying import CONFIDENCE_LEVELS
 from geosim.raster.areas import area_of
 from geosim.raster.grid import Grid, Window, strips
-from geosim.themes.parts import split
+from geosim.themes.parts import split, window_side
+from geosim.themes.transitions import class_weights
 from geosim.timeline.deciding import RETURNS
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ KIND = 0x7F
 NO_YEAR, NO_YEAR_DATA = 0, 65535
 """Values of the rasters of years: no change, no data."""
 NO_COUNT_DATA = 255
-_SIDE = 5
-"""Side in pixels of the window in which an object's most frequent class wins."""
 _LARGEST = 16_000_000
 """Pixels of the rectangle around an object beyond which its classes stay."""
 
@@ -50,6 +49,20 @@ class Sums:
     """By the dates before and after: what both show."""
     from_to: dict[tuple[int, int, int], float] = field(default_factory=dict)
     """By the dates and the code of the covers before and after."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cut:
+    """How an object of several classes is cut."""
+
+    of_code: NDArray[np.uint8]
+    """Number of the class of each code."""
+    least: float
+    """Smallest expected area of a part's class in pixels."""
+    side: int
+    """Of the window in which the most frequent class wins, in pixels."""
+    weights: NDArray[np.float64]
+    """(classes,) how much a pixel of a class counts there."""
 
 
 def clean(
@@ -78,8 +91,11 @@ def clean(
     least = smallest.value
     if smallest.unit == "m2":
         least = smallest.value / grid.pixel_areas.mean
-    names = sorted(set(slugs))
+    names, side = sorted(set(slugs)), window_side(grid.ground_resolution())
     place = np.array([names.index(slug) for slug in slugs], np.uint8)
+    cut = _Cut(
+        of_code=place, least=least, side=side, weights=class_weights(names, side)
+    )
     for band in range(1, dates):
         finder = ObjectFinder()
         for window in strips(grid, STRIP_ROWS):
@@ -102,7 +118,7 @@ def clean(
             lowest != highest, outlines.joined(len(lowest)), strict=True
         ):
             if mixed:
-                _settle(codes, sure, band, outline, place, least)
+                _settle(codes, sure, band, outline, cut)
         tick(grid.width * grid.height)
 
 
@@ -111,8 +127,7 @@ def _settle(
     sure: WorkRaster,
     band: int,
     outline: shapely.Polygon,
-    of_code: NDArray[np.uint8],
-    least: float,
+    cut: _Cut,
 ) -> None:
     """Give the small parts of an object the class beside them.
 
@@ -121,8 +136,7 @@ def _settle(
         sure: changed in place: a pixel is not sure of a class that it is given.
         band: of the date.
         outline: of the object in (col, row).
-        of_code: number of the class of each code.
-        least: smallest expected area of a part's class in pixels.
+        cut: how objects are cut.
     """
     left, top, right, bottom = (int(value) for value in outline.bounds)
     window = Window(left, top, right - left, bottom - top)
@@ -130,10 +144,9 @@ def _settle(
         return
     kinds, levels = codes.read(window, band), sure.read(window, band)
     mask = pixels_of(outline, kinds > 0, left, top)
-    classes = of_code[kinds & KIND]
-    weights = np.ones(int(of_code.max()) + 1)
+    classes = cut.of_code[kinds & KIND]
     certain = levels / np.float32(CONFIDENCE_LEVELS)
-    parts, of_part = split(classes, certain, mask, least, _SIDE, weights)
+    parts, of_part = split(classes, certain, mask, cut.least, cut.side, cut.weights)
     for number, name in enumerate(of_part, start=1):
         part = parts == number
         other = part & (classes != name)
