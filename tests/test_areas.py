@@ -1,93 +1,136 @@
-"""Areas of pixels where those of a row differ; pyproj's geodesics are the oracle."""
+"""Tables of areas: sums worked by hand."""
 
-import numpy as np
-import pyproj
-import pytest
-from affine import Affine
-
-from geosim.raster.areas import area_of
-from geosim.raster.grid import Grid, Window
-
-GEOD = pyproj.Geod(ellps="WGS84")
-WIDE = {
-    "the Arctic": ("EPSG:3413", Affine(1e5, 0, -3.85e6, 0, -1e5, 5.85e6), 76, 112),
-    "Canada": ("EPSG:3978", Affine(5e4, 0, -2.6e6, 0, -5e4, 3.9e6), 116, 92),
-    "turned": ("EPSG:4326", Affine(0, -0.1, 25, -0.1, 0, 65), 150, 100),
-    "feet": ("EPSG:2225", Affine(3e4, 0, 5e6, 0, -3e4, 4e6), 90, 70),
-    "both hemispheres": ("EPSG:3395", Affine(2e5, 0, -1e7, 0, -2e5, 1e7), 100, 100),
-}
+from geosim.publish.areas import (
+    ChangedPlace,
+    area_tables,
+    class_colour,
+    class_label,
+    from_to_table,
+    kinds_of,
+)
 
 
-def grid_of(name):
-    crs, transform, width, height = WIDE[name]
-    return Grid(crs=pyproj.CRS(crs), transform=transform, width=width, height=height)
+def place(square_metres, kind="changed"):
+    return ChangedPlace(area_px=1, area_m2=square_metres, kind=kind)
 
 
-def geodesic(grid):
-    """Area of each pixel by its four corners."""
-    to_degrees = pyproj.Transformer.from_crs(grid.crs, 4326, always_xy=True)
-    found = np.zeros((grid.height, grid.width))
-    corners = (0, 0), (1, 0), (1, 1), (0, 1)
-    for row, col in np.ndindex(found.shape):
-        at = [grid.transform @ (col + right, row + down) for right, down in corners]
-        lon, lat = to_degrees.transform(*zip(*at, strict=True))
-        found[row, col] = abs(GEOD.polygon_area_perimeter(lon, lat)[0])
-    return found
+def plain(table):
+    return [
+        [text.replace("\u00a0", " ").replace("\u202f", " ") for text in row]
+        for row in table.rows
+    ]
 
 
-@pytest.mark.parametrize("name", WIDE)
-def test_every_pixel_of_a_wide_projection(name):
-    grid = grid_of(name)
-    areas = grid.pixel_areas.within(grid.window) * np.ones((grid.height, grid.width))
-    wanted = geodesic(grid)
-    assert areas == pytest.approx(wanted, rel=2e-3)
-    assert areas.sum() == pytest.approx(wanted.sum(), rel=2e-4)
+def test_without_classes_there_is_a_table_by_size_alone():
+    (table,) = area_tables([place(50_000.0), place(2_000.0)], 100_000.0)
+    assert table.caption == "By size of the place"
+    assert plain(table) == [
+        ["1 to 10 ha", "1", "5.00 ha", "96.15 %"],
+        ["below 1 ha", "1", "0.200 ha", "3.85 %"],
+    ]
 
 
-def test_the_middle_column_is_no_measure():
-    grid = grid_of("the Arctic")
-    assert not grid.pixel_areas.even
-    row = grid.pixel_areas.within(Window(0, 20, grid.width, 1))
-    assert row.min() < 0.9 * row.max()
+def test_sizes_are_written_out():
+    sizes = [2e-6, 3e-5, 4e-4, 5e3, 6e6, 7e9]  # hectares
+    for size, name in zip(
+        sizes,
+        [
+            "below 0.00001 ha",
+            "below 0.0001 ha",
+            "below 0.001 ha",
+            "below 10,000 ha",
+            "below 10,000,000 ha",
+            "below 10,000,000,000 ha",
+        ],
+        strict=True,
+    ):
+        (table,) = area_tables([place(1e4 * size)], None)
+        assert plain(table)[0][0] == name
+    pixels = [ChangedPlace(area_px=number) for number in (3_000_000, 20_000)]
+    (table,) = area_tables(pixels, None)
+    assert plain(table)[0][0] == "1,000,000 to 10,000,000 px"
 
 
-def test_windows_tell_the_same():
-    grid = grid_of("Canada")
-    whole = grid.pixel_areas.within(grid.window)
-    window = Window(17, 31, 40, 22)
-    assert grid.pixel_areas.within(window) == pytest.approx(
-        whole[31:53, 17:57], rel=1e-12
+def test_sizes_are_five_at_most_and_the_smallest_together():
+    places = [place(10.0**power * 2) for power in range(8)]
+    *_, table = area_tables(places, None)
+    names = [row[0] for row in plain(table)]
+    assert names == [
+        "1,000 to 10,000 ha",
+        "100 to 1,000 ha",
+        "10 to 100 ha",
+        "1 to 10 ha",
+        "below 1 ha",
+    ]
+    assert [row[1] for row in table.rows] == ["1", "1", "1", "1", "4"]
+
+
+def test_a_size_on_the_border_belongs_to_the_larger():
+    *_, table = area_tables([place(10_000.0), place(9_999.0)], None)
+    assert [row[:2] for row in plain(table)] == [
+        ["1 to 10 ha", "1"],
+        ["below 1 ha", "1"],
+    ]
+
+
+def test_by_class_in_the_order_of_the_legend():
+    places = [
+        place(30_000.0, "water_gain"),
+        place(10_000.0),
+        place(40_000.0, "forest_loss"),
+        place(20_000.0, "forest_loss"),
+    ]
+    table, _ = area_tables(places, 1_000_000.0)
+    assert plain(table) == [
+        ["forest loss", "2", "6.00 ha", "6.00 %"],
+        ["water gain", "1", "3.00 ha", "3.00 %"],
+        ["changed", "1", "1.00 ha", "1.00 %"],
+        ["all", "4", "10.0 ha", "10.00 %"],
+    ]
+    assert kinds_of(places) == ["forest_loss", "water_gain", "changed"]
+
+
+def test_pixels_without_a_crs():
+    places = [ChangedPlace(area_px=n, kind="forest_loss") for n in (50, 150)]
+    by_class, by_size = area_tables(places, 2000.0)
+    assert plain(by_class)[0] == ["forest loss", "2", "200 px", "10.00 %"]
+    assert plain(by_size)[0] == ["100 to 1,000 px", "1", "150 px", "75.00 %"]
+
+
+def test_no_change_no_tables():
+    assert area_tables([], 1000.0) == []
+    assert from_to_table([]) is None
+
+
+def test_from_what_to_what():
+    def row(before, after, square_metres):
+        return {
+            "from_class": before,
+            "to_class": after,
+            "area_m2": square_metres,
+            "area_px": 1,
+        }
+
+    table = from_to_table(
+        [
+            row("bare", "water", 5_000.0),
+            row("forest", "bare", 20_000.0),
+            row("forest", "bare", 10_000.0),
+            row("forest", "marsh", 10_000.0),
+        ]
     )
+    assert table.head == ("from", "to water", "to bare ground", "to marsh")
+    assert plain(table) == [
+        ["forest", "", "3.00 ha", "1.00 ha"],
+        ["bare ground", "0.500 ha", "", ""],
+    ]
 
 
-def test_rows_of_a_small_scene_have_one_area():
-    grid = Grid(
-        crs=pyproj.CRS(32633),
-        transform=Affine(10, 0, 5e5, 0, -10, 5e6),
-        width=900,
-        height=50,
-    )
-    assert grid.pixel_areas.even
-    assert grid.pixel_areas.within(grid.window).shape == (50, 1)
-
-
-def test_pixels_beyond_the_edge_of_a_projection_take_the_nearest_area():
-    """The corners of a Mollweide map show nothing."""
-    grid = Grid(
-        crs=pyproj.CRS("ESRI:54009"),
-        transform=Affine(2e5, 0, -1.8e7, 0, -2e5, 9e6),
-        width=180,
-        height=90,
-    )
-    areas = grid.pixel_areas.within(grid.window) * np.ones((90, 180))
-    assert np.isfinite(areas).all()
-    # near the poles a pixel is stretched too far for straight edges
-    assert np.isclose(areas, 4e10, rtol=0.05).mean() > 0.99
-    assert areas.max() < 4.2e10
-
-
-@pytest.mark.parametrize("shape", [(3, 4), (3, 1)])
-def test_area_of_a_mask(shape):
-    areas = np.arange(1.0, 13.0).reshape(3, 4)[:, : shape[1]]
-    mask = np.array([[1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 1, 0]], bool)
-    assert area_of(mask, areas) == {4: 1 + 4 + 10 + 11, 1: 1 + 1 + 9 + 9}[shape[1]]
+def test_classes_that_are_not_known():
+    assert class_label("new_thing") == "new thing"
+    assert class_colour("new_thing") == (115, 115, 115)
+    assert class_label("changed") == "changed"
+    assert kinds_of([place(1.0, "zebra"), place(1.0, "forest_gain")]) == [
+        "forest_gain",
+        "zebra",
+    ]
