@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from geosim.delivery import Found
     from geosim.options import ChangeOptions
     from geosim.raster.scene import Scene
+    from geosim.sampling import Sample
+
+_FEW_PX = 10_000
+"""Pixels with data that are few, of a raster that has more."""
 
 _LEAST_PERCENT = 0.05
 """What would be told as 0.0 % is not worth a note."""
@@ -28,7 +32,7 @@ _LEAST_PERCENT = 0.05
 def notes_on(found: Found) -> tuple[str, ...]:
     """What a reader should know, one sentence each."""
     notes = []
-    grid, shift = found.scene.grid, found.sample.shift
+    grid = found.scene.grid
     if grid.crs is None:
         said = "The images have no coordinate reference system: areas are in pixels"
         least = found.options.min_area
@@ -36,7 +40,27 @@ def notes_on(found: Found) -> tuple[str, ...]:
         notes.append(f"{said}{also}.")
     notes += _on_dates(*input_dates(found))
     decision = found.decision
+    if decision.valid_px < _FEW_PX <= grid.width * grid.height:
+        notes.append(
+            f"Only {decision.valid_px:,} px have data on both dates: light and shift "
+            "hang on few places."
+        )
     notes += _on_nothing(decision, found.options)
+    notes += _on_shift(found.sample, found.options)
+    share = 100 * (decision.season_px or 0) / max(decision.valid_px, 1)
+    if share >= _LEAST_PERCENT:
+        notes.append(
+            f"{share:.1f} % of the area look different, but are field or water on both "
+            "dates: counted as season, not as change; --season keep counts them."
+        )
+    collars = notes_on_collars(found)
+    notes += [*collars, *_on_classes(found), *_on_masks(found)]
+    return (*notes, *notes_on_clouds(found, haze=not collars))
+
+
+def _on_shift(sample: Sample, options: ChangeOptions) -> list[str]:
+    """How the dates lie on each other."""
+    notes, shift = [], sample.shift
     if shift is None:
         notes.append("The shift between the dates could not be measured.")
     elif not shift.agreed:
@@ -49,21 +73,13 @@ def notes_on(found: Found) -> tuple[str, ...]:
             "looked for: bring them onto each other first, such as with the "
             "Georeferencer of QGIS."
         )
-    elif not found.sample.corrected and max(abs(shift.d_row), abs(shift.d_col)) > 1:
+    elif not sample.corrected and max(abs(shift.d_row), abs(shift.d_col)) > 1:
         notes.append(
             "The dates lie more than a pixel apart; --coregister takes the shift out."
         )
-    if found.options.coregister and not found.sample.corrected:
+    if options.coregister and not sample.corrected:
         notes.append("The shift was not corrected, because it is not certain.")
-    share = 100 * (decision.season_px or 0) / max(decision.valid_px, 1)
-    if share >= _LEAST_PERCENT:
-        notes.append(
-            f"{share:.1f} % of the area look different, but are field or water on both "
-            "dates: counted as season, not as change; --season keep counts them."
-        )
-    collars = notes_on_collars(found)
-    notes += [*collars, *_on_classes(found), *_on_masks(found)]
-    return (*notes, *notes_on_clouds(found, haze=not collars))
+    return notes
 
 
 def _on_dates(before: str | None, after: str | None) -> list[str]:

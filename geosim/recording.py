@@ -93,7 +93,7 @@ def run_record(
             valid_px=decision.valid_px,
             changed_px=decision.changed_px,
             valid_m2=decision.valid_m2 if known else None,
-            changed_m2=float(changes["area_m2"].sum()) if known else None,
+            changed_m2=_changed_m2(found, changes) if known else None,
         ),
         polygons=len(of_theme(changes, found.options.theme)),
         options=found.options.to_dict() | {"tile_size": found.tile_size},
@@ -114,6 +114,11 @@ def run_record(
         notes=notes,
         from_to=from_to_table(changes),
     )
+
+
+def _changed_m2(found: Found, changes: gpd.GeoDataFrame) -> float:
+    """Sum of the polygons; that of the pixels, which is rounded otherwise, at most."""
+    return min(float(changes["area_m2"].sum()), found.decision.valid_m2)
 
 
 def from_to_table(changes: gpd.GeoDataFrame) -> tuple[dict[str, Any], ...]:

@@ -11,7 +11,8 @@ import numpy as np
 from geosim.errors import NoDataError
 from geosim.raster import radiometry
 from geosim.raster.coregister import Shift, estimate_shift
-from geosim.raster.grid import Window, sample_windows, strips
+from geosim.raster.grid import Window
+from geosim.sample_windows import read_valid, valid_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,19 +21,6 @@ if TYPE_CHECKING:
 
     from geosim.options import ChangeOptions
     from geosim.raster.scene import Pair, Scene
-
-_SIDE = 256
-"""Side of a sample window in pixels: large enough for phase correlation."""
-
-_COUNT = 24
-"""Sample windows: 1.6 million pixels, spread evenly."""
-
-_STRIP = 256
-"""Rows read at a time where the sample holds nothing valid."""
-
-_ENOUGH = 1_000_000
-"""Valid pixels after which such a search ends."""
-
 
 _KEPT = 400_000
 """Pixels of the sample windows that are kept as pictures, in one piece of each; of a
@@ -65,15 +53,16 @@ def take_sample(scene: Scene, options: ChangeOptions) -> Sample:
         NoDataError: no pixel is valid on both dates.
         RasterReadError: a file is damaged.
     """
-    pairs = _sample_pairs(scene)
-    known = pairs or _search(scene)
+    known = valid_pairs(scene)
+    _check_any(known, scene)
     before, after = _valid_pixels(known)
     fitted = _fit(before, after, scene, options)
-    shift = _shift(pairs, fitted)
+    shift = _shift(known, fitted)
     corrected = options.coregister and shift is not None and shift.reliable
     if corrected and shift is not None:
         scene.correct_shift(shift.d_row, shift.d_col)
-        known = _sample_pairs(scene) or _search(scene)
+        known = list(read_valid(scene, [pair.window for pair in known]))
+        _check_any(known, scene)
         before, after = _valid_pixels(known)
         fitted = _fit(before, after, scene, options)
     side = _piece_side(known)
@@ -115,13 +104,6 @@ def _piece(pair: Pair, side: int) -> Pair:
     )
 
 
-def _sample_pairs(scene: Scene) -> list[Pair]:
-    """Sample windows that hold anything valid."""
-    windows = sample_windows(scene.grid, _SIDE, _COUNT)
-    pairs = (scene.read(window) for window in windows)
-    return [pair for pair in pairs if pair.valid.any()]
-
-
 def _valid_pixels(
     pairs: Iterable[Pair],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -131,48 +113,20 @@ def _valid_pixels(
     return np.concatenate(before, axis=1), np.concatenate(after, axis=1)
 
 
-def _search(scene: Scene) -> list[Pair]:
-    """Go through the whole scene for valid pixels that the sample missed."""
-    found: list[Pair] = []
-    pixels = 0
-    for window in strips(scene.grid, _STRIP):
-        pair = scene.read(window)
-        if pair.valid.any():
-            found.append(_trimmed(pair))
-            pixels += int(pair.valid.sum())
-        if pixels > _ENOUGH:
-            break
-    if not found:
-        masks = [path for path in (scene.masks.before, scene.masks.after) if path]
-        masked = (
-            f", and that {' and '.join(masks)} hold 0 where nothing is to be left out"
-            if masks
-            else ""
-        )
-        raise NoDataError(
-            "no pixel has data on both dates: "
-            f"'{scene.before.path}' and '{scene.after.path}' share only nodata; check "
-            f"the nodata values ('gdalinfo') and that the images overlap{masked}"
-        )
-    return found
-
-
-def _trimmed(pair: Pair) -> Pair:
-    """The pair cut to the columns that hold anything valid."""
-    cols = np.flatnonzero(pair.valid.any(axis=0))
-    part = slice(int(cols[0]), int(cols[-1]) + 1)
-    window = Window(
-        pair.window.col_off + part.start,
-        pair.window.row_off,
-        part.stop - part.start,
-        pair.window.height,
+def _check_any(found: list[Pair], scene: Scene) -> None:
+    """Refuse dates that share no pixel with data."""
+    if found:
+        return
+    masks = [path for path in (scene.masks.before, scene.masks.after) if path]
+    masked = (
+        f", and that {' and '.join(masks)} hold 0 where nothing is to be left out"
+        if masks
+        else ""
     )
-    return replace(
-        pair,
-        before=pair.before[:, :, part].copy(),
-        after=pair.after[:, :, part].copy(),
-        valid=pair.valid[:, part],
-        window=window,
+    raise NoDataError(
+        "no pixel has data on both dates: "
+        f"'{scene.before.path}' and '{scene.after.path}' share only nodata; check "
+        f"the nodata values ('gdalinfo') and that the images overlap{masked}"
     )
 
 

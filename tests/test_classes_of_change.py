@@ -156,6 +156,17 @@ def test_bands_by_role_give_what_names_give(pair, result, tmp_path):
     assert tuple(map(str, told.record.before.bands)) == ("1", "2", "3", "4")
 
 
+def test_an_infrared_that_the_file_names_counts_beside_what_is_written(
+    pair, result, tmp_path
+):
+    """Colours are compared, as without --bands; the infrared tells the classes."""
+    told = run(pair, tmp_path / "r", bands="red=1,green=2,blue=3")
+    assert_frame_equal(told.changes, result.changes)
+    each = "red=1,green=2,blue=3:red=1,green=2,blue=3"
+    apart = run(pair, tmp_path / "s", bands=each)
+    assert_frame_equal(apart.changes, result.changes)
+
+
 def test_without_known_bands_there_is_no_class(pair, tmp_path):
     plain = []
     for path in pair:
@@ -197,7 +208,11 @@ def test_where_the_infrared_has_no_data_no_class_is_told(tmp_path, date, nothing
 
 
 def test_colour_alone_is_less_sure(pair, result, tmp_path):
-    found = run(pair, tmp_path / "r", bands="red=1,green=2,blue=3")
+    colours = []
+    for path in pair:
+        with rasterio.open(path) as file:
+            colours.append(write(tmp_path / path.name, file.read()[:3]))
+    found = run(colours, tmp_path / "r", bands="red=1,green=2,blue=3")
     assert any("less sure" in note for note in found.record.notes)
     assert not any("less sure" in note for note in result.record.notes)
     sure = result.changes.set_index("class").loc["water_gain", "class_probability"]

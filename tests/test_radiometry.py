@@ -276,6 +276,39 @@ def test_a_large_change_is_not_matched_away(dtype):
     assert np.abs(one - two)[:, :6000].mean() > 5 * np.abs(one - two)[:, 6000:].mean()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("how", ["histogram", "linear"])
+def test_beyond_the_sample_the_curve_goes_on(dtype, how):
+    """Date 2 is 2 x + 20; of what the sample does not hold, too."""
+    before = np.random.default_rng(3).integers(60, 90, (3, 5000)).astype(np.float32)
+    model = fit(before, 2 * before + 20, dtype=dtype, how=how, whole=dtype != "float32")
+    outside = np.array([[[0.0, 40.0, 58.0, 91.0, 100.0, 117.0]]] * 3, np.float32)
+    one, two = model.apply(outside, 2 * outside + 20, np.ones((1, 6), bool))
+    assert two == pytest.approx(one, abs=0.01)
+
+
+def test_a_date_beside_itself_stays_the_same_beyond_the_sample():
+    before = np.random.default_rng(4).integers(0, 200, (1, 5000)).astype(np.float32)
+    model = fit(before, before, dtype="uint8", whole=True)
+    levels = np.arange(256, dtype=np.float32)[None, None]
+    assert np.array_equal(*model.apply(levels, levels, np.ones((1, 256), bool)))
+
+
+@pytest.mark.parametrize("how", ["histogram", "linear"])
+def test_the_unit_does_not_matter(how):
+    """Radiances in W and in nW: the same numbers but for rounding."""
+    before, after = (one / 255 for one in bytes_sample(5))
+    large, small = (
+        apply_flat(
+            fit(before * unit, after * unit, dtype="float32", how=how),
+            before * unit,
+            after * unit,
+        )
+        for unit in (np.float32(1.0), np.float32(1e-9))
+    )
+    assert np.array(large) == pytest.approx(np.array(small), abs=1e-3)
+
+
 def test_other_types_are_stretched_between_percentiles():
     before = np.linspace(1000, 3000, 1001, dtype=np.float32)[None]
     model = fit(before, before, dtype="uint16")

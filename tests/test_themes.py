@@ -20,7 +20,7 @@ from geosim.themes.cover import (
 )
 from geosim.themes.indices import INDICES, spectral_index
 from geosim.themes.parts import split, window_side
-from geosim.themes.roles import SENSORS, band_roles, per_date, role_of
+from geosim.themes.roles import SENSORS, band_roles, known_roles, per_date, role_of
 from geosim.themes.tones import fit_display, fit_tones
 from geosim.themes.transitions import class_confidence
 
@@ -122,6 +122,15 @@ def test_roles_of_a_file_that_names_its_bands():
     # what the file's colour interpretation says goes before
     kinds = ["red", "green", "blue", "undefined"]
     assert band_roles(None, kinds, ["", "", "", "nir"])["red"] == 1
+
+
+def test_what_is_written_goes_before_what_names_tell():
+    names = ["B02 blue", "B03 green", "B04 red", "B08 nir"]
+    found = known_roles("red=3,green=2", GREY[:4], names)
+    assert list(found.items()) == [("red", 3), ("green", 2), ("blue", 1), ("nir", 4)]
+    # a band has one role: the fourth is no infrared any more
+    assert known_roles("red=4", GREY[:4], names) == {"red": 4, "green": 2, "blue": 1}
+    assert known_roles("1,2", GREY[:4], names) == band_roles(None, GREY[:4], names)
 
 
 def test_alpha_is_no_band_of_a_sensor():

@@ -245,3 +245,27 @@ def test_a_polygon_half_around_the_globe_is_as_large_as_its_pixels():
     assert area == pytest.approx(
         600 * wide.pixel_areas.within(Window(0, 30, 1, 70)).sum(), rel=1e-4
     )
+
+
+@pytest.mark.parametrize("west", [-180, 0])
+def test_a_polygon_of_most_of_the_globe_has_its_own_area(west):
+    """A zone of a sphere takes sin(latitude) of it; a hole, a hundredth, is taken out.
+
+    The ellipsoid's zone differs from the sphere's by 0.2 %.
+    """
+    zone = shapely.box(west, -60, west + 360, 60)
+    hole = shapely.box(west + 20, -3, west + 88, 3)
+    with_hole = shapely.Polygon(zone.exterior, [hole.exterior])
+    areas, _ = sizes(np.array([zone, with_hole], object), pyproj.CRS(4326))
+    taken, _ = sizes(np.array([hole], object), pyproj.CRS(4326))
+    assert areas[0] / 510_065_621_724_088 == pytest.approx(0.866, abs=0.002)
+    assert areas[0] - areas[1] == pytest.approx(taken[0], rel=1e-6)
+
+
+def test_a_narrow_polygon_across_180_degrees_stays_small():
+    """In Mercator around the Pacific, from 60 south to 60 north: nowhere near half."""
+    crs = pyproj.CRS(3832)
+    to_map_ = pyproj.Transformer.from_crs(4326, crs, always_xy=True)
+    (left, right), (bottom, top) = to_map_.transform([179, -179], [-60, 60])
+    areas, _ = sizes(np.array([shapely.box(left, bottom, right, top)], object), crs)
+    assert areas[0] / 510_065_621_724_088 == pytest.approx(0.866 / 180, rel=0.002)

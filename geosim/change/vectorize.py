@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 _GEOD = pyproj.Geod(ellps="WGS84")
 
+_EARTH = 510_065_621_724_088.0
+"""Surface of the WGS 84 ellipsoid in m2."""
+
+_NEARLY_HALF = 0.45
+"""Part of the Earth from which on a polygon may be more than half of it."""
+
 _LONGEST_EDGE = {"degrees": 0.5, "metres": 20_000.0}
 """Of an edge that is measured in one piece: longer ones are no geodesics."""
 
@@ -121,8 +127,30 @@ def sizes(
         return np.column_stack([lon, np.clip(lat, -90.0, 90.0)])  # as the pixels' areas
 
     placed = shapely.transform(_in_pieces(polygons, crs), apply)
-    areas = [abs(_GEOD.geometry_area_perimeter(polygon)[0]) for polygon in placed]
-    return np.array(areas), _perimeters(placed)
+    found = (abs(_GEOD.geometry_area_perimeter(polygon)[0]) for polygon in placed)
+    areas = np.array(list(found))
+    # a ring parts the globe in two, of which the smaller one was measured
+    wide = shapely.area(shapely.transform(placed, _on_cylinder)) > _NEARLY_HALF
+    for place in np.flatnonzero(wide):
+        outer, *holes = map(_inside_of, shapely.get_rings(placed[place]))
+        areas[place] = outer - sum(holes)
+    return areas, _perimeters(placed)
+
+
+def _on_cylinder(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(longitude, latitude) on Lambert's cylinder of equal areas, the Earth being 1."""
+    lon, lat = points[:, 0] / 360.0, np.radians(points[:, 1])
+    return np.column_stack([lon, np.sin(lat) / 2.0])
+
+
+def _inside_of(ring: shapely.LinearRing) -> float:
+    """Area in m2 of what a ring in degrees goes around, however large it is."""
+    points = shapely.get_coordinates(ring)
+    found = abs(_GEOD.polygon_area_perimeter(*points.T)[0])
+    x, y = _on_cylinder(points).T
+    x = np.unwrap(x, period=1.0)  # follows it across 180 degrees
+    share = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+    return float(min(found, _EARTH - found, key=lambda m2: abs(m2 - share * _EARTH)))
 
 
 def _in_pieces(polygons: NDArray[np.object_], crs: pyproj.CRS) -> NDArray[np.object_]:

@@ -46,6 +46,9 @@ _ENOUGH = 1000
 _INNER = (0.05, 0.95)
 """Part of the knots whose gain goes on beyond them."""
 
+_LEAST_SPREAD = 1e-6
+"""Part of a band's range that its spread is taken to be at least."""
+
 
 def match(
     before: NDArray[np.float32], after: NDArray[np.float32], how: Normalization
@@ -62,7 +65,7 @@ def match(
             range, "none" leaves date 2 as it is.
 
     Returns:
-        The knots of each band's curve.
+        The knots of each band's curve, for `matched`.
     """
     knots = [_MATCHING[how](b, a) for b, a in zip(before, after, strict=True)]
     return _settled(before, after, knots) if how == "histogram" else knots
@@ -78,38 +81,54 @@ def _settled(
     step = max(round(count / _SETTLED_ON), 1)
     before, after = before[:, ::step], after[:, ::step]
     spread = np.subtract(*np.percentile(before, (84, 16), axis=1))
+    spread = np.maximum(spread, _LEAST_SPREAD * np.ptp(before, axis=1))
+    spread[spread == 0] = 1.0  # of one value only
     seen = [_levels(band) for band in after]
     for _ in range(_ROUNDS):
         apart = np.zeros(before.shape[1], np.float32)
         for band, (own, target) in enumerate(knots):
             levels, places = seen[band]
-            matched = np.interp(levels, own, target).astype(np.float32)[places]
+            light = matched(levels, (own, target))[places]
             with np.errstate(over="ignore"):  # of a broken pixel; infinite is as far
-                apart += np.square((matched - before[band]) / max(spread[band], 1e-6))
+                apart += np.square((light - before[band]) / spread[band])
         least = len(before) * _ALIKE**2
         alike = apart <= max(float(np.quantile(apart, _STAYED)), least)
         knots = [
-            _beyond(_match_histogram(one[alike], two[alike]), two)
+            _match_histogram(one[alike], two[alike])
             for one, two in zip(before, after, strict=True)
         ]
     return knots
 
 
-def _beyond(knots: Knots, after: NDArray[np.float32]) -> Knots:
-    """The curve, gone on straight to all values of date 2: new things may be bright."""
+def matched(values: NDArray[np.float32], knots: Knots) -> NDArray[np.float32]:
+    """Values of date 2 as date 1 would show them.
+
+    Beyond the knots the curve goes on straight, by the gain of its inner part: what is
+    new may be brighter than all that stayed alike, and than all of the sample.
+
+    Args:
+        values: any shape, file values.
+        knots: of the band, see `match`.
+    """
+    own, target = knots
+    if not len(own):
+        return values
+    light: NDArray[np.float32] = np.interp(values, own, target).astype(np.float32)
+    gain = _inner_gain(knots)
+    with np.errstate(over="ignore", invalid="ignore"):  # of nodata: -3.4e38, infinity
+        for end, beyond in ((0, values < own[0]), (-1, values > own[-1])):
+            if beyond.any():
+                light[beyond] = target[end] + gain * (values[beyond] - own[end])
+    return light
+
+
+def _inner_gain(knots: Knots) -> np.float32:
+    """Slope of the curve between its inner knots; 1 where that has none."""
     own, target = knots
     low, high = (round(share * (len(own) - 1)) for share in _INNER)
     if own[high] <= own[low]:
-        return knots
-    gain = (target[high] - target[low]) / (own[high] - own[low])
-    first, last = float(after.min()), float(after.max())
-    if first < own[0]:
-        target = np.insert(target, 0, target[0] + gain * (first - own[0]))
-        own = np.insert(own, 0, first)
-    if last > own[-1]:
-        target = np.append(target, target[-1] + gain * (last - own[-1]))
-        own = np.append(own, last)
-    return own.astype(np.float32), target.astype(np.float32)
+        return np.float32(1.0)
+    return np.float32((target[high] - target[low]) / (own[high] - own[low]))
 
 
 def _match_histogram(before: NDArray[np.float32], after: NDArray[np.float32]) -> Knots:

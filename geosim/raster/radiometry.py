@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.raster.matching import match
+from geosim.raster import matching
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,22 +138,13 @@ class Radiometry:
     ) -> NDArray[np.float32]:
         """One band of one date in 0..1."""
         if matched:
-            values = self._match(values, band)
+            knots = self.knots_after[band], self.knots_before[band]
+            values = matching.matched(values, knots)
         width = self.high[band] - self.low[band]
         scaled: NDArray[np.float32]
         with np.errstate(over="ignore"):  # of a nodata value such as -3.4e38
             scaled = np.clip((values - self.low[band]) / width, 0.0, 1.0)
         return scaled
-
-    def _match(self, values: NDArray[np.float32], band: int) -> NDArray[np.float32]:
-        """Date 2's values as date 1 would show them."""
-        knots = self.knots_after[band]
-        if not len(knots):
-            return values
-        matched: NDArray[np.float32] = np.interp(
-            values, knots, self.knots_before[band]
-        ).astype(np.float32)
-        return matched
 
 
 def fit(
@@ -178,7 +169,7 @@ def fit(
         whole: True where all that is applied to later holds whole numbers of `dtype`,
             as files do; it is then looked up in a table, to the same result.
     """
-    knots = match(before, after, how)
+    knots = matching.match(before, after, how)
     low, high = _range(before, dtype)
     scaled = np.clip((before - low[:, None]) / (high - low)[:, None], 0.0, 1.0)
     return Radiometry(

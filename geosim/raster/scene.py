@@ -289,10 +289,12 @@ def _check_bands(before: Source, after: Source, bands: str | None) -> None:
             "with --bands, such as --bands 1 for the first of each"
         )
     wanted = per_date(bands)
-    if wanted[0] != wanted[1] and list(before.roles) != list(after.roles):
+    # those that are written come first, then what names tell of other bands
+    first, second = (list(one.roles)[: len(one.bands)] for one in (before, after))
+    if wanted[0] != wanted[1] and first != second:
         raise OptionError(
             "--bands wants the same roles in one order for both dates; found "
-            f"{', '.join(before.roles)} and {', '.join(after.roles)}"
+            f"{', '.join(first)} and {', '.join(second)}"
         )
     check_roles([before, after])
 

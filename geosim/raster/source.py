@@ -30,6 +30,7 @@ from geosim.themes.roles import (
     COLOURS,
     band_roles,
     is_sensor,
+    known_roles,
     knows,
     names_roles,
     role_of,
@@ -194,7 +195,7 @@ def describe(path: str, dataset: Any, bands: str | None) -> Source:  # noqa: ANN
         bands=chosen,
         band_names=tuple(names[number - 1] or str(number) for number in chosen),
         tags=dict(dataset.tags()),
-        roles=band_roles(bands, kinds, names),
+        roles=known_roles(bands, kinds, names),
         scaling=tuple(zip(dataset.scales, dataset.offsets, strict=True)),
     )
 

@@ -140,6 +140,29 @@ def band_roles(
     return {role: told[role] for role in ROLES if role in told}
 
 
+def known_roles(
+    wanted: str | None, interpretations: Sequence[str], descriptions: Sequence[str]
+) -> dict[str, int]:
+    """Roles that are written, in that order, then what names tell of other bands.
+
+    Who says which bands are red, green and blue says nothing of an infrared.
+
+    Args:
+        wanted: see `band_roles`.
+        interpretations: as there.
+        descriptions: as there.
+
+    Raises:
+        OptionError: as there.
+    """
+    roles = band_roles(wanted, interpretations, descriptions)
+    if wanted is not None and names_roles(wanted):
+        for role, number in band_roles(None, interpretations, descriptions).items():
+            if number not in roles.values():
+                roles.setdefault(role, number)
+    return roles
+
+
 def _told(descriptions: Sequence[str]) -> dict[str, int]:
     """Band numbers by the roles that descriptions tell, the first of each."""
     return {

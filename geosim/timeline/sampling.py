@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,19 +12,24 @@ from geosim.timeline.calibration import Calibration, fit_calibration
 from geosim.timeline.edges import within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from geosim.timeline.pairs import PairMaps
     from geosim.timeline.stack import Stack
 
+    _Values = NDArray[np.float32]
+
 _SAMPLE_SIDE = 256
 _SAMPLES = 16, 64, 256
 """Windows that are looked at; more where the first ones show too little."""
 
+_WANTED = 20_000
+"""Pixels that are looked for in more windows: a corner of one is no sample."""
+
 _ENOUGH = 1000
-"""Pixels that a calibration needs."""
+"""Pixels that a calibration needs at least."""
 
 _BYTES = 48
 """Memory of a fit for each date, band and pixel, what is collected for it included."""
@@ -45,15 +50,26 @@ def calibrate(
         maps: what the comparisons of two dates each found.
         reach: pixels around what changed that do not count as unchanged.
     """
-    for known, count in product((maps, {}), _SAMPLES):
-        pieces = [
-            values[:, :, counted]
-            for values, counted in _unchanged(stack, known, reach, count)
-        ]
-        found = np.concatenate(pieces, axis=2)
+
+    def take(known: Mapping[tuple[int, int], PairMaps], count: int) -> _Values:
+        windows = _unchanged(stack, known, reach, count)
+        pieces = [values[:, :, counted] for values, counted in windows]
+        return np.concatenate(pieces, axis=2)
+
+    for known in (maps, {}):
+        found = _with_enough(partial(take, known))
         if found.shape[2] >= _ENOUGH:
             return fit_calibration(found)
     return None
+
+
+def _with_enough(take: Callable[[int], _Values]) -> _Values:
+    """What is taken, (..., n), from as few windows as show enough; else from most."""
+    for count in _SAMPLES:
+        found = take(count)
+        if found.shape[-1] >= _WANTED:
+            break
+    return found
 
 
 def _unchanged(
@@ -91,16 +107,16 @@ def samples_of(stack: Stack) -> list[NDArray[np.float32]]:
     return [_sample_of(stack, date) for date in range(len(stack.sources))]
 
 
-def _sample_of(stack: Stack, date: int) -> NDArray[np.float32]:
+def _sample_of(stack: Stack, date: int) -> _Values:
     """(roles, n) file values of one date."""
-    for count in _SAMPLES:
+
+    def take(count: int) -> _Values:
         windows, pieces = sample_windows(stack.grid, _SAMPLE_SIDE, count), []
         most = _most(len(stack.sources) * len(stack.bands), len(windows))
         for window in windows:
             values, valid = stack.read_date(date, window)
             counted = thinned(valid, most)
             pieces.append(stack.role_bands(values, date)[:, counted])
-        found = np.concatenate(pieces, axis=1)
-        if found.shape[1] >= _ENOUGH:
-            break
-    return found
+        return np.concatenate(pieces, axis=1)
+
+    return _with_enough(take)
