@@ -132,10 +132,7 @@ def _on_classes(found: Found) -> list[str]:
         return [said] if theme != "any" or found.decision.changed_px else []
     notes = []
     if theme != "any":
-        notes.append(
-            f"Places and classes are those of the theme '{theme}' alone; the changed "
-            "area and share, change.tif and the from-to table tell of all that changed."
-        )
+        notes.append(theme_note(theme))
     if "nir" not in roles and found.decision.classes.slugs:
         notes.append(
             "The classes of change are told from colour and texture alone, which is "
@@ -148,6 +145,14 @@ def _on_classes(found: Found) -> list[str]:
             "a band that tells it, such as the infrared, has no data there."
         )
     return notes
+
+
+def theme_note(theme: str) -> str:
+    """What of a comparison is of its theme alone."""
+    return (
+        f"Places and classes are those of the theme '{theme}' alone; the changed "
+        "area and share, change.tif and the from-to table tell of all that changed."
+    )
 
 
 def _on_masks(found: Found) -> list[str]:

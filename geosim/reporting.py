@@ -75,7 +75,8 @@ def write_report(staging: Path, record: RunRecord, content: ReportContent) -> No
 def report_content(found: Found, polygons: gpd.GeoDataFrame) -> ReportContent:
     """All that the report shows beside the record. Reads the scene."""
     places = changed_places(polygons)
-    kinds = kinds_of(places) or [CHANGED_CLASS]
+    of_all = found.options.theme == "any"
+    kinds = kinds_of(places) or ([CHANGED_CLASS] if of_all else [])
     pictures = report_pictures(found, polygons, kinds)
     changes = largest_changes(found, polygons)
     valid = found.decision.valid_m2 if found.scene.grid.crs is not None else None
@@ -123,7 +124,8 @@ def report_pictures(
     decision[valid == 0] = NODATA
     before, after = _stretched(means)
     classes = None
-    if polygons is not None and len(kinds) > 1:
+    # of a theme, what else changed is not shown in the colour of its only class
+    if polygons is not None and (len(kinds) != 1 or found.options.theme != "any"):
         classes = _classes(found, polygons, kinds, decision)
     return ReportPictures(
         before=before,
@@ -143,6 +145,8 @@ def _classes(
 ) -> NDArray[np.uint8]:
     """Number of the class of each preview pixel that changed, from 1."""
     cell = found.decision.preview.cell
+    if not len(polygons):
+        return np.zeros_like(decision)
     numbers = [kinds.index(kind) + 1 for kind in polygons["class"]]
     outlines = coarser(kept_outlines(found, polygons), cell)
     drawn: NDArray[np.uint8] = rasterize(

@@ -1,12 +1,16 @@
 """Classes of change in a whole run: columns, parts, themes, notes."""
 
+import base64
+import io
 import json
+import re
 
 import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
 from pandas.testing import assert_frame_equal
+from PIL import Image
 from rasterio.features import rasterize
 from rasters import write
 
@@ -139,6 +143,31 @@ def test_a_theme_keeps_its_classes_and_leaves_the_map(pair, result, tmp_path):
     assert not any("theme" in note for note in result.record.notes)
     assert f"{len(wet.changes)} of the theme 'water'" in summary(wet)
     assert "theme" not in summary(result)
+
+
+def test_the_page_of_a_theme_shows_nothing_else(tmp_path):
+    """Without a place of the theme no outline; with one class not all in its colour."""
+    far = slice(20, 140), slice(120, 160)
+    paths = []
+    for year, image in ((1990, ground()), (2020, ground(water=[LAKE], bare=[far]))):
+        paths.append(write(tmp_path / f"{year}.tif", image))
+        with rasterio.open(paths[-1], "r+") as file:
+            file.descriptions = ("red", "green", "blue", "nir")
+    drawn = {}
+    for theme in ("any", "water", "ice"):
+        found = run(paths, tmp_path / theme, theme=theme)
+        page = found.paths["report"].read_text()
+        filled = re.search(
+            r'id="picture-fill" src="data:image/png;base64,([^"]+)', page
+        )
+        picture = Image.open(io.BytesIO(base64.b64decode(filled.group(1))))
+        alpha = np.asarray(picture.convert("RGBA"))[..., 3]
+        drawn[theme] = (alpha > 0).sum() / alpha.size * np.prod(SHAPE)
+    assert drawn["any"] == pytest.approx(120 * 90, rel=0.05)
+    assert drawn["water"] == pytest.approx(120 * 50, rel=0.05)
+    assert drawn["ice"] == 0
+    assert "No place of the theme 'ice' is as large as the smallest kept." in page
+    assert "places of the theme 'ice'" in page
 
 
 def test_the_theme_names_the_class(pair, tmp_path):

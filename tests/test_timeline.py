@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 from scipy.stats import chi2
 
+from geosim.publish.series_chart import Bars, chart_svg
 from geosim.timeline.areas import Change, IntervalAreas, area_rows, in_pixels
 from geosim.timeline.calibration import fit_calibration
 from geosim.timeline.edges import at_least_half, eroded, small_holes, within
@@ -296,3 +297,18 @@ def test_without_a_crs_areas_are_pixels():
     assert row["px_per_year"] == pytest.approx(50)
     assert row["base_px"] == pytest.approx(1e7)
     assert "area_ha" not in row
+
+
+def test_a_chart_of_nothing_has_an_axis_to_one():
+    bars = Bars(
+        labels=["1990", "2000"],
+        values={},
+        colours={},
+        names={},
+        below=frozenset(),
+        unit="ha",
+    )
+    svg = chart_svg(bars)
+    assert ">0</text>" in svg
+    assert ">1</text>" in svg
+    assert "e-" not in svg

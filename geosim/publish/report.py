@@ -207,14 +207,15 @@ def _where(record: RunRecord) -> str:
 
 def _summary(record: RunRecord) -> str:
     """The three figures that a reader looks for first."""
-    areas = record.areas
+    areas, plural = record.areas, "" if record.polygons == 1 else "s"
+    theme = record.options.get("theme", "any")
+    places = f"changed place{plural}"
+    if theme != "any":
+        places = f"place{plural} of the theme '{theme}'"
     return cards(
         ("changed", area(areas.changed_m2, areas.changed_px)),
         ("of what was compared", percent(areas.changed_percent)),
-        (
-            "changed place" + ("" if record.polygons == 1 else "s"),
-            f"{record.polygons:,}",
-        ),
+        (places, f"{record.polygons:,}"),
     )
 
 

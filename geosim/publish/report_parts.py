@@ -13,6 +13,7 @@ from geosim.publish.wording import (
     area,
     facts,
     lonlat,
+    nothing_kept,
     percent,
     shown,
     table,
@@ -79,7 +80,8 @@ def change_table(
         dates: what the dates are called.
     """
     if not changes:
-        return '<p class="none">No place changed by as much as the smallest kept.</p>'
+        theme = record.options.get("theme", "any")
+        return f'<p class="none">{nothing_kept(theme)}</p>'
     classes = any(change.kind != CHANGED_CLASS for change in changes)
     names = ["no.", *dates, *(["class"] if classes else []), "area"]
     names += ["mean probability", "place", "map"]

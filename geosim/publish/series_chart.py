@@ -121,7 +121,7 @@ def _drawn(bars: Bars) -> tuple[list[_Box | _Text], int]:
     count = max(len(bars.labels), 1)
     high = [_stack(bars, at, below=False) for at in range(count)]
     low = [_stack(bars, at, below=True) for at in range(count)]
-    step = _step(max([*high, *low, 1e-9]))
+    step = _step(max([*high, *low]) or _LINES)  # lines at 0 and 1 of nothing
     top = step * math.ceil(max([*high, 0]) / step - 1e-9)
     bottom = step * math.ceil(max([*low, 0]) / step - 1e-9)
     top = top if top or bottom else step

@@ -78,6 +78,7 @@ def render_series_report(
         changes: the largest changes, the largest first.
     """
     dates = [scene["date"] for scene in record["scenes"]]
+    theme = record["options"]["theme"]
     height, width = pictures.years.shape
     parts = {
         "style": page_file("report.css"),
@@ -94,12 +95,12 @@ def render_series_report(
         "pictures": _pictures(pictures, dates),
         "overlays": _overlays(pictures, style, dates),
         "legend": _legend(dict(style.labels.values())),
-        "chart": chart_svg(bars),
-        "areas": area_table(rows),
+        "chart": chart_svg(bars) if rows else "",
+        "areas": area_table(rows, theme),
         "method": escape(_METHOD),
         "years": _years(pictures, style),
         "year_legend": _legend({str(year): rgba for year, rgba in style.years.items()}),
-        "changes": change_table(changes, pictures.dates, dates),
+        "changes": change_table(changes, pictures.dates, dates, theme),
         "provenance": provenance(record),
         "footer": escape(f"geosim {record['version']} · {record['created'][:16]}"),
     }
@@ -117,11 +118,12 @@ def _where(record: Mapping[str, Any]) -> str:
 
 
 def _summary(record: Mapping[str, Any]) -> str:
-    areas = record["areas"]
+    areas, theme = record["areas"], record["options"]["theme"]
+    places = "changed places" if theme == "any" else f"places of the theme '{theme}'"
     return cards(
         ("changed at least once", area(areas["changed_m2"], areas["changed_px"])),
         ("intervals", f"{len(record['intervals']):,}"),
-        ("changed places", f"{record['polygons']:,}"),
+        (places, f"{record['polygons']:,}"),
     )
 
 

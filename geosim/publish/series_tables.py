@@ -10,7 +10,15 @@ import numpy as np
 from PIL import Image
 
 from geosim.publish.pictures import photo_uri, surroundings
-from geosim.publish.wording import NOTHING, area, facts, lonlat, number, table
+from geosim.publish.wording import (
+    NOTHING,
+    area,
+    facts,
+    lonlat,
+    nothing_kept,
+    number,
+    table,
+)
 from geosim.themes.classes import CLASSES, COVERS
 
 if TYPE_CHECKING:
@@ -45,11 +53,12 @@ class SeriesRow:
     lat: float | None
 
 
-def area_table(rows: Sequence[Mapping[str, Any]]) -> str:
+def area_table(rows: Sequence[Mapping[str, Any]], theme: str = "any") -> str:
     """Areas and rates.
 
     Args:
         rows: of `areas.csv`.
+        theme: whose they are.
     """
     unit = "ha" if rows and "area_ha" in rows[0] else "px"
     head = (
@@ -70,7 +79,7 @@ def area_table(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     if not lines:
-        return "<p>Nothing changed by as much as the smallest kept.</p>"
+        return f'<p class="none">{nothing_kept(theme)}</p>'
     return table(head, lines, "Areas and rates")
 
 
@@ -84,6 +93,7 @@ def change_table(
     changes: Sequence[SeriesRow],
     photos: Sequence[NDArray[np.uint8]],
     dates: Sequence[str],
+    theme: str = "any",
 ) -> str:
     """The largest changes with their place on the dates before and after.
 
@@ -91,9 +101,10 @@ def change_table(
         changes: the largest first.
         photos: (height, width, 3) of each date.
         dates: what they are called.
+        theme: of the changes.
     """
     if not changes:
-        return '<p class="none">No place changed by as much as the smallest kept.</p>'
+        return f'<p class="none">{nothing_kept(theme)}</p>'
     head = "".join(
         f'<th scope="col">{name}</th>'
         for name in ("id", "before", "after", "what", "area", "stays", "centre", "map")

@@ -84,6 +84,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> s
     return "\n".join(lines)
 
 
+def nothing_kept(theme: str) -> str:
+    """Why there is no place to show, in a sentence."""
+    if theme == "any":
+        return "No place changed by as much as the smallest kept."
+    return f"No place of the theme '{theme}' is as large as the smallest kept."
+
+
 def cards(*said: tuple[str, str]) -> str:
     """Figures that a reader looks for first, each a name and its value."""
     return "\n".join(

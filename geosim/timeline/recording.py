@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import geosim
+from geosim.notes import theme_note
 from geosim.recording import crs_name
 from geosim.timeline.deciding import reach_of
 from geosim.timeline.pairs import PAIRS, pair_name
@@ -45,6 +46,12 @@ _BY_PAIRS = (
     "dates together; leave out scenes with large gaps to have them decide together."
 )
 """What a reader must know where "auto" wanted more."""
+
+_OF_THEME = (
+    "Places, their classes and the areas by interval are those of the theme '{}' "
+    "alone; what changed at least once and the rasters tell of all that changed."
+)
+"""What of a series is of its theme alone."""
 
 
 def series_record(
@@ -124,6 +131,10 @@ def _notes(plan: Plan, made: Made) -> list[str]:
     told = []
     if plan.together and made.calibration is None:
         told.append(_BY_PAIRS)
+    theme = plan.options.theme
+    if theme != "any":
+        said.pop(theme_note(theme), None)
+        told.append(_OF_THEME.format(theme))
     for note, intervals in said.items():
         if len(intervals) == len(made.results):
             told.append(note)
