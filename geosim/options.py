@@ -6,6 +6,7 @@ import math
 import os
 import re
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from geosim.change.threshold import Rule
@@ -55,6 +56,10 @@ _TEXTS = {
 """Options that are texts or paths, each with an example."""
 
 
+_HECTARE = 10_000
+"""Square metres."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MinArea:
     """Minimum mapping unit: objects smaller than this are dropped."""
@@ -66,19 +71,21 @@ class MinArea:
 
     @classmethod
     def parse(cls, text: str) -> MinArea:
-        """Read "500" (square metres), "500m2" or "50px".
+        """Read "500" (square metres), "500m2", "0.5ha" or "50px".
 
         Raises:
             OptionError: anything else.
         """
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(m2|px)?\s*", text)
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(m2|ha|px)?\s*", text)
         if not found:
             raise OptionError(
-                "--min-area wants square metres or pixels, such as '500', '500m2' or "
-                f"'50px'; found '{text}'"
+                "--min-area wants square metres, hectares or pixels, such as '500', "
+                f"'500m2', '0.5ha' or '50px'; found '{text}'"
             )
-        unit: Literal["m2", "px"] = "px" if found[2] == "px" else "m2"
-        return cls(value=float(found[1]), unit=unit)
+        if found[2] == "px":
+            return cls(value=float(found[1]), unit="px")
+        size = Fraction(found[1]) * (_HECTARE if found[2] == "ha" else 1)
+        return cls(value=float(size), unit="m2")
 
     def __str__(self) -> str:
         """As `parse` reads it."""

@@ -167,7 +167,7 @@ def test_the_page_of_a_theme_shows_nothing_else(tmp_path):
     assert drawn["water"] == pytest.approx(120 * 50, rel=0.05)
     assert drawn["ice"] == 0
     assert "No place of the theme 'ice' is as large as the smallest kept." in page
-    assert "places of the theme 'ice'" in page
+    assert "places of the theme" in page
 
 
 def test_the_theme_names_the_class(pair, tmp_path):

@@ -176,6 +176,14 @@ def test_wrong_usage(tmp_path, monkeypatch, arguments):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("option", ["--model=ssim", "--weights=w", "--out=o"])
+def test_models_without_a_comparison_takes_nothing(option):
+    done = CliRunner().invoke(app, ["models", option])
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert "give --compare" in done.stderr
+
+
 # --- what a run tells
 
 

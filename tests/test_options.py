@@ -132,6 +132,8 @@ def test_frozen():
         ("500m2", 500.0, "m2", "500m2"),
         (" 12.5 m2 ", 12.5, "m2", "12.5m2"),
         ("50px", 50.0, "px", "50px"),
+        ("0.5ha", 5000.0, "m2", "5000m2"),
+        ("2.3 ha", 23000.0, "m2", "23000m2"),
         ("0", 0.0, "m2", "0m2"),
         ("1234567", 1234567.0, "m2", "1234567m2"),
         ("1234567.25m2", 1234567.25, "m2", "1234567.25m2"),
@@ -144,7 +146,7 @@ def test_min_area(text, value, unit, written):
     assert MinArea.parse(str(found)) == found
 
 
-@pytest.mark.parametrize("text", ["", "m2", "-5", "5 ha", "5e3", "nan", "50 px 2"])
+@pytest.mark.parametrize("text", ["", "m2", "-5", "5 acre", "5e3", "nan", "50 px 2"])
 def test_min_area_refused(text):
     with pytest.raises(OptionError, match="--min-area wants") as caught:
         MinArea.parse(text)

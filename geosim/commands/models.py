@@ -15,6 +15,7 @@ from geosim.commands.shared import (
     parse_threads,
 )
 from geosim.console import hush_libraries, shown_progress
+from geosim.errors import OptionError
 from geosim.images.names import MODEL_NAMES
 from geosim.refusing import refusing
 
@@ -58,6 +59,11 @@ def models(  # noqa: PLR0913 - the options are the command
     if not debug:
         hush_libraries()
     with refusing(debug=debug):
+        if compare is None and (model or weights or out):
+            raise OptionError(
+                "--model, --weights and --out are of a comparison; give --compare and "
+                "a folder with a folder of pictures per class too"
+            )
         if compare is None:
             typer.echo(json.dumps(MODEL_NAMES) if as_json else "\n".join(MODEL_NAMES))
             return

@@ -58,7 +58,7 @@ _Threshold = Annotated[
 ]
 _MinArea = Annotated[
     str,
-    typer.Option(help="Smallest object kept: '500' or '500m2' (m2), '50px'."),
+    typer.Option(help="Smallest object kept: '500' or '500m2' (m2), '0.5ha', '50px'."),
 ]
 _Normalize = Annotated[
     Normalization, typer.Option(help="How date 2's light is matched to date 1's.")

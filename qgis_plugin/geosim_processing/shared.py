@@ -138,7 +138,7 @@ RULES = (
         "text",
         "--min-area",
         default="50px",
-        help="'500' or '500m2' for square metres, '50px' for pixels.",
+        help="'500' or '500m2' for square metres, '0.5ha', '50px' for pixels.",
     ),
     Parameter(
         "COREGISTER",
