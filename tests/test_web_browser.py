@@ -200,12 +200,25 @@ def test_change_map(page, sample_pair):
     page.click("#go")
     expect(page.locator("#status")).to_have_text("Done.", timeout=3 * PATIENCE)
     assert page.locator("#shapes path").count() > 0
+    expect(page.locator("#changes")).to_contain_text("built-up gain")
     page.click("#changes button >> nth=0")
     assert page.locator("#shapes path.chosen").count() == 1
     with page.expect_download() as download:
         page.click("text=changes.gpkg")
     assert download.value.path().stat().st_size > 10_000
     assert serious(page) == []
+
+
+def test_a_result_goes_with_its_files(page, pictures, tmp_path):
+    compared(page, pictures)
+    third = tmp_path / "third.png"
+    third.write_bytes(pictures[0].read_bytes())
+    page.set_input_files("#file1", third)
+    expect(page.locator("#about1")).to_contain_text("third.png, 640", timeout=PATIENCE)
+    expect(page.locator("#result")).to_be_hidden()
+    page.click("#go")
+    expect(page.locator("#result")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#score")).to_have_text("1.000")
 
 
 def test_refusals_are_told(page, pictures, tmp_path):
@@ -217,6 +230,7 @@ def test_refusals_are_told(page, pictures, tmp_path):
     with page.expect_response("**/preview"):
         page.set_input_files("#file1", script)
     expect(page.locator("#about1")).to_contain_text("no picture")
+    expect(page.locator("#about1")).not_to_contain_text("'image'")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -56,6 +56,8 @@ class Polygon(BaseModel):
     id: int = Field(description="Of the polygon in changes.gpkg.")
     area_px: int = Field(description="Pixels.")
     area_ha: float | None = Field(None, description="Hectares on the ellipsoid.")
+    kind: str = Field(alias="class", description="Of change, such as forest_loss.")
+    class_label: str = Field(description="The same in words.")
     probability: float = Field(description="0..1, mean.")
     bounds: list[float] = Field(description="left, top, right, bottom.")
     path: str = Field(description="Outline as the path of an SVG.")

@@ -13,6 +13,7 @@ from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
+from geosim.publish.areas import class_label
 from geosim.raster.grid import Grid
 from geosim.raster.longitudes import crs_for_warping
 from geosim.raster.source import plain_images_welcome
@@ -54,7 +55,7 @@ def map_of(
 
     Returns:
         `width`, `height` of the grid; `polygons`, each with `id`, `area_ha` or
-        `area_px`, `probability` and `path` (SVG, in pixels of the grid), the largest
+        `area_px`, `class`, `class_label`, `probability` and `path` (SVG, in pixels of the grid), the largest
         first; `changed_ha`, `changed_px`, `changed_percent`, `polygon_count`, `crs`,
         `notes`.
     """
@@ -84,7 +85,8 @@ def _polygons(result: ChangeResult) -> dict[str, Any]:
     back = ~Affine(*grid.transform)
     matrix = [back.a, back.b, back.d, back.e, back.c, back.f]
     rows = []
-    for row in changes.head(_POLYGONS).itertuples():
+    shown = changes.head(_POLYGONS)
+    for row, kind in zip(shown.itertuples(), shown["class"], strict=True):
         outline = shapely.affinity.affine_transform(row.geometry, matrix)
         area: dict[str, float] = {"area_px": int(row.area_px)}
         if grid.crs is not None:
@@ -93,6 +95,8 @@ def _polygons(result: ChangeResult) -> dict[str, Any]:
             {
                 "id": int(row.id),
                 **area,
+                "class": kind,
+                "class_label": class_label(kind),
                 "probability": round(float(row.probability_mean), 3),
                 "bounds": [round(value, 1) for value in outline.bounds],
                 "path": _svg(outline.simplify(step / 2)),

@@ -12,6 +12,7 @@ let job = null;
 let busy = false;
 let auto = true;
 let viewer = null;
+let compared = [];
 
 const kind = () => [...kinds].find((one) => one.checked).value;
 
@@ -23,6 +24,9 @@ const refresh = () => {
   at("choices").hidden = kind() === "change";
   go.textContent = kind() === "change" ? "Map the changes" : "Compare";
   go.setAttribute("aria-disabled", busy);
+  // a result is of the files that are named above it
+  const same = slots.every((slot, number) => slot.file === compared[number]);
+  at("result").hidden = compared.length === 0 || !same;
 };
 
 const slots = [...document.querySelectorAll(".drop")].map((box) => new Slot(box, refresh));
@@ -80,15 +84,16 @@ const list = (id, items) => {
   );
 };
 
-const reveal = () => {
+const reveal = (files) => {
   const section = at("result");
-  section.hidden = false;
+  compared = files;
+  section.hidden = slots.some((slot, number) => slot.file !== files[number]);
   viewer ??= new Viewer(at("view"));
   section.focus({ preventScroll: true });
   section.scrollIntoView({ block: "start" });
 };
 
-const showComparison = (found) => {
+const showComparison = (found, files) => {
   at("score").textContent = found.similarity_score.toFixed(3);
   at("unit").textContent = "similarity, from 0 (unrelated) to 1 (the same)";
   at("bar").hidden = false;
@@ -113,7 +118,7 @@ const showComparison = (found) => {
     link(`data:image/jpeg;base64,${second_image}`, "second_aligned.jpg"),
     link(URL.createObjectURL(json), "compare.json"),
   ]);
-  reveal();
+  reveal(files);
   viewer.show({
     first: `data:image/jpeg;base64,${first_image}`,
     second: `data:image/jpeg;base64,${second_image}`,
@@ -129,7 +134,7 @@ const area = ({ area_ha: hectares, area_px: pixels }) => {
   return `${hectares.toFixed(2)} ha`;
 };
 
-const showChange = (told) => {
+const showChange = (told, files) => {
   const found = told.result;
   const changed = { area_ha: found.changed_ha, area_px: found.changed_px };
   at("score").textContent = area(changed);
@@ -162,11 +167,11 @@ const showChange = (told) => {
         viewer.goTo(one.bounds, one.id);
         at("view").scrollIntoView({ block: "nearest" });
       });
-      return row(String(one.id), area(one), one.probability.toFixed(2), show);
+      return row(String(one.id), one.class_label, area(one), one.probability.toFixed(2), show);
     }),
   );
   list("downloads", Object.entries(told.files).map(([name, href]) => link(href, name)));
-  reveal();
+  reveal(files);
   viewer.show({
     first: told.pictures[0],
     second: told.pictures[1],
@@ -187,20 +192,21 @@ const asked = async (address, options) => {
   return response.status === 204 ? null : response.json();
 };
 
-const form = () => {
+const form = (files) => {
   const made = new FormData();
-  made.append("image1", slots[0].file);
-  made.append("image2", slots[1].file);
+  made.append("image1", files[0]);
+  made.append("image2", files[1]);
   return made;
 };
 
 const compare = async () => {
   say("Comparing…", "some");
-  const body = form();
+  const files = slots.map((slot) => slot.file);
+  const body = form(files);
   body.append("model", at("model").value);
   body.append("align", at("align").value);
   const found = await asked("/compare", { method: "POST", body });
-  showComparison(found);
+  showComparison(found, files);
   say(`Done: similarity ${found.similarity_score.toFixed(3)}.`);
 };
 
@@ -211,7 +217,8 @@ const STAGES = {
 
 const change = async () => {
   say("Sending the files…", "some");
-  let told = await asked("/change", { method: "POST", body: form() });
+  const files = slots.map((slot) => slot.file);
+  let told = await asked("/change", { method: "POST", body: form(files) });
   job = told.id;
   stop.hidden = false;
   while (told.state === "waiting" || told.state === "running") {
@@ -222,7 +229,7 @@ const change = async () => {
     told = await asked(`/jobs/${told.id}`);
   }
   if (told.state === "failed") throw new Error(told.error);
-  showChange(told);
+  showChange(told, files);
   say("Done.");
 };
 

@@ -82,7 +82,8 @@ export class Slot {
         this.#tell(file, found.width, found.height, place);
         return;
       }
-      words = await reason(response);
+      // the server calls it by its field; here its name stands before
+      words = (await reason(response)).replace(/^'image' /, "it ");
     } catch {
       words = "the server does not answer";
     }
