@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import geopandas as gpd
 import shapely
 
+from geosim.dates import image_date
 from geosim.publish.footprint import footprint
 from geosim.raster.output_folder import check_parent
 from geosim.raster.staging import writing
@@ -63,7 +64,10 @@ def _row(number: int, outcome: PairOutcome, home: Path) -> dict[str, Any]:
     dates = (
         (record.before.date, record.after.date)
         if record
-        else (pair.date_before, pair.date_after)
+        else (
+            pair.date_before or image_date(pair.before, {}),
+            pair.date_after or image_date(pair.after, {}),
+        )
     )
     areas = record.areas if record else None
     return {

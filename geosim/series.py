@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from geosim.raster.output_folder import check_folder, check_inputs
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import WorkFolder, check_space, publish_folder, work_folder
 from geosim.raster.writer import Layout, WorkRaster
-from geosim.themes.classes import COVERS, THEMES
+from geosim.themes.classes import THEMES
 from geosim.timeline.calibration import no_calibration
 from geosim.timeline.classes import fit_covering, slugs_of_codes
 from geosim.timeline.deciding import (
@@ -56,12 +56,13 @@ from geosim.timeline.stack import count_intervals, open_stack
 from geosim.timeline.summing import changed_once, clean, write_years
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from geosim.result import ChangeResult
     from geosim.timeline.calibration import Calibration
+    from geosim.timeline.covers import Covered
     from geosim.timeline.pairs import PairMaps
     from geosim.timeline.stack import Stack
 
@@ -145,10 +146,12 @@ def _check_leftover(work: WorkFolder, options: ChangeOptions) -> None:
     pairs, delivered = work.path / PAIRS, work.result / PAIRS
     if delivered.is_dir() and not pairs.exists():  # it could not be published
         delivered.rename(pairs)
-    kept = sorted(pairs.glob("*/run.json"))
-    if kept and not options.resume and not options.overwrite:
+    kept = [path for path in pairs.glob("*/run.json") if path.parent.name[0] != "."]
+    begun = next(pairs.glob(".*.partial"), None)
+    if (kept or begun) and not options.resume and not options.overwrite:
+        also = " and one that was begun" if begun else ""
         raise ResultExistsError(
-            f"'{work.told}' holds {len(kept)} finished comparisons of an "
+            f"'{work.told}' holds {len(kept)} finished comparisons{also} of an "
             "interrupted series; go on with --resume or begin anew with --overwrite"
         )
     if not options.resume:
@@ -222,22 +225,22 @@ def _compare(
     with clock.stage("pairs", len(intervals)) as tick:
 
         def done(number: int) -> None:
-            work.keep = True
             work.note = (
                 f"{number} of {len(intervals)} comparisons are kept in "
                 f"'{work.told}'; go on with --resume"
             )
             tick(1)
 
-        results, notes = run_pairs(
-            plan.scenes,
-            intervals,
-            reference=plan.reference,
-            options=plan.options,
-            folder=pairs,
-            earlier=plan.folder / PAIRS,
-            done=done,
-        )
+        with _keeping(work, pairs):
+            results, notes = run_pairs(
+                plan.scenes,
+                intervals,
+                reference=plan.reference,
+                options=plan.options,
+                folder=pairs,
+                earlier=plan.folder / PAIRS,
+                done=done,
+            )
     if not results:
         work.keep = False
         raise NoDataError(
@@ -247,14 +250,23 @@ def _compare(
     return results, notes
 
 
+@contextmanager
+def _keeping(work: WorkFolder, pairs: Path) -> Iterator[None]:
+    """Keep the working folder if it holds a comparison, or blocks of one."""
+    try:
+        yield
+    finally:
+        work.keep = any(pairs.iterdir())
+
+
 def _decide(
     plan: Plan,
     stack: Stack,
     maps: Mapping[tuple[int, int], PairMaps],
     rasters: Mapping[str, WorkRaster],
     tick: Callable[[float], None],
-) -> tuple[Calibration | None, list[dict[str, float]]]:
-    """Decide each pixel, drop what is too small; the land covers of each date."""
+) -> tuple[Calibration | None, Covered | None]:
+    """Decide each pixel, drop what is too small; the areas of land covers."""
     dates, bands = len(plan.dates), len(stack.bands)
     reach = reach_of(plan.grid)
     calibration = calibrate(stack, maps, reach)
@@ -277,8 +289,7 @@ def _decide(
         plan.grid, rasters["codes"], rasters["sure"], dates, plan.options.min_area,
         slugs, tick,
     )  # fmt: skip
-    known = [dict(zip(COVERS, one, strict=True)) for one in covered.tolist()]
-    return calibration, known if covering else []
+    return calibration, covered if covering else None
 
 
 def _deliver(

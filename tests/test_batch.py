@@ -145,6 +145,7 @@ def test_summary(finished):
     assert [row["status"] for row in found] == ["done"] * 3 + ["failed"]
     assert [row["row"] for row in found] == ["2", "3", "4", "5"]
     assert [row["date_after"] for row in found] == ["2020", "2021", "2022", ""]
+    assert [row["date_before"] for row in found] == ["1990"] * 4  # by the name
     for row in found[:3]:
         item = json.loads((home / row["folder"] / "run.json").read_text())
         areas = item["properties"]["geosim:areas"]

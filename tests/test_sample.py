@@ -218,6 +218,33 @@ def test_series_are_sampled_by_the_year_of_the_first_change(tmp_path):
     }
 
 
+def test_of_a_series_a_place_has_the_class_of_its_latest_change(tmp_path):
+    """A large clearing, and a small pond that came in it later."""
+    boxes = {"forest_loss": (10, 10, 30, 22), "water_gain": (12, 12, 16, 16)}
+    folder = folder_of(tmp_path / "series", classes=boxes)
+    (folder / "change.tif").unlink()
+    years = np.where(decision() == 1, 2005, 0).astype(np.uint16)
+    write(
+        folder / "first_change.tif",
+        years[None],
+        transform=Affine(10, 0, 500_000, 0, -10, 5_400_000),
+        nodata=65535,
+    )
+    pond = {}
+    for dates in (["2000", "2005"], ["2005", "2000"]):
+        frame = pyogrio.read_dataframe(folder / "changes.gpkg", layer="changes")
+        frame["date_to"] = dates
+        pyogrio.write_dataframe(frame, folder / "changes.gpkg", layer="changes")
+        drawn = draw_sample(
+            folder,
+            tmp_path / f"{dates[0]}.gpkg",
+            SampleOptions(n=30, strata="class", chips=False),
+        )
+        rows = {one["stratum"]: one["pixels"] for one in drawn.to_dict()["strata"]}
+        pond[dates[1]] = rows["forest_loss"], rows.get("water_gain", 0)
+    assert pond == {"2005": (240 - 16, 16), "2000": (240, 0)}
+
+
 def test_degrees_weigh_pixels_by_their_area(tmp_path):
     # from the equator to 60 degrees north, where a pixel has half the area
     values = np.zeros((60, 20), np.uint8)
@@ -323,6 +350,31 @@ def test_chips_of_a_result_within_bounds(tmp_path):
         assert np.corrcoef(shown[ring], real[ring])[0, 1] > 0.98
         compared += 1
     assert compared
+
+
+def test_chips_heed_a_nodata_value_that_was_given(tmp_path):
+    """Without it what stands there makes all else dark."""
+    ground, grey = drawn_pair(), []
+    for value, options in ((None, {}), (255, {"nodata": "255"})):
+        folder = tmp_path / str(value)
+        folder.mkdir()
+        dates = [np.minimum(date // 8, 254) for date in ground]
+        for date in dates:
+            date[:, :, :100] = value or 0
+        declared = {"nodata": 0} if value is None else {}
+        pair = [
+            write(folder / name, date, **declared)
+            for name, date in zip(("a.tif", "b.tif"), dates, strict=True)
+        ]
+        how = ChangeOptions(method="cva", threads=1, **options)
+        found = detect_change(*pair, folder / "res", how)
+        drawn = draw_sample(found.folder, folder / "p.gpkg", SampleOptions(n=6))
+        frame = pyogrio.read_dataframe(drawn.path, layer="samples")
+        name = frame[frame["col"] > 160]["chip"].iloc[0]
+        with Image.open(drawn.path.parent / name) as picture:
+            close = np.asarray(picture.convert("L"), float)[20:260, :240]
+        grey.append(np.median(close))
+    assert grey[1] == pytest.approx(grey[0], abs=25)
 
 
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")

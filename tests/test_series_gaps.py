@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from geosim import ChangeOptions, SeriesOptions, detect_series
 from geosim.cli import app
 from geosim.errors import NoDataError, ResultExistsError
+from geosim.timeline.areas import COLUMNS
 
 FAST = ChangeOptions(method="cva", threshold=0.5, threads=1)
 SIDE = 160
@@ -74,6 +76,80 @@ def test_a_scene_without_any_data_is_left_out(samples, tmp_path):
     assert left["date"] == "2000"
     assert "no pixel with data" in left["reason"]
     assert found["decision"]["by"] == "all dates together"
+
+
+def test_a_scene_that_its_mask_takes_out_whole_is_left_out(samples, tmp_path):
+    """One date without a pixel must not take the classes from all others."""
+    paths = [scene(samples, tmp_path, year) for year in (1990, 2000, 2005)]
+    mask = tmp_path / "cloud.tif"
+    with rasterio.open(paths[1]) as file:
+        profile = file.profile | {"count": 1, "photometric": "MINISBLACK"}
+    with rasterio.open(mask, "w", **profile) as file:
+        file.write(np.ones((1, SIDE, SIDE), np.uint8))
+    (tmp_path / "scenes.csv").write_text(
+        f"path,mask\n{paths[0]},\n{paths[1]},{mask}\n{paths[2]},\n"
+    )
+    found = detect_series(tmp_path / "scenes.csv", tmp_path / "out", FAST)
+    (left,) = found.record["left_out"]
+    assert left["date"] == "2000"
+    assert f"that its mask '{mask}' leaves" in left["reason"]
+    plain = detect_series([paths[0], paths[2]], tmp_path / "plain", FAST)
+    assert found.areas.equals(plain.areas)
+    assert "changed" not in set(found.changes["class"])
+
+
+def test_rates_across_a_gap_are_of_what_is_compared(samples, tmp_path):
+    """West of column 110 three dates, east of it two."""
+    years, gap = (1990, 2000, 2020), {2000: [(110, SIDE)]}
+    paths = [scene(samples, tmp_path, year, blank=gap.get(year, ())) for year in years]
+    low = replace(FAST, threshold=0.2)
+    table = detect_series(paths, tmp_path / "out", low).areas
+    loss = table[table["class"] == "forest_loss"].set_index("period")
+    bridged, whole = loss.loc["bridged"], loss.loc["whole"]
+    assert (bridged.date_from, bridged.date_to) == (1990, 2020)
+    assert bridged.area_ha > 5
+    first = loss[(loss.date_from == 1990) & (loss.date_to == 2000)].iloc[0]
+    for row in (first, bridged, whole):
+        assert row.base == "forest at 1990, classified"
+        assert row.percent_per_year == pytest.approx(
+            100 * row.area_ha / row.base_ha / row.years
+        )
+    # hectares of 10 m: 50 columns of the east, 110 of the west
+    assert 20 < bridged.base_ha < SIDE * 50 / 100
+    assert first.base_ha + bridged.base_ha == pytest.approx(whole.base_ha)
+    parts = table[table.period != "whole"].groupby("class").area_ha.sum()
+    totals = table[table.period == "whole"].set_index("class").area_ha
+    assert totals.to_dict() == pytest.approx(parts.to_dict())
+
+
+def test_a_table_of_nothing_has_its_columns(samples, tmp_path):
+    paths = [scene(samples, tmp_path, year) for year in (1990, 2005)]
+    shutil.copy(paths[0], paths[1])
+    found = detect_series(paths, tmp_path / "out", FAST)
+    assert len(found.areas) == 0
+    assert list(found.areas.columns) == list(COLUMNS)
+
+
+def test_blocks_of_the_first_comparison_are_kept(samples, tmp_path, monkeypatch):
+    paths = [scene(samples, tmp_path, year) for year in (1990, 2005)]
+
+    def interrupted(*inputs):
+        folder = inputs[2]
+        inner = folder.parent / f".{folder.name}.partial"
+        inner.mkdir()
+        (inner / "scores.work").write_text("blocks")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("geosim.timeline.pairs.detect_change", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            detect_series(paths, tmp_path / "out", FAST)
+    (kept,) = (tmp_path / ".out.partial" / "pairs").iterdir()
+    assert (kept / "scores.work").exists()
+    with pytest.raises(ResultExistsError, match=r"0 finished .* one that was begun"):
+        detect_series(paths, tmp_path / "out", FAST)
+    found = detect_series(paths, tmp_path / "out", replace(FAST, overwrite=True))
+    assert len(found.changes)
 
 
 def test_too_few_places_that_all_dates_show(samples, tmp_path):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from scipy.ndimage import distance_transform_edt
 from scipy.stats import chi2
 
 from geosim.publish.series_chart import Bars, chart_svg
+from geosim.themes.classes import COVERS
 from geosim.timeline.areas import Change, IntervalAreas, area_rows, in_pixels
 from geosim.timeline.calibration import fit_calibration
+from geosim.timeline.covers import CoverSums
 from geosim.timeline.edges import at_least_half, eroded, small_holes, within
 from geosim.timeline.rates import fao_rate, puyravaud_rate, years_between
 from geosim.timeline.sampling import thinned
@@ -231,6 +234,8 @@ def test_table_says_what_rates_are_relative_to():
             valid=1e7,
             changed={"forest_loss": 1e6, "other": 5e5},
             returning={"forest_loss": 2e5},
+            covered={2000: {"forest": 5e6}, 2010: {"forest": 2e6}}[year],
+            moved={"forest": -1e6, "bare": 1e6},
         )
         for year in (2000, 2010)
     ]
@@ -245,11 +250,15 @@ def test_table_says_what_rates_are_relative_to():
     assert loss[0]["fao_q_percent"] == pytest.approx(100 * (0.75**0.1 - 1))
     assert loss[2]["puyravaud_r_percent"] == pytest.approx(100 * math.log(0.5) / 20)
     assert loss[0]["returning_ha"] == 20
-    classified = {"2000": {"forest": 5e6}, "2010": {"forest": 2e6}}
-    by_map = area_rows(intervals, classes, {}, classified)
-    bases = {(row["date_from"], row["class"]): row["base"] for row in by_map}
-    assert bases["2000", "forest_loss"] == "forest at 2000, classified"
-    assert bases["2000", "other"] == "valid area"
+    assert [row["period"] for row in loss] == ["interval", "interval", "whole"]
+    by_map = area_rows(intervals, classes, {}, {"forest": 5.5e6})
+    bases = [(r["base"], r["base_ha"]) for r in by_map if r["class"] == "forest_loss"]
+    assert bases == [
+        ("forest at 2000, classified", 500),
+        ("forest at 2010, classified", 200),
+        ("forest at 2000, classified", 550),
+    ]
+    assert {r["base"] for r in by_map if r["class"] == "other"} == {"valid area"}
 
 
 def forest_lost(first, last, area):
@@ -259,6 +268,7 @@ def forest_lost(first, last, area):
         valid=1e7,
         changed={"forest_loss": area},
         returning={},
+        moved={"forest": -area, "built_up": area},
     )
 
 
@@ -271,6 +281,49 @@ def test_a_bridged_interval_starts_from_what_was_there_at_its_beginning():
     ]
     rows = area_rows(intervals, loss, {"forest": 1e7}, {})
     assert [row["base_ha"] for row in rows[:3]] == [1000, 900, 1000]
+
+
+def test_forest_that_became_water_is_no_forest_later():
+    """No class of loss tells of it, the covers before and after do."""
+    classes = {
+        "forest_loss": Change(cover="forest", direction="loss"),
+        "water_gain": Change(cover="water", direction="gain"),
+    }
+    intervals = [
+        IntervalAreas(
+            date_from=first,
+            date_to=last,
+            valid=1e7,
+            changed={"forest_loss": 1e5, "water_gain": 2e6},
+            returning={},
+            moved={"forest": -2.1e6, "water": 2e6, "bare": 1e5},
+        )
+        for first, last in (("1990", "2000"), ("2000", "2010"))
+    ]
+    rows = area_rows(intervals, classes, {"forest": 5e6, "water": 1e6}, {})
+    bases = {row["base"]: row["base_ha"] for row in rows}
+    assert bases == {
+        "forest at 1990": 500,
+        "water at 1990": 100,
+        "forest at 2000": 290,
+        "water at 2000": 300,
+    }
+
+
+def test_covers_are_summed_where_dates_are_compared():
+    """Three dates of four pixels: forest 1, water 2; the second date has a gap."""
+    sums = CoverSums(3)
+    covers = np.array([[[1, 1, 2, 1]], [[1, 0, 2, 2]], [[2, 2, 2, 0]]], np.uint8)
+    since = np.array([[[1, 0, 1, 1]], [[2, 1, 2, 0]]], np.uint8)
+    sums.add(covers, since, np.array([[10.0, 20.0, 30.0, 40.0]]))
+    found = sums.covered()
+    first, second = list(COVERS)[:2]
+    assert [(one[first], one[second]) for one in found.dates] == [
+        (70, 30), (10, 70), (0, 60)
+    ]  # fmt: skip
+    pairs = {pair: (one[first], one[second]) for pair, one in found.pairs.items()}
+    assert pairs == {(0, 1): (50, 30), (1, 2): (10, 30), (0, 2): (20, 0)}
+    assert (found.first[first], found.first[second]) == (70, 30)
 
 
 def test_the_whole_time_begins_where_the_first_interval_does():
@@ -297,6 +350,26 @@ def test_without_a_crs_areas_are_pixels():
     assert row["px_per_year"] == pytest.approx(50)
     assert row["base_px"] == pytest.approx(1e7)
     assert "area_ha" not in row
+
+
+def test_what_came_across_a_gap_is_pale_in_the_chart():
+    bars = Bars(
+        labels=["1990", "2000"],
+        values={"forest_loss": [0.0, 10.0]},
+        bridged={"forest_loss": [0.0, 30.0]},
+        colours={"forest_loss": (90, 0, 30, 255)},
+        names={"forest_loss": "forest loss"},
+        below=frozenset({"forest_loss"}),
+        unit="ha",
+    )
+    svg = chart_svg(bars)
+    own, pale = (
+        float(re.search(rf'height="([0-9.]+)" fill="rgb\({rgb}\)"><title>2', svg)[1])
+        for rgb in ("90,0,30", "200,170,180")
+    )
+    assert pale == pytest.approx(3 * own, rel=0.01)
+    assert "30.00 ha, or before" in svg
+    assert "across a gap" in svg
 
 
 def test_a_chart_of_nothing_has_an_axis_to_one():

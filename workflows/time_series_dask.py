@@ -46,6 +46,6 @@ detect_changes(
 result = detect_series(SERIES, OUT, replace(options, resume=True))
 
 areas = result.areas
-whole = areas[areas.years == areas.years.max()]
+whole = areas[areas.period == "whole"]
 print(whole[["class", "area_ha", "ha_per_year"]].round(2).to_string(index=False))
 print(f"see {result.paths['report']}")

@@ -13,6 +13,7 @@ from geosim.assessing.chips import chip, fit_stretches, views_of
 from geosim.errors import GeosimError, OutputError
 from geosim.publish.reading import record_of
 from geosim.raster.grid import pixel_offset
+from geosim.raster.nodata import parse_nodata
 from geosim.raster.scene import open_scene
 from geosim.raster.staging import writing
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from geosim.progress import Clock
     from geosim.publish.record import InputRecord, RunRecord
     from geosim.raster.grid import Grid
+    from geosim.raster.nodata import Nodata
     from geosim.raster.scene import Scene
 
 _Panel = tuple[str, list[tuple[int, int]]]
@@ -39,6 +41,7 @@ class _Pair:
     bands: str | None
     dates: tuple[str, str]
     shift: tuple[float, float] | None
+    nodata: Nodata
 
 
 def write_chips(
@@ -146,7 +149,11 @@ def _fullest(views: list[View]) -> RGB:
 def _opened(pair: _Pair, pixels: str) -> Iterator[Scene]:
     """Both dates on the map's pixels, as the run read them."""
     with open_scene(
-        pair.before, pair.after, bands=pair.bands, reference=pixels
+        pair.before,
+        pair.after,
+        bands=pair.bands,
+        reference=pixels,
+        nodata=pair.nodata,
     ) as scene:
         if pair.shift is not None:
             scene.correct_shift(*pair.shift)
@@ -181,6 +188,7 @@ def _pair(folder: Path) -> _Pair:
         bands=record.options.get("bands"),
         dates=(_called(record.before), _called(record.after)),
         shift=(shift.rows, shift.cols) if shift and shift.corrected else None,
+        nodata=parse_nodata(record.options.get("nodata")),
     )
 
 

@@ -143,7 +143,10 @@ class StrataMap:
         return found
 
     def _burnt(self, window: Window) -> NDArray[np.uint8]:
-        """Class of the polygon that holds each pixel's centre, 0 where none does."""
+        """Class of the polygon that holds each pixel's centre, 0 where none does.
+
+        Of a series that of its latest change.
+        """
         part = self.grid.cut(window)
         left, bottom, right, top = part.bounds
         west, south, east, north = self._bounds.T
@@ -175,10 +178,14 @@ def map_of(folder: Path) -> Path:
 
 
 def _classed_polygons(path: Path) -> tuple[NDArray[Any], list[str]]:
+    """Polygons and their classes, the latest changes first."""
     try:
-        frame = pyogrio.read_dataframe(path, layer="changes", columns=["class"])
+        frame = pyogrio.read_dataframe(path, layer="changes")
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise OutputError(f"cannot read the polygons of '{path}': {error}") from error
+    if "date_to" in frame:  # of a series, whose polygons lie on each other
+        order = frame["date_to"].astype(str).sort_values(ascending=False, kind="stable")
+        frame = frame.loc[order.index]
     names = [str(name) for name in frame["class"]]
     if not set(names) - {CHANGED}:
         raise OptionError(

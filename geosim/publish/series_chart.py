@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +26,8 @@ _LINES = 5
 _INK, _FAINT = (31, 37, 34), (217, 216, 208)
 _KEY = 15
 _LEGEND_ROW = 20
+_BRIDGED = ", or before: a gap lies between"
+_PALE = "pale: then or before, across a gap"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,9 @@ class Bars:
     """Name of each interval."""
     values: Mapping[str, Sequence[float]]
     """By class, one for each interval; 0 upwards."""
+    bridged: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """The same of what came at some time since an earlier date, for gaps between;
+    pale, since it is no more of that interval than of those before."""
     colours: Mapping[str, RGBA]
     names: Mapping[str, str]
     """Label of each class."""
@@ -149,33 +154,49 @@ def _bar(
     """The stacked bars of an interval, gains upwards, losses downwards."""
     ends = {False: zero, True: zero}
     shapes: list[_Box | _Text] = []
-    for slug, values in bars.values.items():
-        if not values[at]:
+    parts = [(slug, values[at], "") for slug, values in bars.values.items()]
+    parts += [(slug, values[at], _BRIDGED) for slug, values in bars.bridged.items()]
+    for slug, value, how in parts:
+        if not value:
             continue
-        below, size = slug in bars.below, values[at] * per_unit
+        below, size = slug in bars.below, value * per_unit
         y = ends[below] if below else ends[below] - size
         ends[below] += size if below else -size
-        title = f"{bars.labels[at]}: {bars.names[slug]} {values[at]:,.2f} {bars.unit}"
-        shapes.append(_Box(left, y, width, size, bars.colours[slug], title))
+        title = f"{bars.labels[at]}: {bars.names[slug]} {value:,.2f} {bars.unit}{how}"
+        colour = _pale(bars.colours[slug]) if how else bars.colours[slug]
+        shapes.append(_Box(left, y, width, size, colour, title))
     return shapes
+
+
+def _pale(colour: Sequence[int]) -> tuple[int, ...]:
+    """Two thirds of the way to white."""
+    return tuple(round(255 - (255 - level) / 3) for level in colour[:3])
 
 
 def _legend(bars: Bars) -> tuple[list[_Box | _Text], int]:
     shapes: list[_Box | _Text] = []
     x, y = float(_LEFT), _HEIGHT - 8.0
-    for slug in bars.values:
-        width = _KEY + 10 + 7.5 * len(bars.names[slug]) + 18
+    keys: list[tuple[tuple[int, ...], str]]
+    keys = [(bars.colours[slug], bars.names[slug]) for slug in bars.values]
+    if any(any(values) for values in bars.bridged.values()):
+        keys.append((_pale(_INK), _PALE))
+    for colour, name in keys:
+        width = _KEY + 10 + 7.5 * len(name) + 18
         if x + width > _WIDTH and x > _LEFT:
             x, y = float(_LEFT), y + _LEGEND_ROW
-        shapes.append(_Box(x, y - 11, _KEY, 12, bars.colours[slug]))
-        shapes.append(_Text(x + _KEY + 7, y, bars.names[slug], "start"))
+        shapes.append(_Box(x, y - 11, _KEY, 12, colour))
+        shapes.append(_Text(x + _KEY + 7, y, name, "start"))
         x += width
     return shapes, int(y) + 12
 
 
 def _stack(bars: Bars, at: int, *, below: bool) -> float:
-    slugs = [slug for slug in bars.values if (slug in bars.below) == below]
-    return sum(bars.values[slug][at] for slug in slugs)
+    return sum(
+        values[at]
+        for parts in (bars.values, bars.bridged)
+        for slug, values in parts.items()
+        if (slug in bars.below) == below
+    )
 
 
 def _step(largest: float) -> float:

@@ -33,6 +33,10 @@ _MARGIN = 0.4
 """What is shown on each side of a place, in parts of its own."""
 
 
+_PERIODS = {"interval": "", "bridged": ", across a gap", "whole": ", in all"}
+"""What a row of the table is of, behind its dates."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SeriesRow:
     """One of the largest changes."""
@@ -71,7 +75,7 @@ def area_table(rows: Sequence[Mapping[str, Any]], theme: str = "any") -> str:
     )  # fmt: skip
     lines = [
         [
-            f"{row['date_from']} to {row['date_to']}",
+            f"{row['date_from']} to {row['date_to']}{_PERIODS[row['period']]}",
             CLASSES[row["class"]].label,
             *(NOTHING if row[key] is None else number(row[key]) for key in keys),
             f"{_base(row['base'])} ({number(row[f'base_{unit}'])} {unit})",

@@ -23,6 +23,7 @@ from geosim.siamese.smoothing import smoothing_spread
 from geosim.themes.classes import COVERS
 from geosim.themes.cover import COVER_REACH
 from geosim.timeline.classes import UNKNOWN, state_means
+from geosim.timeline.covers import CoverSums
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
 from geosim.windows import box_sum, filtered
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from geosim.raster.writer import WorkRaster
     from geosim.timeline.calibration import Calibration
     from geosim.timeline.classes import Covering
+    from geosim.timeline.covers import Covered
     from geosim.timeline.pairs import PairMaps
     from geosim.timeline.stack import Stack
 
@@ -330,7 +332,7 @@ def decide_all(
     side: int,
     threads: int,
     tick: Callable[[float], None],
-) -> NDArray[np.float64]:
+) -> Covered:
     """Decide every block and write it into "codes", "sure", "since" and "last".
 
     Args:
@@ -341,11 +343,10 @@ def decide_all(
         tick: called with the number of pixels done.
 
     Returns:
-        (t, covers) area of each land cover on each date, m2; pixels without a CRS.
+        Area of each land cover, m2; pixels without a CRS.
     """
     grid = decider.stack.grid
-    dates = len(decider.stack.sources)
-    covered = np.zeros((dates, len(COVERS) + 1))
+    sums = CoverSums(len(decider.stack.sources))
 
     def decided(window: Window) -> tuple[Window, BlockDecision]:
         return window, decider.block(window)
@@ -360,9 +361,6 @@ def decide_all(
                 for band, layer in enumerate(layers, start=1):
                     rasters[name].write(layer, window, band)
             rasters["last"].write(block.last, window, 1)
-            areas = grid.pixel_areas.within(window)
-            for date, numbers in enumerate(block.covers):
-                weight = np.broadcast_to(areas, numbers.shape).ravel()
-                covered[date] += np.bincount(numbers.ravel(), weight, len(COVERS) + 1)
+            sums.add(block.covers, block.since, grid.pixel_areas.within(window))
             tick(window.width * window.height)
-    return covered[:, 1:]
+    return sums.covered()

@@ -20,6 +20,7 @@ from geosim.publish.styles import LAYER_STYLES, palette_style
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout
 from geosim.themes.classes import CLASSES, THEMES
+from geosim.timeline.areas import columns
 from geosim.timeline.classes import slugs_of_codes
 from geosim.timeline.result import SERIES_RECORD
 from geosim.timeline.summing import NO_COUNT_DATA, NO_YEAR_DATA
@@ -101,7 +102,7 @@ def write_tables(
     )
     path = staging / "areas.csv"
     with writing(path), path.open("w", encoding="utf-8", newline="") as file:
-        names = list(rows[0]) if rows else ["date_from", "date_to", "class", "area_ha"]
+        names = columns(known=found.grid.crs is not None)
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows([_rounded(row) for row in rows])

@@ -142,7 +142,9 @@ def _settled(
         left_out = [*bad, *elsewhere]
         _check_enough(kept, left_out)
         bands = options.bands or _all_bands(kept)
-        found = check_readable(kept, grid, bands, options.nodata_values[0])
+        found = check_readable(
+            kept, grid, bands, options.nodata_values[0], options.mask_kind
+        )
         if not found:
             return _Settled(
                 scenes=kept,

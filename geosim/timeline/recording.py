@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from geosim.raster.writer import WorkRaster
     from geosim.result import ChangeResult
     from geosim.timeline.calibration import Calibration
+    from geosim.timeline.covers import Covered
     from geosim.timeline.pairs import Interval, PairMaps
     from geosim.timeline.plan import Plan
     from geosim.timeline.stack import Stack
@@ -36,9 +37,8 @@ class Made:
     shares: list[float]
     notes: list[str]
     calibration: Calibration | None
-    covered: list[dict[str, float]]
-    """m2 (pixels without a CRS) of each land cover on each date, as classified; empty
-    where not known."""
+    covered: Covered | None
+    """Areas of land covers, as classified; None where not known."""
 
 
 _BY_PAIRS = (
@@ -82,7 +82,7 @@ def series_record(
         "grid": _grid(grid) | {"reference": plan.reference},
         "areas": _areas(grid, made),
         "covers_m2" if grid.crs else "covers_px": dict(
-            zip(plan.dates, made.covered, strict=False)
+            zip(plan.dates, made.covered.dates if made.covered else [], strict=False)
         ),
         "polygons": polygons,
         "year": "of the later date of the interval in which the change came",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geosim.raster.grid import sample_windows
+from geosim.raster.grid import blocks, sample_windows
 from geosim.timeline.calibration import Calibration, fit_calibration
 from geosim.timeline.edges import within
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosim.raster.grid import Window
     from geosim.timeline.pairs import PairMaps
     from geosim.timeline.stack import Stack
 
@@ -108,15 +109,19 @@ def samples_of(stack: Stack) -> list[NDArray[np.float32]]:
 
 
 def _sample_of(stack: Stack, date: int) -> _Values:
-    """(roles, n) file values of one date."""
+    """(roles, n) file values of one date; where it shows any, of some at least."""
+
+    def valid_in(window: Window, most: int) -> _Values:
+        values, valid = stack.read_date(date, window)
+        return stack.role_bands(values, date)[:, thinned(valid, most)]
 
     def take(count: int) -> _Values:
-        windows, pieces = sample_windows(stack.grid, _SAMPLE_SIDE, count), []
+        windows = sample_windows(stack.grid, _SAMPLE_SIDE, count)
         most = _most(len(stack.sources) * len(stack.bands), len(windows))
-        for window in windows:
-            values, valid = stack.read_date(date, window)
-            counted = thinned(valid, most)
-            pieces.append(stack.role_bands(values, date)[:, counted])
-        return np.concatenate(pieces, axis=1)
+        return np.concatenate([valid_in(window, most) for window in windows], axis=1)
 
-    return _with_enough(take)
+    found = _with_enough(take)
+    if found.shape[1]:
+        return found
+    everywhere = (valid_in(one, _WANTED) for one in blocks(stack.grid, _SAMPLE_SIDE))
+    return next((values for values in everywhere if values.size), found)

@@ -125,10 +125,6 @@ class Stack:
         mask = self._masks[date]
         return values, valid if mask is None else valid & ~mask.read(window)
 
-    def read_one(self, date: int, window: Window) -> NDArray[np.bool_]:
-        """(height, width) validity of one date."""
-        return self._dates[date].read(window)[1]
-
     @property
     def cache_bytes(self) -> int:
         """GDAL's cache with which few blocks of the files are decoded twice, bytes."""
@@ -244,20 +240,31 @@ def check_readable(
     grid: Grid,
     bands: str | None,
     nodata: float | None = None,
+    kind: MaskKind = "auto",
 ) -> list[LeftOut]:
-    """Read every scene through once: those that cannot be read, or show nothing."""
+    """Read every scene through once: those that cannot be read, or show nothing.
+
+    Args:
+        scenes: by date.
+        grid: what they are read on.
+        bands: as `open_stack`.
+        nodata: as there.
+        kind: as there.
+    """
     bad = []
     for scene in scenes:
         seen = False
         try:
-            with open_stack([scene], grid, bands, nodata) as stack:
+            with open_stack([scene], grid, bands, nodata, kind) as stack:
                 for window in strips(grid, stack.strip_rows()):
-                    seen |= bool(stack.read_one(0, window).any())
+                    seen |= bool(stack.read_date(0, window)[1].any())
         except GeosimError as error:
             bad.append(LeftOut(scene=scene, reason=str(error)))
         else:
             if not seen:
                 reason = f"'{scene.path}' has no pixel with data on the series' grid"
+                if scene.mask:
+                    reason += f" that its mask '{scene.mask}' leaves"
                 bad.append(LeftOut(scene=scene, reason=reason))
     return bad
 

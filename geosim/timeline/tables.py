@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from geosim.raster.grid import Grid
+    from geosim.timeline.covers import Covered
     from geosim.timeline.places import Place
     from geosim.timeline.summing import Sums
 
@@ -41,9 +42,8 @@ class SeriesFound:
     theme: str
     initial: Mapping[str, float]
     """m2 of land covers on the first date, as the user knows them."""
-    covered: Sequence[Mapping[str, float]] = ()
-    """m2 (pixels without a CRS) of land covers on each date, as classified; none where
-    not known."""
+    covered: Covered | None = None
+    """Land covers as classified, m2 (pixels without a CRS); None where not known."""
     compared: float | None = None
     """Area that any two dates show, in the same unit."""
 
@@ -104,6 +104,9 @@ def interval_areas(found: SeriesFound) -> list[IntervalAreas]:
                 valid=found.sums.valid[pair],
                 changed=changed,
                 returning=_by_class(found.sums.returning, pair, kept),
+                bridged=pair[1] - pair[0] > 1,
+                covered=found.covered.pairs.get(pair, {}) if found.covered else {},
+                moved=_moved(found.sums.from_to, pair),
             )
         )
     return result
@@ -118,13 +121,26 @@ def _by_class(
     return {slug: found[slug] for slug in kept if slug in found}
 
 
+def _moved(
+    areas: Mapping[tuple[int, int, int], float], pair: tuple[int, int]
+) -> dict[str, float]:
+    """Area of each land cover that came between two dates, less what went."""
+    moved: dict[str, float] = {}
+    for (*dates, code), area in areas.items():
+        before, after = covers_of_code(code)
+        if tuple(dates) == pair and before is not None and after is not None:
+            moved[before] = moved.get(before, 0.0) - area
+            moved[after] = moved.get(after, 0.0) + area
+    return moved
+
+
 def table_rows(found: SeriesFound) -> list[dict[str, Any]]:
     """Rows of `areas.csv`."""
     classes = {
         slug: Change(cover=kind.cover, direction=kind.direction)
         for slug, kind in CLASSES.items()
     }
-    covered = dict(zip(found.dates, found.covered, strict=False))
+    covered = found.covered.first if found.covered else {}
     rows = area_rows(
         interval_areas(found), classes, found.initial, covered, found.compared
     )
@@ -139,9 +155,8 @@ def shortages(found: SeriesFound, rows: Sequence[Mapping[str, Any]]) -> list[str
         rows: its `table_rows`.
     """
     told: dict[str, str] = {}
-    whole = found.dates[0], found.dates[-1]
     for row in rows:
-        if len(found.dates) > 2 and (row["date_from"], row["date_to"]) == whole:  # noqa: PLR2004
+        if row["period"] == "whole":
             continue  # what came again and went again counts twice
         kind = CLASSES[row["class"]]
         if (
@@ -161,20 +176,24 @@ def shortages(found: SeriesFound, rows: Sequence[Mapping[str, Any]]) -> list[str
 
 
 def bars_of(found: SeriesFound) -> Bars:
-    """The chart's contents: neighbouring dates; a bridged change where it ends."""
+    """The chart's contents: neighbouring dates; pale where it ends what was bridged."""
     labels = [f"{one[:7]}{NOTHING}{other[:7]}" for one, other in pairwise(found.dates)]
     kept = THEMES[found.theme].classes
     values: dict[str, list[float]] = {}
-    for (_, last, slug), area in found.sums.changed.items():
+    bridged: dict[str, list[float]] = {}
+    for (first, last, slug), area in found.sums.changed.items():
         if slug in kept:
             row = values.setdefault(slug, [0.0] * len(labels))
-            row[last - 1] += area / (
+            longer = bridged.setdefault(slug, [0.0] * len(labels))
+            to = longer if last - first > 1 else row
+            to[last - 1] += area / (
                 SQUARE_METRES_PER_HECTARE if found.grid.crs else 1.0
             )
     ordered = {slug: values[slug] for slug in CLASSES if slug in values}
     return Bars(
         labels=labels,
         values=ordered,
+        bridged=bridged,
         colours={slug: CLASSES[slug].colour for slug in ordered},
         names={slug: CLASSES[slug].label for slug in ordered},
         below=frozenset(s for s in ordered if CLASSES[s].direction == "loss"),

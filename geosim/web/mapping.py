@@ -55,9 +55,9 @@ def map_of(
 
     Returns:
         `width`, `height` of the grid; `polygons`, each with `id`, `area_ha` or
-        `area_px`, `class`, `class_label`, `probability` and `path` (SVG, in pixels of the grid), the largest
-        first; `changed_ha`, `changed_px`, `changed_percent`, `polygon_count`, `crs`,
-        `notes`.
+        `area_px`, `class`, `class_label`, `probability` and `path` (SVG, in pixels of
+        the grid), the largest first; `changed_ha`, `changed_px`, `changed_percent`,
+        `polygon_count`, `crs`, `notes`.
     """
     grid, areas = result.record.grid, result.record.areas
     width, height = grid.width, grid.height
