@@ -439,3 +439,18 @@ def test_a_sentence_starts_large_and_ends_with_a_stop():
     assert sentence(" why not") == "Why not."
     assert sentence("Done.") == "Done."
     assert sentence("") == ""
+
+
+@pytest.mark.parametrize(
+    ("paths", "dates", "told"),
+    [
+        (("1990.tif", "b.tif"), ("1990", None), ("1990", "b.tif")),
+        (("x_2020.tif", "y_2020.tif"), ("2020", "2020"), ("x_2020.tif", "y_2020.tif")),
+        (("set/A/x.png", "set/B/x.png"), (None, None), ("A/x.png", "B/x.png")),
+    ],
+)
+def test_dates_are_told_apart(paths, dates, told):
+    before, after = (
+        make_input(path, date=date) for path, date in zip(paths, dates, strict=True)
+    )
+    assert make_record(before=before, after=after).labels == told

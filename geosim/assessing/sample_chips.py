@@ -186,15 +186,10 @@ def _pair(folder: Path) -> _Pair:
         before=_found(record.before, links.get("before"), folder),
         after=_found(record.after, links.get("after"), folder),
         bands=record.options.get("bands"),
-        dates=(_called(record.before), _called(record.after)),
+        dates=record.labels,
         shift=(shift.rows, shift.cols) if shift and shift.corrected else None,
         nodata=parse_nodata(record.options.get("nodata")),
     )
-
-
-def _called(source: InputRecord) -> str:
-    """A date, or the name of its file."""
-    return source.date or Path(source.path).name
 
 
 def _record(folder: Path) -> tuple[RunRecord, dict[str, str]]:

@@ -190,6 +190,19 @@ class RunRecord:
     `from_class`, `to_class`, `class`, `polygons`, `area_px`, `area_m2` (None without a
     CRS); of all changes, whatever the theme. Empty where that cannot be told."""
 
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What the dates are called: by date, else by file, else with its folder."""
+        both = self.before, self.after
+        paths = [one.path.partition("?")[0] for one in both]
+        names = [PurePath(path).name or path for path in paths]
+        told = [one.date or name for one, name in zip(both, names, strict=True)]
+        if told[0] == told[1]:
+            told = names
+        if told[0] == told[1]:
+            told = ["/".join(PurePath(path).parts[-2:]) for path in paths]
+        return told[0], told[1]
+
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON-able values, without NaN and infinity."""
         values: dict[str, Any] = dataclasses.asdict(self)

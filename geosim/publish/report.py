@@ -26,7 +26,7 @@ from geosim.publish.histogram import histogram_svg
 from geosim.publish.method import method_text
 from geosim.publish.page import filled, page_file
 from geosim.publish.pictures import NO_DATA_GREY, ReportImages, ramp_colours
-from geosim.publish.record import InputRecord, RunRecord
+from geosim.publish.record import RunRecord
 from geosim.publish.report_parts import (
     ChangeRow,
     area_table,
@@ -40,7 +40,6 @@ from geosim.publish.wording import (
     TIMES,
     area,
     cards,
-    file_name,
     lonlat,
     notes_list,
     percent,
@@ -105,7 +104,7 @@ def render_report(record: RunRecord, content: ReportContent) -> str:
     title = content.head.title or _title(record)
     assessed = content.assessment
     method = method_text(record, assessed=assessed is not None)
-    dates = _label(record.before), _label(record.after)
+    dates = record.labels
     parts = {
         "version": escape(record.version),
         "style": page_file("report.css") + map_css() + _print_footer(title),
@@ -151,15 +150,8 @@ def _form(aspect: float) -> str:
     return f" tall{strip}" if aspect < _TALL else ""
 
 
-def _label(source: InputRecord) -> str:
-    """What a date is called on the page: its date, or the file's name."""
-    return source.date or file_name(source.path)
-
-
 def _title(record: RunRecord) -> str:
-    before, after = _label(record.before), _label(record.after)
-    if before == after:
-        before, after = file_name(record.before.path), file_name(record.after.path)
+    before, after = record.labels
     return f"What changed, {before} to {after}"
 
 
@@ -232,7 +224,7 @@ def _pin(record: RunRecord, change: ChangeRow) -> Pin:
 def _maps(record: RunRecord, images: ReportImages, pins: Sequence[Pin]) -> str:
     """The four figures: layers of one map on the screen, side by side in print."""
     grid = record.grid
-    before, after = _label(record.before), _label(record.after)
+    before, after = record.labels
     shown = (
         ("after", images.after, after, f"The place at the second date, {after}", ()),
         ("before", images.before, before, f"The place at the first date, {before}", ()),
@@ -256,8 +248,8 @@ def _maps(record: RunRecord, images: ReportImages, pins: Sequence[Pin]) -> str:
 def _parts(record: RunRecord, images: ReportImages, pins: Sequence[Pin]) -> str:
     """The map cut into parts, where it is a long strip."""
     pictures = {
-        "before": (_label(record.before), images.before),
-        "after": (_label(record.after), images.after),
+        "before": (record.labels[0], images.before),
+        "after": (record.labels[1], images.after),
         "changes": ("what changed", images.changes),
     }
     return strip_html(record.grid, pictures, pins)
