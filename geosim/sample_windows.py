@@ -37,18 +37,20 @@ def valid_pairs(scene: Scene) -> list[Pair]:
     """Sample windows of a scene that hold anything valid; empty where nothing is.
 
     They are spread over the whole scene, as read. Where these hold fewer than 200,000
-    valid pixels and are not the whole scene, it is read through once, and windows are
-    spread over what has data, each cut to it.
+    valid pixels and are not the whole scene, four times as many are; where these do
+    too, the scene is read through once, and windows are spread over what has data, each
+    cut to it.
 
     Raises:
         RasterReadError: a file is damaged.
     """
-    windows = sample_windows(scene.grid, _SIDE, _COUNT)
-    found = list(read_valid(scene, windows))
-    held = sum(int(pair.valid.sum()) for pair in found)
-    whole = sum(window.width * window.height for window in windows)
-    if held >= _FEWEST or whole >= scene.grid.width * scene.grid.height:
-        return found
+    for count in (_COUNT, _MOST):
+        windows = sample_windows(scene.grid, _SIDE, count)
+        found = list(read_valid(scene, windows))
+        held = sum(int(pair.valid.sum()) for pair in found)
+        whole = sum(window.width * window.height for window in windows)
+        if held >= _FEWEST or whole >= scene.grid.width * scene.grid.height:
+            return found
     counts = _valid_counts(scene)
     cells = [
         Window(int(col) * _SIDE, int(row) * _SIDE, _SIDE, _SIDE)

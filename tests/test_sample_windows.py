@@ -55,19 +55,28 @@ def test_nothing_around_the_data_changes_the_map(tmp_path, method):
 
 
 def test_windows_are_spread_over_all_that_has_data(tmp_path):
-    """Between the rows of the usual windows, 256 and 1915, lie 4 million pixels."""
-    patch = (texture(1, 1000, 4000) * 255).astype(np.uint8)
-    paths = in_a_corner(tmp_path, (patch, patch), (300, 500), (6000, 6000))
+    """Between the rows of all usual windows, 256 and 718, lie 1.8 million pixels."""
+    patch = (texture(1, 440, 4000) * 255).astype(np.uint8)
+    paths = in_a_corner(tmp_path, (patch, patch), (265, 500), (6000, 6000))
     with open_scene(*map(str, paths)) as scene:
         found = valid_pairs(scene)
     assert len(found) == 24
     rows = [pair.window.row_off for pair in found]
     cols = [pair.window.col_off for pair in found]
-    assert min(rows) < 550
-    assert max(rows) > 1000
-    assert min(cols) < 1200
-    assert max(cols) > 3700
+    assert set(rows) == {265, 512}
+    assert min(cols) < 1000
+    assert max(cols) > 3800
     assert all(pair.valid.any(axis=axis).all() for pair in found for axis in (0, 1))
+
+
+def test_four_times_as_many_windows_before_all_is_read(tmp_path):
+    """Columns 500 to 900: in a gap of the 24 windows, not of the 96."""
+    patch = (texture(1, 6000, 400) * 255).astype(np.uint8)
+    paths = in_a_corner(tmp_path, (patch, patch), (0, 500), (6000, 6000))
+    with open_scene(*map(str, paths)) as scene:
+        found = valid_pairs(scene)
+    assert {pair.window.col_off for pair in found} == {638}
+    assert {pair.window.row_off for pair in found} == set(range(0, 6000, 718))
 
 
 def test_windows_with_enough_data_stay_where_they_are(tmp_path):
