@@ -85,7 +85,7 @@ def test_swipe_by_mouse_and_by_keys(page):
     page.mouse.move(box["x"] + box["width"] / 4, middle - 20, steps=4)
     page.mouse.up()
     assert abs(int(handle.get_attribute("aria-valuenow")) - 25) <= 1
-    clip = page.locator("figure.before").evaluate("e => getComputedStyle(e).clipPath")
+    clip = page.locator(".before .plate").evaluate("e => getComputedStyle(e).clipPath")
     assert abs(float(re.findall(r"([\d.]+)%", clip)[0]) - 75) <= 1
     expect(handle).to_be_focused()
     page.keyboard.press("ArrowRight")

@@ -40,16 +40,16 @@ _PAGE = """<!DOCTYPE html>
 <section aria-labelledby="h-area">
   <h2 id="h-area">How much there is of each class</h2>
 {chart}
-  <div class="wide">{areas}</div>
+  <div class="wide" tabindex="0" role="region" aria-label="Areas">{areas}</div>
 </section>
 <section aria-labelledby="h-accuracy">
   <h2 id="h-accuracy">How accurate the map is</h2>
-  <div class="wide">{accuracies}</div>
+  <div class="wide" tabindex="0" role="region" aria-label="Accuracies">{accuracies}</div>
 </section>
 <section aria-labelledby="h-matrix">
   <h2 id="h-matrix">Error matrix</h2>
-  <div class="wide">{matrix}</div>
-  <div class="wide">{strata}</div>
+  <div class="wide" tabindex="0" role="region" aria-label="Error matrix">{matrix}</div>
+  <div class="wide" tabindex="0" role="region" aria-label="Strata">{strata}</div>
 </section>
 <section class="method" aria-labelledby="h-method">
   <h2 id="h-method">How it was found</h2>

@@ -101,13 +101,16 @@ def _section(one: Mapping[str, Any], curves: bytes) -> str:
         "Precision over recall, receiver operating characteristic and reliability of "
         + escape(one["name"])
     )
+    scrolled = (
+        f'class="wide" tabindex="0" role="region" aria-label="{escape(one["name"])}'
+    )
     parts = [
         f"<section><h2>{escape(one['name'])}</h2>",
-        f'<div class="wide">{_pooled(one["pooled"], told)}</div>',
+        f'<div {scrolled}, pooled">{_pooled(one["pooled"], told)}</div>',
         f'<p><img src="{data_uri("image/png", curves)}" alt="{told_picture}"></p>',
     ]
     if len(one["scenes"]) > 1:
-        parts.append(f'<div class="wide">{_by_scene(one["scenes"])}</div>')
+        parts.append(f'<div {scrolled}, by scene">{_by_scene(one["scenes"])}</div>')
     return "\n".join([*parts, "</section>"])
 
 

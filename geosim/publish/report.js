@@ -11,6 +11,7 @@
     at = Math.min(100, Math.max(0, percent));
     const shown = Math.round(at);
     stage.style.setProperty("--at", at + "%");
+    stage.style.setProperty("--cut", at + "cqw");
     handle.setAttribute("aria-valuenow", shown);
     handle.setAttribute("aria-valuetext", shown + " % before");
   };
