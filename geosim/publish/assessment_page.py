@@ -44,7 +44,8 @@ _PAGE = """<!DOCTYPE html>
 </section>
 <section aria-labelledby="h-accuracy">
   <h2 id="h-accuracy">How accurate the map is</h2>
-  <div class="wide" tabindex="0" role="region" aria-label="Accuracies">{accuracies}</div>
+  <div class="wide" tabindex="0" role="region" aria-label="Accuracies">
+{accuracies}</div>
 </section>
 <section aria-labelledby="h-matrix">
   <h2 id="h-matrix">Error matrix</h2>
