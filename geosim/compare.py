@@ -169,6 +169,13 @@ def _checked(out: str | Path | None, options: CompareOptions) -> Path | None:
 
 
 def _aligned(pictures: list[Picture], options: CompareOptions) -> AlignedPair:
+    sizes = [picture.original_size for picture in pictures]
+    if options.align == "none" and sizes[0] != sizes[1]:
+        told = " and ".join(f"{width} x {height}" for width, height in sizes)
+        raise OptionError(
+            f"--align none wants pictures of one size; found {told}; use --align "
+            "resize or register"
+        )
     first, second = (_large_enough(picture.pixels) for picture in pictures)
     shrunk = [
         max(picture.original_size) / max(image.shape)

@@ -16,12 +16,12 @@ import numpy as np
 from geosim.errors import GeosimError, LabelError
 from geosim.images.models import open_model
 from geosim.images.names import MODEL_NAMES
-from geosim.images.reading import find_pictures, read_picture
+from geosim.images.reading import find_pictures
 from geosim.overlapping import ahead
 from geosim.retrieval import delivering
 from geosim.retrieval.chart import ranking_chart
 from geosim.retrieval.measures import RankingQuality, diffused_ranks, leave_one_out
-from geosim.retrieval.samples import LONGEST_SIDE
+from geosim.retrieval.tiles import read_as_indexed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +154,7 @@ def embed_files(model: ImageModel, paths: Sequence[Path]) -> NDArray[np.float32]
     vectors, waiting = [], []
 
     def read(path: Path) -> NDArray[np.float32]:
-        return read_picture(path, at_most=LONGEST_SIDE).pixels
+        return read_as_indexed(path)
 
     with closing(ahead(read, paths, 2 * _BATCH, threads=2)) as pictures:
         for pixels in pictures:

@@ -112,6 +112,7 @@ def build_index(
             for place, source in enumerate(wanted):
                 run.update(source, place)
             run.check()
+            run.look_for_gone()
             add_graph(writer, options)
             total = writer.count()
     return IndexResult(
@@ -244,10 +245,12 @@ def _read_query(
     window: tuple[int, int, int, int] | None,
 ) -> NDArray[np.float32]:
     """(3, height, width) in 0..1."""
-    if window is None:
+    if isinstance(query, np.ndarray) and window is None:
         return read_picture(query, at_most=LONGEST_SIDE).pixels
     if isinstance(query, np.ndarray):
         raise OptionError("a window is for a query that is a file; cut the array")
+    if window is None:
+        return tiles.read_as_indexed(query)
     with plain_images_welcome(), tiles.open_tiles(str(query)) as reader:
         grid = reader.grid
         col, row, width, height = window

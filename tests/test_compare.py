@@ -240,3 +240,14 @@ def test_pictures_that_cannot_be_read(files, tmp_path):
     with pytest.raises(PictureReadError):
         compare_images(files / "cut.jpg", files / "photo.png", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_size_is_that_of_the_files(tmp_path):
+    """Both are looked at in 1,024 px; of the files one is three times as large."""
+    paths = []
+    for side in (1024, 2048):
+        paths.append(tmp_path / f"{side}.png")
+        Image.new("RGB", (side, side), (90, 120, 60)).save(paths[-1])
+    options = CompareOptions(model="ssim", align="none")
+    with pytest.raises(OptionError, match="found 2048 x 2048 and 1024 x 1024"):
+        compare_images(paths[1], paths[0], None, options)

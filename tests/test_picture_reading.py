@@ -400,3 +400,98 @@ def test_all_formats_are_loaded_before_threads_decode(root):
         check=True,
     )
     assert found.stdout.split() == ["0", "True"]
+
+
+# --- TIFFs that Pillow shows otherwise than they are meant
+
+
+def raster(path, values, names=(), **profile):
+    """Write (bands, height, width) by GDAL."""
+    count, height, width = values.shape
+    size = {"count": count, "height": height, "width": width, "dtype": values.dtype}
+    with rasterio.open(path, "w", driver="GTiff", **size, **profile) as file:
+        file.write(values)
+        if names:
+            file.descriptions = names
+    return path
+
+
+PLACE = {
+    "crs": "EPSG:32633",
+    "transform": rasterio.Affine(1, 0, 5e5, 0, -1, 5.4e6),
+}
+BANDS = np.moveaxis(RGB, -1, 0)
+FLAT = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+@FLAT
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_numbers_that_count_from_white(tmp_path, dtype):
+    grey = BANDS[:1].astype(dtype) * (257 if dtype == "uint16" else 1)
+    most = np.iinfo(dtype).max
+    path = raster(tmp_path / "a.tif", most - grey, photometric="MINISWHITE")
+    found = read_picture(path).pixels
+    assert found[0] == pytest.approx(grey[0] / most, abs=1e-6)
+
+
+@FLAT
+def test_whole_numbers_of_32_bits(tmp_path):
+    grey = BANDS[:1].astype(np.uint32) * 16843009
+    found = read_picture(raster(tmp_path / "a.tif", grey)).pixels
+    assert found[1] == pytest.approx(BANDS[0] / 255, abs=1e-6)
+
+
+@FLAT
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_transparency_is_white_whatever_the_bits(tmp_path, dtype):
+    scale = 257 if dtype == "uint16" else 1
+    alpha = np.full((1, 40, 60), 255)
+    alpha[0, :, :30], alpha[0, :10] = 0, 128
+    values = (np.concatenate([BANDS, alpha]) * scale).astype(dtype)
+    path = raster(tmp_path / "a.tif", values, photometric="RGB", alpha="YES")
+    found = read_picture(path)
+    share = alpha / 255
+    assert found.pixels == pytest.approx(BANDS / 255 * share + 1 - share, abs=0.005)
+    assert "transparent parts shown as white" in found.notes
+    assert not any("left out" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("marked", [{}, {"photometric": "RGB", "alpha": "YES"}])
+def test_infrared_of_a_raster_is_no_transparency(tmp_path, marked):
+    infrared = np.random.default_rng(1).integers(1, 255, (1, 40, 60), np.uint8)
+    values = np.concatenate([BANDS, infrared])
+    found = read_picture(raster(tmp_path / "a.tif", values, **marked, **PLACE))
+    assert found.pixels == pytest.approx(BANDS / 255, abs=1e-6)
+    assert found.notes == ("1 further band left out",)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_colours_by_the_bands_names(tmp_path, dtype):
+    names = ("B02 blue", "B03 green", "B04 red")
+    values = BANDS[::-1].astype(dtype) * (257 if dtype == "uint16" else 1)
+    path = raster(tmp_path / "a.tif", values, names, photometric="MINISBLACK", **PLACE)
+    found = read_picture(path)
+    assert found.pixels == pytest.approx(BANDS / 255, abs=1e-6)
+    assert ("more than 8 bits" in found.notes) == (dtype == "uint16")
+
+
+def test_a_profile_beside_transparency_counts():
+    """The same pixels and profile, with and without an opaque alpha band."""
+    known = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # sRGB with red and green exchanged in its table of primaries
+    red, green = known.index(b"rXYZ"), known.index(b"gXYZ")
+    swapped = bytearray(known)
+    swapped[red : red + 4], swapped[green : green + 4] = b"gXYZ", b"rXYZ"
+    opaque = Image.fromarray(RGB)
+    clear = opaque.copy()
+    clear.putalpha(255)
+    plain, with_alpha, untold = (
+        read_picture(io.BytesIO(encoded(image, "PNG", **told)).getvalue()).pixels
+        for image, told in (
+            (opaque, {"icc_profile": bytes(swapped)}),
+            (clear, {"icc_profile": bytes(swapped)}),
+            (opaque, {}),
+        )
+    )
+    assert np.abs(plain - untold).mean() > 0.02
+    assert with_alpha == pytest.approx(plain, abs=1e-6)

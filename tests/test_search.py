@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 import sys
 
 import geopandas as gpd
@@ -605,3 +606,55 @@ def test_the_commands(tmp_path, monkeypatch):
     ranked = call("models", "--compare", "classes", "--model", "ssim")
     assert ranked.stdout.split()[0] == "model"
     assert "models_classes: 4 pictures, 2 classes" in ranked.stdout
+
+
+def test_a_raster_is_found_by_itself(tmp_path):
+    """16 bits, bands by name, a place on the ground: as the index read it."""
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    for seed in range(4):
+        values = np.moveaxis(np.asarray(picture(seed)), -1, 0).astype(np.uint16) * 9
+        with rasterio.open(
+            folder / f"{seed}.tif", "w", driver="GTiff", count=3, height=96, width=96,
+            dtype="uint16", crs="EPSG:32633",
+            transform=rasterio.Affine(10, 0, 5e5, 0, -10, 5.4e6),
+        ) as file:  # fmt: skip
+            file.write(values[::-1])
+            file.descriptions = ("B02 blue", "B03 green", "B04 red")
+    build_index(folder, tmp_path / "i", QUICK)
+    for seed in range(4):
+        found = search_index(folder / f"{seed}.tif", tmp_path / "i")
+        assert found.hits[0].entry.name == f"{seed}.tif"
+        assert found.hits[0].score == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_source_that_is_gone_is_told(tmp_path):
+    folder = put(tmp_path / "old", range(3))
+    build_index(folder, tmp_path / "i", QUICK)
+    folder.rename(tmp_path / "new")
+    again = build_index(tmp_path / "new", tmp_path / "i", QUICK)
+    assert again.total == 6
+    (said,) = again.skipped
+    assert said.startswith(f"{folder}: is gone; what the index holds of it (3) stays")
+    assert build_index(tmp_path / "new", tmp_path / "i", QUICK).added == 0
+
+
+@pytest.mark.parametrize("embedding", [b"abc", "text", 7])
+def test_an_embedding_that_is_none_is_refused_in_a_line(tmp_path, embedding):
+    build_index(put(tmp_path / "pictures", range(3)), tmp_path / "i", QUICK)
+    with sqlite3.connect(tmp_path / "i") as database:
+        database.execute("UPDATE items SET embedding = ? WHERE id = 2", (embedding,))
+    database.close()
+    with pytest.raises(IndexFileError, match="--rebuild"):
+        open_index(tmp_path / "i")
+
+
+def test_a_thumbnail_that_was_damaged_is_grey(tmp_path):
+    folder = put(tmp_path / "pictures", range(3))
+    build_index(folder, tmp_path / "i", QUICK)
+    with sqlite3.connect(tmp_path / "i") as database:
+        database.execute("UPDATE thumbnails SET jpeg = x'00'")
+    database.close()
+    found = search_index(folder / "1.png", tmp_path / "i", out=tmp_path / "out")
+    assert found.hits[0].entry.name == "1.png"
+    assert any(path.suffix == ".png" for path in (tmp_path / "out").iterdir())

@@ -7,7 +7,7 @@ decoded, and only the first frame is. Nothing else decodes pictures of users.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError, features
@@ -25,7 +25,12 @@ from geosim.images.guarding import (
 from geosim.images.orientation import upright
 from geosim.images.picture import Limits, Picture
 from geosim.images.pixels import bands_first, size_within, wide
-from geosim.images.wide_tiff import decode_wide_tiff
+from geosim.images.wide_tiff import (
+    MORE_BITS,
+    NO_PROFILE,
+    TRANSPARENT,
+    decode_wide_tiff,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +53,13 @@ TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first four bytes of a TIFF or a BigTIFF, of either byte order."""
 
 _WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_BITS, _PHOTOMETRIC, _SAMPLES, _FORMAT = 258, 262, 277, 339
+_PLACED = 33550, 33922, 34264
+"""TIFF's tags: bits of a sample, what the numbers mean, samples of a pixel, their kind;
+where a GeoTIFF lies."""
+_NAMES = 42112
+"""GDAL's own tag, which holds the bands' names."""
+_FROM_WHITE = 0
 _REDUCED, _MASK = 1, 4
 """Bits of TIFF's NewSubfileType: what is no page of its own."""
 
@@ -124,7 +136,7 @@ def _decoded(
         raise damaged(name, error) from error
     with image:
         check_pixels(image.size, name, limits)
-        if _loses_bits(image):
+        if _is_for_gdal(image):
             return decode_wide_tiff(content(), name, limits)
         further = image.format == "JPEG2000" and not has_opacity(start)
         return decode_image(image, name, at_most, opaque=further)
@@ -156,12 +168,21 @@ def _formats_of(start: bytes, name: str) -> tuple[str, ...]:
     return FORMATS
 
 
-def _loses_bits(image: Image.Image) -> bool:
-    """Whether Pillow would cut a colour TIFF of 16 bits down to 8."""
-    if image.format != "TIFF" or image.mode in _WIDE_MODES:
+def _is_for_gdal(image: Image.Image) -> bool:
+    """Whether Pillow would show a TIFF otherwise than it is meant."""
+    if image.format != "TIFF" or image.mode in ("CMYK", "P"):
         return False
-    bits = image.tag_v2.get(258, (8,))  # type: ignore[attr-defined] # of TIFFs
-    return bool(max(bits) > 8)  # noqa: PLR2004
+    tags: Any = image.tag_v2  # type: ignore[attr-defined] # of TIFFs
+    bits = max(tags.get(_BITS, (1,)))
+    if image.mode in _WIDE_MODES:
+        # as signed numbers, or as a negative
+        unsigned = bits == 32 and 1 in tags.get(_FORMAT, (1,))  # noqa: PLR2004
+        return unsigned or tags.get(_PHOTOMETRIC) == _FROM_WHITE
+    # colours of 16 bits would be cut down to 8; bands of a place on the ground may
+    # have names, and the fourth is perhaps no transparency
+    bands = tags.get(_SAMPLES, 1)
+    named = bands > 3 or (bands > 1 and _NAMES in tags)  # noqa: PLR2004
+    return bits > 8 or (named and any(tag in tags for tag in _PLACED))  # noqa: PLR2004
 
 
 def decode_image(
@@ -183,7 +204,9 @@ def decode_image(
         if swapped:
             size = (size[1], size[0])
         if image.mode in _WIDE_MODES:
-            notes.append("more than 8 bits")
+            notes.append(MORE_BITS)
+            if image.info.get("icc_profile"):
+                notes.append(NO_PROFILE)
             pixels = wide(np.asarray(image))
         else:
             # while it has 8 bits: a large picture takes four times as much as floats
@@ -217,15 +240,26 @@ def _shrunk(image: Image.Image, at_most: int | None) -> Image.Image:
 
 def _as_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
     """An 8-bit image of any mode as RGB, without transparency."""
+    profile, alpha = image.info.get("icc_profile"), None
     if "transparency" in image.info or image.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
+        grey = image.mode in ("L", "LA", "La")
         layer = image.convert("RGBA")
         alpha = layer.getchannel("A")
-        if alpha.getextrema()[0] != 255:  # noqa: PLR2004 - opaque everywhere
-            notes.append("transparent parts shown as white")
-        image = Image.new("RGB", image.size, _PAPER)
-        image.paste(layer, mask=alpha)
+        image = layer.convert("L" if grey else "RGB")
+    image = _by_profile(image, profile, notes)
+    if alpha is None:
         return image
-    profile = image.info.get("icc_profile")
+    if alpha.getextrema()[0] != 255:  # noqa: PLR2004 - opaque everywhere
+        notes.append(TRANSPARENT)
+    paper = Image.new("RGB", image.size, _PAPER)
+    paper.paste(image, mask=alpha)
+    return paper
+
+
+def _by_profile(
+    image: Image.Image, profile: bytes | None, notes: list[str]
+) -> Image.Image:
+    """An opaque 8-bit image as RGB, by its colour profile where it has one."""
     if profile and image.mode in ("RGB", "CMYK", "L"):
         try:
             converted = ImageCms.profileToProfile(

@@ -13,6 +13,7 @@ from geosim.errors import PictureReadError
 from geosim.images.decoding import decode_bytes, decode_file, decode_image
 from geosim.images.picture import Limits, Picture
 from geosim.images.pixels import resized, scaled, size_within
+from geosim.images.wide_tiff import TRANSPARENT
 
 if TYPE_CHECKING:
     import os
@@ -105,7 +106,7 @@ def _from_array(values: NDArray[np.generic], name: str) -> Picture:
     if numbers.ndim == 3 and numbers.shape[2] in (2, 4):  # noqa: PLR2004
         alpha = numbers[..., -1:]
         numbers = numbers[..., :-1] * alpha + (1 - alpha)
-        notes = ("transparent parts shown as white",) if alpha.min() < 1 else ()
+        notes = (TRANSPARENT,) if alpha.min() < 1 else ()
     if numbers.ndim == 2 or numbers.shape[2] == 1:  # noqa: PLR2004
         numbers = np.repeat(numbers.reshape(*numbers.shape[:2], 1), 3, axis=2)
     pixels = np.ascontiguousarray(np.moveaxis(numbers, -1, 0), np.float32)

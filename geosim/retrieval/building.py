@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geosim.errors import NoDataError
@@ -56,6 +57,15 @@ class Building:
         self._writer.finish(number, found.stamp)
         self.skipped += found.skipped
         self._tell(place + 1)
+
+    def look_for_gone(self) -> None:
+        """Tell of sources that are not there any more; a disk may come back."""
+        for path, count in self._writer.held():
+            if not Path(path).exists():
+                self.skipped.append(
+                    f"{path}: is gone; what the index holds of it ({count:,}) stays "
+                    "and is found; --rebuild makes it anew of the sources that are named"
+                )
 
     def check(self) -> None:
         """Refuse where there is nothing in the end."""

@@ -91,8 +91,8 @@ def open_index(path: str | Path) -> ImageIndex:
         model = read_model(database)
         rows = database.execute("SELECT id, embedding FROM items ORDER BY id")
         found = rows.fetchall()
-    content = b"".join(row[1] for row in found)
-    embeddings = np.frombuffer(content, np.float32)
+        content = b"".join(row[1] for row in found)
+        embeddings = np.frombuffer(content, np.float32)
     if len(embeddings) != len(found) * model.size:
         raise IndexFileError(
             f"'{path}' holds embeddings that are not {model.size} numbers long; the "
@@ -133,7 +133,9 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(uri, uri=True, timeout=WAIT)) as database:
             _check_header(path, database)
             yield database
-    except (sqlite3.Error, json.JSONDecodeError, TypeError) as error:
+    except IndexFileError:
+        raise
+    except (sqlite3.Error, ValueError, TypeError) as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
             raise OutputError(
                 f"another run is working on the index '{path}'; wait for its end or "

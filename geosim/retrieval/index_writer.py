@@ -99,6 +99,14 @@ class IndexWriter:
                 "UPDATE sources SET finished = ? WHERE id = ?", (stamp, number)
             )
 
+    def held(self) -> list[tuple[str, int]]:
+        """Path of each source and the number of its pictures."""
+        query = (
+            "SELECT path, count(items.id) FROM sources "
+            "JOIN items ON items.source = sources.id GROUP BY sources.id"
+        )
+        return [(str(path), int(n)) for path, n in self._database.execute(query)]
+
     def count(self) -> int:
         """Number of all pictures."""
         query = "SELECT count(*) FROM items"

@@ -28,8 +28,6 @@ _READERS = 2
 _AHEAD = 32
 """Pictures that are read ahead at most."""
 
-_GEOREFERENCED = (".tif", ".tiff")
-
 DEFAULT_EVERY = 1.0
 """Seconds between frames unless something else is asked for."""
 
@@ -133,7 +131,7 @@ def read_one(source: Source, name: str, stamp: str) -> Sample:
         GeosimError: it cannot be read.
     """
     path = Path(source.path) / name
-    if path.suffix.lower() in _GEOREFERENCED and (
+    if path.suffix.lower() in tiles.GEOREFERENCED and (
         found := _georeferenced(source, path, name, stamp)
     ):
         return found

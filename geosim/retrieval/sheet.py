@@ -23,6 +23,7 @@ THUMBNAIL = 160
 
 _QUALITY = 82
 _PAD, _LINE, _COLUMNS = 10, 15, 6
+_NO_PICTURE = (200, 200, 200)
 _PAPER, _INK, _FAINT, _ACCENT = "white", (30, 30, 30), (110, 110, 110), (0, 90, 160)
 
 
@@ -95,8 +96,11 @@ def _broken(row: Sequence[Card]) -> list[tuple[Sequence[Card], bool]]:
 def _place(
     image: Image.Image, draw: ImageDraw.ImageDraw, card: Card, corner: tuple[int, int]
 ) -> None:
-    with Image.open(io.BytesIO(card.jpeg)) as opened:
-        small = opened.convert("RGB")
+    try:
+        with Image.open(io.BytesIO(card.jpeg)) as opened:
+            small = opened.convert("RGB")
+    except (OSError, ValueError, SyntaxError):  # of a damaged index
+        small = Image.new("RGB", (THUMBNAIL, THUMBNAIL), _NO_PICTURE)
     left = corner[0] + (THUMBNAIL - small.width) // 2
     top = corner[1] + (THUMBNAIL - small.height) // 2
     image.paste(small, (left, top))

@@ -154,10 +154,8 @@ def _parts(address: str) -> SplitResult | None:
 
 
 def _too_large(most: int) -> str:
-    return (
-        f"the upload is too large: at most {most / 1e6:,.0f} MB are taken here; give "
-        "smaller files"
-    )
+    size = f"{most / 1e6:,.0f} MB" if most >= 1e6 else f"{most / 1e3:,.0f} kB"  # noqa: PLR2004
+    return f"the upload is too large: at most {size} are taken here; give smaller files"
 
 
 async def _refuse(
