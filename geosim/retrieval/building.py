@@ -64,7 +64,7 @@ class Building:
             if not Path(path).exists():
                 self.skipped.append(
                     f"{path}: is gone; what the index holds of it ({count:,}) stays "
-                    "and is found; --rebuild makes it anew of the sources that are named"
+                    "and is found; --rebuild makes it anew of what is named"
                 )
 
     def check(self) -> None:
