@@ -22,6 +22,7 @@ from geosim.raster.staging import publish_folder, work_folder, writing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from geosim.images.picture import FloatArray
     from geosim.images.synthetic import PicturePair
     from geosim.progress import Progress
 
@@ -45,6 +46,8 @@ class MadePairs:
     """CSV with `COLUMNS`."""
     similarities: tuple[float, ...]
     """Of each pair."""
+    skipped: tuple[str, ...] = ()
+    """Pictures that could not be read, each with the reason."""
 
 
 def make_pairs(
@@ -85,9 +88,9 @@ def make_pairs(
         made = work.new_result()
         for name in FOLDERS:
             (made / name).mkdir()
-        rows = []
+        rows, skipped = [], dict[Path, str]()
         with Clock(progress).stage("pairs", options.count) as tick:
-            for name, pair in _pairs(files, options):
+            for name, pair in _pairs(files, options, skipped):
                 _write(pair, made, name)
                 rows.append(_row(pair, name))
                 tick(1)
@@ -97,24 +100,54 @@ def make_pairs(
         folder=folder,
         table=folder / TABLE,
         similarities=tuple(float(row[2]) for row in rows),
+        skipped=tuple(skipped.values()),
     )
 
 
 def _pairs(
-    files: list[Path], options: SynthOptions
+    files: list[Path], options: SynthOptions, skipped: dict[Path, str]
 ) -> Iterator[tuple[str, PicturePair]]:
     """Pairs one after another; each has its own chance, so more of them go on."""
     digits = len(str(options.count))
     for number in range(options.count):
         rng = np.random.default_rng((options.seed, number))
-        chosen = rng.choice(len(files), 2, replace=False)
-        first, donor = (
-            square_of(read_picture(files[index]).pixels, options.size, rng)
-            for index in chosen
-        )
+        first, donor = _two(files, options.size, rng, skipped)
         similarity = float(rng.uniform(options.least, options.most))
         pair = make_pair(first, donor, similarity, rng, nuisance=options.nuisance)
         yield f"{number + 1:0{digits}}.png", pair
+
+
+def _two(
+    files: list[Path], size: int, rng: np.random.Generator, skipped: dict[Path, str]
+) -> list[FloatArray]:
+    """Squares of two pictures; others where one cannot be read, which is told.
+
+    Raises:
+        PictureReadError: fewer than two can be read.
+    """
+    chosen = rng.choice(len(files), 2, replace=False).tolist()
+    squares: list[FloatArray] = []
+    for index in _chosen_first(chosen, len(files), rng):
+        try:
+            pixels = read_picture(files[index]).pixels
+        except PictureReadError as error:
+            skipped[files[index]] = str(error)
+            continue
+        squares.append(square_of(pixels, size, rng))
+        if len(squares) == len(chosen):
+            return squares
+    raise PictureReadError(
+        "at least 2 pictures that can be read are wanted to make pairs of; found "
+        f"{len(squares)}: {next(iter(skipped.values()))}"
+    )
+
+
+def _chosen_first(
+    chosen: list[int], count: int, rng: np.random.Generator
+) -> Iterator[int]:
+    """The chosen ones, then all others by chance."""
+    yield from chosen
+    yield from (i for i in rng.permutation(count).tolist() if i not in chosen)
 
 
 def _write(pair: PicturePair, folder: Path, name: str) -> None:

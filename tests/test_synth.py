@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -135,3 +136,19 @@ def test_command(pictures, tmp_path):
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("error: --similarity wants a number from 0 to 1")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_picture_that_cannot_be_read_is_skipped_and_told(pictures, tmp_path):
+    folder = tmp_path / "some"
+    shutil.copytree(pictures, folder)
+    bad = folder / "empty.jpg"
+    bad.touch()
+    made = make_pairs(folder, tmp_path / "out", SynthOptions(count=12, size=64))
+    assert len(made.similarities) == 12
+    (said,) = made.skipped
+    assert str(bad) in said
+    for path in folder.rglob("*.*"):
+        path.write_bytes(b"")
+    with pytest.raises(PictureReadError, match="that can be read are wanted"):
+        make_pairs(folder, tmp_path / "none", SynthOptions(count=2, size=64))
+    assert not (tmp_path / "none").exists()

@@ -10,7 +10,7 @@ from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet
 from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.image_options import SynthOptions
-from geosim.refusing import refusing
+from geosim.refusing import one_line, refusing
 
 if TYPE_CHECKING:
     from geosim.synth import MadePairs
@@ -66,6 +66,8 @@ def synth(  # noqa: PLR0913 - the options are the command
             overwrite=overwrite,
         )
         made = _run(pictures, out, options, quiet=quiet)
+        for line in () if quiet else made.skipped:
+            typer.echo(f"skipped: {one_line(line)}", err=True)
         if as_json:
             typer.echo(
                 json.dumps(
