@@ -18,10 +18,11 @@ from geosim.images.models import open_model
 from geosim.images.names import MODEL_NAMES
 from geosim.images.reading import find_pictures
 from geosim.overlapping import ahead
+from geosim.raster.source import plain_images_welcome
 from geosim.retrieval import delivering
 from geosim.retrieval.chart import ranking_chart
+from geosim.retrieval.indexing import read_alone
 from geosim.retrieval.measures import RankingQuality, diffused_ranks, leave_one_out
-from geosim.retrieval.tiles import read_as_indexed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,10 +154,8 @@ def embed_files(model: ImageModel, paths: Sequence[Path]) -> NDArray[np.float32]
     """
     vectors, waiting = [], []
 
-    def read(path: Path) -> NDArray[np.float32]:
-        return read_as_indexed(path)
-
-    with closing(ahead(read, paths, 2 * _BATCH, threads=2)) as pictures:
+    reading = ahead(read_alone, paths, 2 * _BATCH, threads=2)
+    with plain_images_welcome(), closing(reading) as pictures:
         for pixels in pictures:
             waiting.append(pixels)
             if len(waiting) == _BATCH:

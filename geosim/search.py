@@ -18,7 +18,7 @@ from geosim.retrieval.building import Building, add_graph
 from geosim.retrieval.finding import Hit, Searcher
 from geosim.retrieval.index_file import ImageIndex, open_index
 from geosim.retrieval.index_writer import editing
-from geosim.retrieval.indexing import describe_source
+from geosim.retrieval.indexing import describe_source, read_alone
 from geosim.retrieval.records import ModelRecord
 from geosim.retrieval.samples import LONGEST_SIDE
 from geosim.retrieval.sheet import thumbnail
@@ -250,7 +250,8 @@ def _read_query(
     if isinstance(query, np.ndarray):
         raise OptionError("a window is for a query that is a file; cut the array")
     if window is None:
-        return tiles.read_as_indexed(query)
+        with plain_images_welcome():
+            return read_alone(query)
     with plain_images_welcome(), tiles.open_tiles(str(query)) as reader:
         grid = reader.grid
         col, row, width, height = window

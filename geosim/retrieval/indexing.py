@@ -20,6 +20,9 @@ from geosim.retrieval.sheet import thumbnail
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from geosim.search_options import IndexOptions
 
 _READERS = 2
@@ -27,6 +30,9 @@ _READERS = 2
 
 _AHEAD = 32
 """Pictures that are read ahead at most."""
+
+_GEOREFERENCED = (".tif", ".tiff")
+"""Suffixes of pictures that may lie on the Earth."""
 
 DEFAULT_EVERY = 1.0
 """Seconds between frames unless something else is asked for."""
@@ -131,7 +137,7 @@ def read_one(source: Source, name: str, stamp: str) -> Sample:
         GeosimError: it cannot be read.
     """
     path = Path(source.path) / name
-    if path.suffix.lower() in tiles.GEOREFERENCED and (
+    if path.suffix.lower() in _GEOREFERENCED and (
         found := _georeferenced(source, path, name, stamp)
     ):
         return found
@@ -139,6 +145,17 @@ def read_one(source: Source, name: str, stamp: str) -> Sample:
     width, height = picture.original_size
     entry = Entry(source=source, name=name, width=width, height=height, stamp=stamp)
     return Sample(entry=entry, pixels=picture.pixels)
+
+
+def read_alone(path: str | Path) -> NDArray[np.float32]:
+    """A file as an index of its folder would hold it, (3, height, width) in 0..1.
+
+    Raises:
+        GeosimError: it cannot be read.
+    """
+    path = Path(path)
+    source = Source(kind="folder", path=str(path.parent))
+    return read_one(source, path.name, "").pixels
 
 
 def _georeferenced(source: Source, path: Path, name: str, stamp: str) -> Sample | None:

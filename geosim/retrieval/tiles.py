@@ -12,19 +12,12 @@ from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
-from geosim.errors import PictureReadError
 from geosim.images.picture import Limits
 from geosim.images.pixels import resized, size_within
 from geosim.images.reading import SUFFIXES, read_picture
 from geosim.raster.grid import Grid
-from geosim.raster.source import (
-    describe,
-    one_line_errors,
-    open_raster,
-    plain_images_welcome,
-)
+from geosim.raster.source import describe, one_line_errors, open_raster
 from geosim.retrieval.records import Entry, Place, Source
-from geosim.retrieval.samples import LONGEST_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,9 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Rectangle = tuple[int, int, int, int]
-
-GEOREFERENCED = (".tif", ".tiff")
-"""Suffixes of pictures that may lie on the Earth."""
 
 LEAST_DATA = 0.5
 """Share of a tile's pixels that must have data; emptier tiles are left out."""
@@ -221,25 +211,6 @@ def open_placed(path: str) -> Iterator[TileReader | None]:
         yield TileReader(path, dataset, None) if _placed(dataset) else None
     finally:
         dataset.close()
-
-
-def read_as_indexed(path: str | Path) -> NDArray[np.float32]:
-    """A picture file as an index of its folder holds it, (3, height, width) in 0..1.
-
-    A TIFF that lies on the Earth is read as a raster, any other picture as such.
-
-    Raises:
-        GeosimError: it cannot be read.
-    """
-    if Path(path).suffix.lower() in GEOREFERENCED and Path(path).exists():
-        with plain_images_welcome(), open_placed(str(path)) as reader:
-            if reader is not None and reader.grid.crs is not None:
-                window = (0, 0, reader.grid.width, reader.grid.height)
-                pixels = reader.read(window, at_most=LONGEST_SIDE)
-                if pixels is None:
-                    raise PictureReadError(f"'{path}' has hardly any data")
-                return pixels
-    return read_picture(path, at_most=LONGEST_SIDE).pixels
 
 
 def _is_picture(dataset: Any) -> bool:  # noqa: ANN401
