@@ -11,6 +11,7 @@ from geosim.cloud_notes import notes_on_clouds
 from geosim.collars import notes_on_collars
 from geosim.deciding import STRIP_ROWS
 from geosim.delivery import input_dates
+from geosim.options import ChangeOptions
 from geosim.raster.coregister import LARGEST
 from geosim.raster.grid import strips
 from geosim.themes.classes import CHANGED_CLASS
@@ -18,12 +19,14 @@ from geosim.themes.classes import CHANGED_CLASS
 if TYPE_CHECKING:
     from geosim.deciding import Decision
     from geosim.delivery import Found
-    from geosim.options import ChangeOptions
     from geosim.raster.scene import Scene
     from geosim.sampling import Sample
 
 _FEW_PX = 10_000
 """Pixels with data that are few, of a raster that has more."""
+
+_OF_NETWORK = ("weights", "device", "precision")
+"""Options that only a method with a network heeds."""
 
 _LEAST_PERCENT = 0.05
 """What would be told as 0.0 % is not worth a note."""
@@ -38,7 +41,7 @@ def notes_on(found: Found) -> tuple[str, ...]:
         least = found.options.min_area
         also = f", also --min-area: {least.value:g} px" if least.unit == "m2" else ""
         notes.append(f"{said}{also}.")
-    notes += _on_dates(*input_dates(found))
+    notes += [*_on_network(found.options), *_on_dates(*input_dates(found))]
     decision = found.decision
     if decision.valid_px < _FEW_PX <= grid.width * grid.height:
         notes.append(
@@ -56,6 +59,23 @@ def notes_on(found: Found) -> tuple[str, ...]:
     collars = notes_on_collars(found)
     notes += [*collars, *_on_classes(found), *_on_masks(found)]
     return (*notes, *notes_on_clouds(found, haze=not collars))
+
+
+def _on_network(options: ChangeOptions) -> list[str]:
+    """Options of the network, beside a method without one."""
+    if options.method == "siamese":
+        return []
+    usual = ChangeOptions()
+    unused = [
+        f"--{name}"
+        for name in _OF_NETWORK
+        if getattr(options, name) != getattr(usual, name)
+    ]
+    if not unused:
+        return []
+    return [
+        f"{' and '.join(unused)} did nothing: --method {options.method} has no network."
+    ]
 
 
 def _on_shift(sample: Sample, options: ChangeOptions) -> list[str]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import time
+from collections import Counter
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,8 +65,10 @@ class ModelComparison:
     """Models that could not be opened, and why."""
     pictures: int
     """Pictures that were read."""
+    skipped: dict[str, str]
+    """Pictures that could not be read, by their path in the collection, and why."""
     classes: dict[str, int]
-    """Pictures of each class."""
+    """Pictures that were read of each class."""
     folder: Path | None
     """Where the files are; None where none were written."""
 
@@ -82,7 +85,8 @@ def rank_models(
 ) -> ModelComparison:
     """Rank all pictures of a labelled collection for each, with each model.
 
-    Every picture is the query once; right are the others of its class.
+    Every picture is the query once; right are the others of its class. What cannot be
+    read is skipped.
 
     Args:
         collection: a folder with a folder of pictures per class.
@@ -94,16 +98,18 @@ def rank_models(
         progress: hears the stage "ranking", counted in models.
 
     Raises:
-        LabelError: fewer than two classes, or none with two pictures.
+        LabelError: fewer than two classes, or none with two pictures that can be read.
         GeosimError: no model can be opened, or one that is named.
     """
     folder = None if out is None else Path(out)
     if folder is not None:
         delivering.check_result(folder, FILES, overwrite=overwrite)
-    paths, labels = labelled(Path(collection))
+    root = Path(collection)
+    paths = labelled(root)
     names = list(models) if models else list(MODEL_NAMES)
     found: list[ModelQuality] = []
     left_out: dict[str, str] = {}
+    skipped: dict[Path, str] = {}
     for place, name in enumerate(names):
         try:
             model = open_model(name, weights, threads)
@@ -112,13 +118,23 @@ def rank_models(
                 raise
             left_out[name] = " ".join(str(error).split())
             continue
-        found.append(_measured(model, paths, labels, progress, (place, len(names))))
-    counts = {name: labels.count(name) for name in sorted(set(labels))}
+        read = [path for path in paths if path not in skipped]
+        step = (place, len(names))
+        embeddings, told, seconds = _embedded(model, read, progress, step)
+        skipped |= told
+        labels = [_label(path, root) for path in read if path not in told]
+        _check_labels(labels, root)
+        found.append(_quality(model, embeddings, labels, seconds))
+    read = [path for path in paths if path not in skipped]
+    counts = Counter(_label(path, root) for path in read)
     comparison = ModelComparison(
         models=tuple(found),
         left_out=left_out,
-        pictures=len(paths),
-        classes=counts,
+        pictures=len(read),
+        skipped={
+            path.relative_to(root).as_posix(): why for path, why in skipped.items()
+        },
+        classes=dict(sorted(counts.items())),
         folder=folder,
     )
     if folder is not None:
@@ -126,8 +142,8 @@ def rank_models(
     return comparison
 
 
-def labelled(collection: Path) -> tuple[list[Path], list[str]]:
-    """Pictures and their classes: the names of the folders right below.
+def labelled(collection: Path) -> list[Path]:
+    """Pictures with a class, which is the name of the folder right below.
 
     Raises:
         LabelError: fewer than two classes, or none with two pictures.
@@ -137,57 +153,92 @@ def labelled(collection: Path) -> tuple[list[Path], list[str]]:
         for path in find_pictures(collection)
         if len(path.relative_to(collection).parts) > 1
     ]
-    labels = [path.relative_to(collection).parts[0] for path in paths]
+    _check_labels([_label(path, collection) for path in paths], collection)
+    return paths
+
+
+def _label(path: Path, collection: Path) -> str:
+    return path.relative_to(collection).parts[0]
+
+
+def _check_labels(labels: Sequence[str], collection: Path) -> None:
     if len(set(labels)) < 2 or len(labels) == len(set(labels)):  # noqa: PLR2004
         raise LabelError(
             f"'{collection}' must hold a folder of pictures for each of two or more "
-            f"classes; found {len(set(labels))} with {len(labels)} pictures"
+            f"classes; found {len(set(labels))} with {len(labels)} pictures that can "
+            "be read"
         )
-    return paths, labels
 
 
-def embed_files(model: ImageModel, paths: Sequence[Path]) -> NDArray[np.float32]:
-    """Vectors of picture files, (n, d) unit vectors.
+def embed_files(
+    model: ImageModel, paths: Sequence[Path]
+) -> tuple[NDArray[np.float32] | None, dict[Path, str]]:
+    """Vectors of picture files, and the files that cannot be read.
 
-    Raises:
-        PictureReadError: one cannot be read.
+    Returns:
+        (n, d) unit vectors of those that can, in their order, None where none can; and
+        the reason for each of the others.
     """
-    vectors, waiting = [], []
-
-    reading = ahead(read_alone, paths, 2 * _BATCH, threads=2)
+    vectors: list[NDArray[np.float32]] = []
+    waiting: list[NDArray[np.float32]] = []
+    skipped: dict[Path, str] = {}
+    reading = ahead(_read, paths, 2 * _BATCH, threads=2)
     with plain_images_welcome(), closing(reading) as pictures:
-        for pixels in pictures:
-            waiting.append(pixels)
+        for path, found in zip(paths, pictures, strict=True):
+            if isinstance(found, str):
+                skipped[path] = found
+                continue
+            waiting.append(found)
             if len(waiting) == _BATCH:
                 vectors.append(model.describe(waiting))
                 waiting = []
     if waiting:
         vectors.append(model.describe(waiting))
-    return np.concatenate(vectors)
+    return (np.concatenate(vectors) if vectors else None), skipped
 
 
-def _measured(
+def _read(path: Path) -> NDArray[np.float32] | str:
+    """A picture, or why it cannot be read."""
+    try:
+        return read_alone(path)
+    except (GeosimError, OSError, MemoryError) as error:
+        return " ".join(str(error).split()).removeprefix(f"'{path}' ")
+
+
+def _embedded(
     model: ImageModel,
     paths: Sequence[Path],
-    labels: Sequence[str],
     progress: Progress | None,
     place: tuple[int, int],
-) -> ModelQuality:
+) -> tuple[NDArray[np.float32], dict[Path, str], float]:
+    """As `embed_files`, and the seconds that it took."""
     start = time.perf_counter()
-    parts = np.array_split(np.arange(len(paths)), max(len(paths) // 64, 1))
     vectors = []
+    skipped: dict[Path, str] = {}
+    parts = np.array_split(np.arange(len(paths)), max(len(paths) // 64, 1))
     for step, part in enumerate(parts):
-        vectors.append(embed_files(model, [paths[at] for at in part]))
+        found, told = embed_files(model, [paths[at] for at in part])
+        skipped |= told
+        if found is not None:
+            vectors.append(found)
         if progress is not None:
             progress("ranking", place[0] + (step + 1) / len(parts), place[1])
-    embeddings = np.concatenate(vectors)
-    seconds = time.perf_counter() - start
+    embeddings = np.concatenate(vectors) if vectors else np.empty((0, 0), np.float32)
+    return embeddings, skipped, time.perf_counter() - start
+
+
+def _quality(
+    model: ImageModel,
+    embeddings: NDArray[np.float32],
+    labels: Sequence[str],
+    seconds: float,
+) -> ModelQuality:
     return ModelQuality(
         model=model.name,
         weights_sha256=model.weights_sha256,
         similarity=leave_one_out(embeddings, labels),
         diffusion=leave_one_out(embeddings, labels, ranks=diffused_ranks),
-        pictures_per_second=len(paths) / seconds,
+        pictures_per_second=len(labels) / seconds,
     )
 
 

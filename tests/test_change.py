@@ -365,6 +365,23 @@ def test_dates_in_the_wrong_order_are_told(pair, tmp_path, before, after, told):
     assert any("change their order" in note for note in notes) == told
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, ""),
+        ({"precision": "float32"}, "--precision did nothing: --method cva has no"),
+        ({"weights": "nix", "device": "cpu"}, "--weights and --device did nothing"),
+    ],
+)
+def test_options_of_a_network_that_is_not_there(tmp_path, given, told):
+    pair = write_pair(tmp_path, *drawn_pair())
+    options = ChangeOptions(method="cva", **given)
+    notes = detect_change(*pair, tmp_path / "out", options).record.notes
+    of_network = [note for note in notes if "did nothing" in note]
+    assert len(of_network) == bool(told)
+    assert all(told in note for note in of_network)
+
+
 def test_default_folder_is_named_after_the_dates(pair, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = detect_change(*pair, options=ChangeOptions(method="cva"))

@@ -531,10 +531,12 @@ def test_models_are_ranked_on_labelled_folders(tmp_path):
             else:
                 base[32:] = 190
             Image.fromarray(base + noise).save(folder / f"{seed}.png")
+    (tmp_path / "classes" / "dark" / "cut.png").write_bytes(b"no picture")
     found = rank_models(tmp_path / "classes", ["ssim"], out=tmp_path / "models")
     (one,) = found.models
     assert one.similarity.mean_average_precision > 0.95
     assert found.classes == {"bright": 4, "dark": 4, "striped": 4}
+    assert list(found.skipped) == ["dark/cut.png"]
     rows = table(tmp_path / "models" / "models.csv")
     assert rows[0]["model"] == "ssim"
     assert float(rows[0]["p@1"]) == pytest.approx(one.similarity.precision[0], abs=1e-4)
@@ -559,6 +561,12 @@ def test_what_cannot_be_done_is_told(tmp_path):
     assert not (tmp_path / "i").exists()
     with pytest.raises(LabelError, match="two or more classes"):
         rank_models(folder, ["ssim"])
+    for name in "ab":
+        (tmp_path / "cut" / name).mkdir(parents=True)
+        for number in range(2):
+            (tmp_path / "cut" / name / f"{number}.png").write_bytes(b"no picture")
+    with pytest.raises(LabelError, match="found 0 with 0 pictures that can be read"):
+        rank_models(tmp_path / "cut", ["ssim"])
     build_index(folder, tmp_path / "i", QUICK)
     with pytest.raises(IndexFileError, match="made with the model ssim"):
         build_index(folder, tmp_path / "i", model=open_model("siamese", threads=1))

@@ -17,7 +17,7 @@ from geosim.commands.shared import (
 from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.images.names import MODEL_NAMES
-from geosim.refusing import refusing
+from geosim.refusing import one_line, refusing
 
 if TYPE_CHECKING:
     from geosim.ranking import ModelComparison
@@ -94,6 +94,8 @@ def _tell_models(found: "ModelComparison", *, as_json: bool, quiet: bool) -> Non
         return
     for name, reason in found.left_out.items():
         typer.echo(f"left out: {name}: {reason}", err=True)
+    for name, reason in found.skipped.items():
+        typer.echo(f"skipped: {one_line(f'{name}: {reason}')}", err=True)
     names = list(rows[0])
     widths = [max(len(name), 12 if name == "model" else 6) for name in names]
     typer.echo("  ".join(f"{n:>{w}}" for n, w in zip(names, widths, strict=True)))
