@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT, _SPACE = 900, 260, 56
 _INK, _FAINT = (40, 40, 40), (225, 225, 225)
 _COLOURS = ((31, 119, 180), (214, 96, 28), (44, 130, 60))
+_DOT = 4
+"""Radius of a line that has a single place."""
+
+_FEW_STEPS = 20
+"""Of fewer the axis is marked between steps."""
 
 Line = tuple[str, "Sequence[float]", "Sequence[float]"]
 """Name, places on the x axis, values."""
@@ -63,9 +68,10 @@ def _panel(
     for part in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = at(0, part * highest)[1]
         draw.line([(left, y), (right, y)], fill=_FAINT)
-        draw.text((4, y - 8), f"{part * highest:.2f}", fill=_INK, font=font)
+        draw.text((4, y - 8), f"{part * highest:.3g}", fill=_INK, font=font)
         x = at(part * steps, 0)[0]
-        draw.text((x - 8, bottom + 4), f"{part * steps:.0f}", fill=_INK, font=font)
+        step = round(part * steps, 2 if steps < _FEW_STEPS else None)
+        draw.text((x - 8, bottom + 4), f"{step:g}", fill=_INK, font=font)
     draw.text((left, top - 8), title, fill=_INK, font=font)
     draw.text((right - 40, bottom + 20), "steps", fill=_INK, font=font)
     if mark is not None:
@@ -76,6 +82,9 @@ def _panel(
         points = [at(x, y) for x, y in pairs if np.isfinite(y)]
         if len(points) > 1:
             draw.line(points, fill=colour, width=2)
+        elif points:
+            (x, y) = points[0]
+            draw.ellipse((x - _DOT, y - _DOT, x + _DOT, y + _DOT), fill=colour)
         draw.text((offset, top - 8), name, fill=colour, font=font)
         offset += 30 + int(font.getlength(name))
 
