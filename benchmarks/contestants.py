@@ -114,10 +114,10 @@ def network(
         seconds of each (medians of three after one for warming up), pixels of the pair.
     """
     from geosim import ChangeOptions
-    from geosim.blocking import plan_blocks
     from geosim.raster.scene import open_scene
-    from geosim.sampling import take_sample
-    from geosim.scoring import METHODS
+    from geosim.scoring.blocking import plan_blocks
+    from geosim.scoring.methods import METHODS
+    from geosim.scoring.sampling import take_sample
     from geosim.siamese.engine import open_engine
     from geosim.siamese.weights import load_weights
 

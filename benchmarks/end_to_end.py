@@ -35,7 +35,7 @@ from typing import Any
 
 from benchmarks.network_speed import large_convolution, operations
 from geosim.bench import draw_pair
-from geosim.memory import default_memory
+from geosim.machine.memory import default_memory
 from geosim.siamese.shipped import DEFAULT_WEIGHTS
 from geosim.siamese.weights import load_weights
 

@@ -14,22 +14,21 @@ if TYPE_CHECKING:
         SampleOptions,
     )
     from geosim.batch import detect_changes
-    from geosim.batch_summary import PairOutcome
+    from geosim.batching.pairs import ImagePair, read_pair_list
+    from geosim.batching.summary import PairOutcome
     from geosim.cluster_options import ClusterOptions
     from geosim.compare import compare_images, compare_models
     from geosim.comparison_files import ImageComparison
+    from geosim.delivering.exporting import export_changes
+    from geosim.delivering.finished import open_result
+    from geosim.delivering.remaking import remake_report
     from geosim.duplicates import find_pairs
     from geosim.errors import GeosimError
     from geosim.evaluate import Evaluation, evaluate_methods
-    from geosim.exporting import export_changes
-    from geosim.finished import open_result
     from geosim.image_options import CompareOptions, SynthOptions
-    from geosim.model_files import TrainResult
     from geosim.options import ChangeOptions, MinArea
-    from geosim.pairs import ImagePair, read_pair_list
     from geosim.pipeline import detect_change
     from geosim.ranking import rank_models
-    from geosim.remaking import remake_report
     from geosim.result import ChangeResult
     from geosim.sample import Sample, draw_sample
     from geosim.search import build_index, search_index
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from geosim.train import train_model
     from geosim.train_options import TrainOptions
     from geosim.train_pairs import PairTrainResult, train_on_pairs
+    from geosim.training.model_files import TrainResult
 
 __all__ = [
     "AssessOptions",
@@ -101,17 +101,17 @@ _HOMES = {
     "DatedScene": "geosim.timeline.scenes",
     "GeosimError": "geosim.errors",
     "ImageComparison": "geosim.comparison_files",
-    "ImagePair": "geosim.pairs",
+    "ImagePair": "geosim.batching.pairs",
     "IndexOptions": "geosim.search_options",
     "MinArea": "geosim.options",
-    "PairOutcome": "geosim.batch_summary",
+    "PairOutcome": "geosim.batching.summary",
     "SearchOptions": "geosim.search_options",
     "PairTrainResult": "geosim.train_pairs",
     "SeriesOptions": "geosim.timeline.options",
     "SeriesResult": "geosim.timeline.result",
     "SynthOptions": "geosim.image_options",
     "TrainOptions": "geosim.train_options",
-    "TrainResult": "geosim.model_files",
+    "TrainResult": "geosim.training.model_files",
     "build_index": "geosim.search",
     "compare_images": "geosim.compare",
     "compare_models": "geosim.compare",
@@ -119,14 +119,14 @@ _HOMES = {
     "detect_change": "geosim.pipeline",
     "detect_changes": "geosim.batch",
     "detect_series": "geosim.series",
-    "export_changes": "geosim.exporting",
+    "export_changes": "geosim.delivering.exporting",
     "find_pairs": "geosim.duplicates",
     "make_pairs": "geosim.synth",
-    "open_result": "geosim.finished",
+    "open_result": "geosim.delivering.finished",
     "rank_models": "geosim.ranking",
-    "read_pair_list": "geosim.pairs",
+    "read_pair_list": "geosim.batching.pairs",
     "read_scenes": "geosim.timeline.scenes",
-    "remake_report": "geosim.remaking",
+    "remake_report": "geosim.delivering.remaking",
     "search_index": "geosim.search",
     "train_model": "geosim.train",
     "train_on_pairs": "geosim.train_pairs",

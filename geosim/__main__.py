@@ -72,7 +72,7 @@ def _leave(number: int, frame: object) -> None:
     Where it has ended there is nothing left to interrupt.
     """
     del number, frame
-    refusing = sys.modules.get("geosim.refusing")
+    refusing = sys.modules.get("geosim.commands.refusing")
     if refusing is not None and refusing.DONE.is_set():
         return
     os.write(2, b"interrupted: nothing was written\n")

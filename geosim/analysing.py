@@ -9,34 +9,34 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import geosim
-from geosim.blocking import cut_grid, plan_blocks
 from geosim.change.scores import SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
-from geosim.identity import planned_sides, run_key
-from geosim.journal import Journal, check_key, held_key
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
 from geosim.raster.writer import Layout, WorkRaster
-from geosim.sampling import take_sample
-from geosim.scanning import scan
-from geosim.scoring import METHODS
-from geosim.spreading import ScanSetup, spreading, whole_name, with_whole_names
+from geosim.scoring.blocking import cut_grid, plan_blocks
+from geosim.scoring.identity import planned_sides, run_key
+from geosim.scoring.journal import Journal, check_key, held_key
+from geosim.scoring.methods import METHODS
+from geosim.scoring.sampling import take_sample
+from geosim.scoring.scanning import scan
+from geosim.scoring.spreading import ScanSetup, spreading, whole_name, with_whole_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
     from pathlib import Path
 
-    from geosim.blocking import Blocks
-    from geosim.classifying import Classifier
     from geosim.cluster_options import ClusterOptions
-    from geosim.delivery import Found
+    from geosim.deciding.classifying import Classifier
+    from geosim.delivering.delivery import Found
     from geosim.options import ChangeOptions
     from geosim.progress import Clock
     from geosim.raster.grid import Grid
     from geosim.raster.scene import Scene
     from geosim.raster.staging import WorkFolder
-    from geosim.sampling import Sample
-    from geosim.scanning import Scan
-    from geosim.scorer import Scorer
+    from geosim.scoring.blocking import Blocks
+    from geosim.scoring.sampling import Sample
+    from geosim.scoring.scanning import Scan
+    from geosim.scoring.scorer import Scorer
     from geosim.themes.tones import Tones
 
 
@@ -83,10 +83,12 @@ def analyse(  # noqa: PLR0913 - one call, all of it by name
     fitted = _fit(scene, options, tile_size, work, clock, closing)
     scanned = _first_pass(fitted, work, clock, closing, cluster)
     grid, rasters = scene.grid, fitted.rasters
-    from geosim.classifying import fit_classifier_tones
-    from geosim.deciding import decide
-    from geosim.delivery import Found  # `preparing` loads all of them meanwhile
-    from geosim.seasons import fit_seasons
+    from geosim.deciding.classifying import fit_classifier_tones
+    from geosim.deciding.decision import decide
+    from geosim.deciding.seasons import fit_seasons
+    from geosim.delivering.delivery import (
+        Found,  # `preparing` loads all of them meanwhile
+    )
 
     tones = fit_classifier_tones(scene, fitted.sample, options)
     classifier = _classifier(fitted, tones, work, closing)
@@ -128,7 +130,7 @@ def _classifier(
     closing: ExitStack,
 ) -> Callable[[int], Classifier] | None:
     """What tells the classes of objects, given their number; None where none can."""
-    from geosim.classifying import Classifier  # as `deciding`
+    from geosim.deciding.classifying import Classifier  # as `deciding`
 
     scene, options = fitted.scene, fitted.options
     if tones is None:

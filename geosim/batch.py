@@ -7,9 +7,17 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from geosim.batch_jobs import PairJob, check_free, jobs_of, kept_results
-from geosim.batch_summary import SUMMARY_FILES, PairOutcome, write_summary
-from geosim.cluster import local_workers, need, open_cluster, with_worker_memory
+from geosim.batching.cluster import (
+    local_workers,
+    need,
+    open_cluster,
+    with_worker_memory,
+)
+from geosim.batching.jobs import PairJob, check_free, jobs_of, kept_results
+from geosim.batching.pairs import ImagePair, read_pair_list
+from geosim.batching.summary import SUMMARY_FILES, PairOutcome, write_summary
+from geosim.batching.tasks import run_tasks
+from geosim.batching.worker import Here, error_line
 from geosim.cluster_options import ClusterOptions
 from geosim.errors import (
     GeosimError,
@@ -18,22 +26,19 @@ from geosim.errors import (
     PairListError,
     ResultExistsError,
 )
-from geosim.journal import remove_unfinished
 from geosim.options import ChangeOptions
-from geosim.pairs import ImagePair, read_pair_list
 from geosim.pipeline import detect_change
 from geosim.raster.output_folder import check_folder, check_parent
+from geosim.scoring.journal import remove_unfinished
 from geosim.siamese.keeping import keeping
 from geosim.siamese.weights import load_weights
-from geosim.tasks import run_tasks
-from geosim.worker import Here, error_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from geosim.batching.tasks import Ended
     from geosim.progress import Progress
     from geosim.result import ChangeResult
-    from geosim.tasks import Ended
 
 
 def detect_changes(

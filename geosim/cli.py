@@ -15,23 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import geosim
-import geosim.blas  # before numpy is imported
+import geosim.machine.blas  # before numpy is imported
 from geosim.cluster_options import ClusterOptions
 from geosim.commands.assess import assess, sample
 from geosim.commands.batch import WorkersOption, batch
 from geosim.commands.bench import bench
 from geosim.commands.compare import compare
-from geosim.commands.evaluate import evaluate
-from geosim.commands.models import models
-from geosim.commands.options import with_change_options
-from geosim.commands.report import report
-from geosim.commands.retrieval import index, pairs, search
-from geosim.commands.series import series
-from geosim.commands.serve import serve
-from geosim.commands.shared import AsJson, Debug, Quiet
-from geosim.commands.synth import synth
-from geosim.commands.train import train
-from geosim.console import (
+from geosim.commands.console import (
     ProgressStyle,
     decisions,
     hush_libraries,
@@ -39,10 +29,20 @@ from geosim.console import (
     shown_progress,
     summary,
 )
+from geosim.commands.evaluate import evaluate
+from geosim.commands.models import models
+from geosim.commands.options import with_change_options
+from geosim.commands.refusing import refusing
+from geosim.commands.report import report
+from geosim.commands.retrieval import index, pairs, search
+from geosim.commands.series import series
+from geosim.commands.serve import serve
+from geosim.commands.shared import AsJson, Debug, Quiet
+from geosim.commands.synth import synth
+from geosim.commands.train import train
 from geosim.errors import GeosimError, OptionError
-from geosim.heap import keep_memory
+from geosim.machine.heap import keep_memory
 from geosim.options import ChangeOptions
-from geosim.refusing import refusing
 from geosim.siamese.weights import reading_weights
 
 if TYPE_CHECKING:
@@ -184,11 +184,11 @@ class _Extras:
                 "--ogr too, or leave both out"
             )
         if self.pdf:
-            from geosim.printing import find_chromium
+            from geosim.delivering.printing import find_chromium
 
             find_chromium()
         if self.ogr is not None:
-            from geosim.exporting import check_target
+            from geosim.delivering.exporting import check_target
 
             check_target(self.ogr, self.layer, overwrite=self.replace)
 
@@ -196,11 +196,11 @@ class _Extras:
         """Make it; where that fails, tell that the result itself is whole."""
         try:
             if self.pdf:
-                from geosim.remaking import print_report
+                from geosim.delivering.remaking import print_report
 
                 print_report(result)
             if self.ogr is not None:
-                from geosim.exporting import export_changes
+                from geosim.delivering.exporting import export_changes
 
                 export_changes(
                     result.changes, self.ogr, self.layer, overwrite=self.replace

@@ -22,10 +22,8 @@ from geosim.assessing.options import EvaluateOptions
 from geosim.assessing.own_maps import holds_bits, own_answer
 from geosim.assessment.measuring import Row, Scene, gather, measure
 from geosim.change.scores import SCORE_LEVELS, UNIT_LEVELS
+from geosim.delivering.finished import open_result
 from geosim.errors import GeosimError
-from geosim.finished import open_result
-from geosim.labels import withholds
-from geosim.opening import open_pair
 from geosim.options import ChangeOptions
 from geosim.pipeline import detect_change
 from geosim.progress import Clock, Progress
@@ -33,6 +31,8 @@ from geosim.raster.grid import Grid
 from geosim.raster.output_folder import check_folder
 from geosim.raster.source import open_raster, plain_images_welcome
 from geosim.raster.staging import publish_folder, work_folder
+from geosim.scoring.opening import open_pair
+from geosim.training.labels import withholds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from geosim.change.threshold import Rule
 from geosim.dates import is_date
 from geosim.errors import OptionError
-from geosim.memory import ELSEWHERE, default_memory
+from geosim.machine.memory import ELSEWHERE, default_memory
 from geosim.option_values import (
     check_creation_options,
     plain_integer,

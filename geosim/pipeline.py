@@ -8,15 +8,10 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from geosim.analysing import analyse, file_tags, planned_blocks
-from geosim.cluster import with_worker_memory
+from geosim.batching.cluster import with_worker_memory
 from geosim.errors import NoDataError, OptionError, RasterReadError
-from geosim.gathering import sums_bytes
-from geosim.identity import check_unchanged, file_states
-from geosim.journal import check_leftover
-from geosim.opening import cache_within, open_pair
+from geosim.machine.overlapping import beside
 from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions
-from geosim.overlapping import beside
-from geosim.preparing import preparing
 from geosim.progress import Clock, Progress
 from geosim.publish.formats import check_formats
 from geosim.raster.environment import gdal_environment
@@ -25,6 +20,11 @@ from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import check_space, publish_folder, work_folder
 from geosim.raster.writer import COG_CACHE
 from geosim.result import EXTRA_FILES, FILES, RECORD, ChangeResult
+from geosim.scoring.gathering import sums_bytes
+from geosim.scoring.identity import check_unchanged, file_states
+from geosim.scoring.journal import check_leftover
+from geosim.scoring.opening import cache_within, open_pair
+from geosim.scoring.preparing import preparing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from geosim.cluster_options import ClusterOptions
-    from geosim.delivery import Found
+    from geosim.delivering.delivery import Found
     from geosim.publish.record import RunRecord
     from geosim.raster.grid import Grid
     from geosim.raster.scene import Scene
@@ -201,9 +201,12 @@ def _deliver(
     clock: Clock,
 ) -> RunRecord:
     """Write the files of the result into the working folder."""
-    from geosim import delivery, recording  # `preparing` loads them meanwhile
-    from geosim.notes import notes_on
-    from geosim.reporting import report_content, write_report
+    from geosim.delivering import (  # `preparing` loads them meanwhile
+        delivery,
+        recording,
+    )
+    from geosim.delivering.notes import notes_on
+    from geosim.delivering.reporting import report_content, write_report
 
     options, grid = found.options, found.scene.grid
     staging, pool = cogs.staging, cogs.pool

@@ -18,7 +18,7 @@ from geosim.errors import GeosimError, LabelError
 from geosim.images.models import open_model
 from geosim.images.names import MODEL_NAMES
 from geosim.images.reading import find_pictures
-from geosim.overlapping import ahead
+from geosim.machine.overlapping import ahead
 from geosim.raster.source import plain_images_welcome
 from geosim.retrieval import delivering
 from geosim.retrieval.chart import ranking_chart

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosim.errors import NoDataError, ResultExistsError
-from geosim.identity import check_unchanged, file_states
-from geosim.opening import cache_within
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
@@ -21,6 +19,8 @@ from geosim.raster.output_folder import check_folder, check_inputs
 from geosim.raster.source import plain_images_welcome
 from geosim.raster.staging import WorkFolder, check_space, publish_folder, work_folder
 from geosim.raster.writer import Layout, WorkRaster
+from geosim.scoring.identity import check_unchanged, file_states
+from geosim.scoring.opening import cache_within
 from geosim.themes.classes import THEMES
 from geosim.timeline.calibration import no_calibration
 from geosim.timeline.classes import fit_covering, slugs_of_codes

@@ -15,9 +15,9 @@ from geosim.image_options import SynthOptions
 from geosim.images.pixels import as_bytes
 from geosim.images.reading import find_pictures, read_picture
 from geosim.images.synthetic import make_pair, square_of
-from geosim.labels import FOLDERS
 from geosim.raster.output_folder import check_folder
 from geosim.raster.staging import publish_folder, work_folder, writing
+from geosim.training.labels import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosim.errors import LabelError
-from geosim.labels import find_pairs, read_pairs
-from geosim.model_files import (
+from geosim.progress import Clock, Progress
+from geosim.publish.curves import running_mean
+from geosim.siamese.crops import Augmentation, draw_crop
+from geosim.siamese.labelled import hold_out
+from geosim.siamese.ranges import as_tensors, measure_ranges
+from geosim.siamese.weights import load_weights
+from geosim.train_options import TrainOptions
+from geosim.training.labels import find_pairs, read_pairs
+from geosim.training.model_files import (
     Pairs,
     Places,
     TrainResult,
@@ -22,13 +29,6 @@ from geosim.model_files import (
     training_record,
     write_model,
 )
-from geosim.progress import Clock, Progress
-from geosim.publish.curves import running_mean
-from geosim.siamese.crops import Augmentation, draw_crop
-from geosim.siamese.labelled import hold_out
-from geosim.siamese.ranges import as_tensors, measure_ranges
-from geosim.siamese.weights import load_weights
-from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -15,15 +15,15 @@ from geosim.errors import OptionError
 from geosim.images.models import working_size
 from geosim.images.pixels import resized
 from geosim.images.reading import read_picture
-from geosim.model_files import Places, check_places, places_beside, put_beside
 from geosim.progress import Clock, Progress
 from geosim.publish.curves import Line, curves_png, running_mean
 from geosim.publish.pair_card import PairTrainingRecord, pair_model_card
 from geosim.raster.staging import writing
 from geosim.siamese.ranges import as_tensors, measure_ranges
 from geosim.siamese.weights import load_weights, save_weights
-from geosim.similar_pairs import hold_out_pairs, read_similar_pairs
 from geosim.train_options import TrainOptions
+from geosim.training.model_files import Places, check_places, places_beside, put_beside
+from geosim.training.similar_pairs import hold_out_pairs, read_similar_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from geosim.siamese.losses import Distance
     from geosim.siamese.metric import PairFit, PairIndex
     from geosim.siamese.weights import LoadedWeights
-    from geosim.similar_pairs import SimilarPair
+    from geosim.training.similar_pairs import SimilarPair
 
     FloatArray = NDArray[np.float32]
 

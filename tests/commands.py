@@ -19,7 +19,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # not torch: to fork what has loaded it takes longer than to import geosim anew
 IMPORTED = (
-    *("geosim.cli", "geosim.pipeline", "geosim.analysing", "geosim.reporting"),
+    *(
+        "geosim.cli",
+        "geosim.pipeline",
+        "geosim.analysing",
+        "geosim.delivering.reporting",
+    ),
     *("geosim.compare", "geosim.synth", "geosim.train", "geosim.train_pairs"),
     *("geopandas", "pystac", "PIL.Image"),
 )

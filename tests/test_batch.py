@@ -20,7 +20,7 @@ from rasters import drawn_pair, listing, read, texture, write, write_pair
 
 from geosim import ChangeOptions, ClusterOptions, ImagePair, detect_change
 from geosim.batch import detect_changes
-from geosim.cluster import local_workers, need
+from geosim.batching.cluster import local_workers, need
 from geosim.errors import (
     ClusterError,
     MissingDependencyError,
@@ -30,8 +30,8 @@ from geosim.errors import (
     ResultExistsError,
     WeightsError,
 )
-from geosim.journal import finished_blocks, remove_unfinished
 from geosim.raster.staging import work_folder, work_path
+from geosim.scoring.journal import finished_blocks, remove_unfinished
 
 CVA = ("--method", "cva")
 RASTERS = ("change.tif", "difference.tif", "tiles.tif")
@@ -295,7 +295,7 @@ def test_options_of_a_cluster(wrong):
 
 
 def test_no_scheduler_there(tmp_path, monkeypatch):
-    monkeypatch.setattr("geosim.cluster.CONNECT_S", 1.0)
+    monkeypatch.setattr("geosim.batching.cluster.CONNECT_S", 1.0)
     cluster = ClusterOptions(scheduler="tcp://127.0.0.1:9")
     with pytest.raises(ClusterError, match="no Dask scheduler answers"):
         detect_changes([pair("a", "b")], tmp_path / "out", None, cluster)

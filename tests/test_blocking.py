@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geosim import ChangeOptions
-from geosim.blocking import cut_grid, plan_blocks
 from geosim.errors import OptionError
 from geosim.raster.grid import Grid, Window
+from geosim.scoring.blocking import cut_grid, plan_blocks
 
 lengths = st.integers(1, 40_000)
 sixteens = st.integers(1, 12).map(lambda count: 16 * count)

@@ -25,7 +25,7 @@ from geosim.errors import OptionError, ResultExistsError
 from geosim.publish.styles import CHANGE_COLOUR_TABLE
 from geosim.raster.scene import open_scene
 from geosim.result import FILES
-from geosim.sampling import take_sample
+from geosim.scoring.sampling import take_sample
 
 RASTERS = ("tiles.tif", "difference.tif", "change.tif")
 BANDS = {

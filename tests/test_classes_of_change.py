@@ -15,7 +15,7 @@ from rasterio.features import rasterize
 from rasters import write
 
 from geosim import ChangeOptions, MinArea, detect_change, open_result, splitting
-from geosim.console import summary
+from geosim.commands.console import summary
 from geosim.errors import OptionError
 
 SHAPE = 160, 200

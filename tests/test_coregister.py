@@ -10,7 +10,7 @@ from skimage.registration import phase_cross_correlation
 from geosim.options import ChangeOptions
 from geosim.raster.coregister import estimate_shift
 from geosim.raster.scene import open_scene
-from geosim.sampling import take_sample
+from geosim.scoring.sampling import take_sample
 
 SAMPLES = Path(__file__).parent.parent / "sample_data"
 

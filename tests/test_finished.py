@@ -16,8 +16,8 @@ from affine import Affine
 from rasters import drawn_pair, write, write_pair
 
 from geosim import ChangeOptions, MinArea, detect_change, open_result
+from geosim.delivering.finished import _lies_otherwise, _noted_since, same_run
 from geosim.errors import OutputError
-from geosim.finished import _lies_otherwise, _noted_since, same_run
 from geosim.raster.files import files_of
 from geosim.raster.staging import publish_folder
 from geosim.result import RECORD

@@ -16,8 +16,8 @@ from rasters import drawn_pair, listing, write_pair
 from shapely import MultiPolygon, Polygon, box
 
 from geosim import ChangeOptions, detect_change, open_result
+from geosim.delivering.exporting import export_changes
 from geosim.errors import MissingDependencyError, OutputError, ResultExistsError
-from geosim.exporting import export_changes
 from geosim.publish import formats, postgis
 from geosim.publish.formats import FORMAT_FILES, check_formats, write_formats
 

@@ -12,11 +12,11 @@ from affine import Affine
 from rasterio.env import get_gdal_config
 
 from geosim import ChangeOptions
-from geosim.opening import cache_within, open_pair
 from geosim.raster.environment import GDAL_CACHE, gdal_environment
 from geosim.raster.grid import Grid, Window
 from geosim.raster.scene import open_scene
 from geosim.raster.writer import Layout, WorkRaster
+from geosim.scoring.opening import cache_within, open_pair
 
 IO = Path("/proc/self/io")
 

@@ -9,7 +9,7 @@ _ROUNDS = """
 import resource
 import sys
 import numpy as np
-from geosim.heap import keep_memory
+from geosim.machine.heap import keep_memory
 
 if sys.argv[1] == "kept":
     keep_memory()

@@ -10,10 +10,10 @@ from rasters import UTM, drawn_pair, write
 
 from geosim import ChangeOptions
 from geosim.errors import GridMismatchError, LabelError, OptionError, RasterReadError
-from geosim.labels import find_pairs, read_pairs, read_values
 from geosim.raster.grid import Window
 from geosim.raster.scene import open_scene
-from geosim.sampling import take_sample
+from geosim.scoring.sampling import take_sample
+from geosim.training.labels import find_pairs, read_pairs, read_values
 
 
 def put(folder, name="one", *, label=None, suffix="png", bands=3, **how):

@@ -10,9 +10,9 @@ import pytest
 from rasters import drawn_pair, write_pair
 
 from geosim import ChangeOptions, ClusterOptions, detect_change, open_result
-from geosim.cluster import local_workers, with_worker_memory
-from geosim.console import decisions
-from geosim.memory import (
+from geosim.batching.cluster import local_workers, with_worker_memory
+from geosim.commands.console import decisions
+from geosim.machine.memory import (
     ELSEWHERE,
     LEAST,
     MOST,
@@ -104,7 +104,7 @@ def test_a_limit_of_the_real_system():
     code = (
         "import os, pathlib, sys\n"
         "pathlib.Path(sys.argv[1], 'cgroup.procs').write_text(str(os.getpid()))\n"
-        "from geosim.memory import machine_memory, default_memory\n"
+        "from geosim.machine.memory import machine_memory, default_memory\n"
         "print(round(machine_memory() / 1e6), default_memory())"
     )
     try:

@@ -117,7 +117,7 @@ import sys
 from dataclasses import fields, replace
 from geosim import ChangeOptions, detect_change
 from geosim.bench import peak_memory
-from geosim.heap import keep_memory
+from geosim.machine.heap import keep_memory
 from geosim.siamese import engine
 
 keep_memory()  # as the command does

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from geosim.overlapping import ahead, beside
+from geosim.machine.overlapping import ahead, beside
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])

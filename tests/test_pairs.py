@@ -3,8 +3,8 @@
 import pytest
 
 from geosim import read_pair_list
+from geosim.batching.pairs import located
 from geosim.errors import GeosimError, PairListError
-from geosim.pairs import located
 
 
 def listed(folder, text, encoding="utf-8"):

@@ -10,9 +10,9 @@ from processes import call
 from rasters import drawn_pair, listing, write_pair
 from shapely import MultiPolygon, Polygon, box
 
+from geosim.delivering.exporting import check_target, export_changes
+from geosim.delivering.finished import open_result
 from geosim.errors import OutputError, ResultExistsError
-from geosim.exporting import check_target, export_changes
-from geosim.finished import open_result
 from geosim.publish.formats import shown_dsn
 from geosim.publish.postgis import shown_connection
 

@@ -10,7 +10,7 @@ from rasterio.errors import NodataShadowWarning
 from rasters import drawn_pair, write_pair
 
 from geosim import ChangeOptions, detect_change
-from geosim.process_wide import Restored, silence
+from geosim.machine.process_wide import Restored, silence
 from geosim.raster.environment import GDAL_CACHE
 
 

@@ -24,7 +24,7 @@ from affine import Affine
 from processes import ROOT, run_code
 from rasters import crop, drawn_pair, listing, read, write, write_pair
 
-from geosim.disk import cause_of
+from geosim.machine.disk import cause_of
 
 CVA = ("--method", "cva")
 MISSING = "no such file; check the path"
@@ -456,7 +456,7 @@ def test_what_a_loading_module_makes_of_an_interruption():
     """Pybind11 makes an ImportError of it."""
     code = """
 import signal
-from geosim.refusing import refusing
+from geosim.commands.refusing import refusing
 with refusing(debug=False):
     try:
         signal.raise_signal(signal.SIGTERM)
@@ -481,7 +481,7 @@ def test_an_interruption_waits_for_modules_that_load(tmp_path, number):
     (tmp_path / "slow.py").write_text(module)
     code = f"""
 import signal, sys, time
-from geosim.refusing import refusing
+from geosim.commands.refusing import refusing
 sys.path.insert(0, {str(tmp_path)!r})
 before = signal.getsignal(signal.SIGALRM)
 try:
@@ -510,11 +510,11 @@ while time.monotonic() - began < 20:
     (tmp_path / "stuck.py").write_text(module)
     code = f"""
 import sys
-import geosim.refusing
-geosim.refusing._UNDISTURBED = 0.5
+import geosim.commands.refusing
+geosim.commands.refusing._UNDISTURBED = 0.5
 sys.path.insert(0, {str(tmp_path)!r})
 try:
-    with geosim.refusing.refusing(debug=True):
+    with geosim.commands.refusing.refusing(debug=True):
         import stuck
 except KeyboardInterrupt:
     print("left")
@@ -533,7 +533,7 @@ import os, signal, time
 from pathlib import Path
 import typer
 from geosim.raster import staging
-from geosim.refusing import refusing
+from geosim.commands.refusing import refusing
 os.chdir({str(tmp_path)!r})
 Path("out").mkdir()
 replace = Path.replace
@@ -566,7 +566,7 @@ except typer.Exit as error:
 def test_a_second_interruption_waits_for_the_first():
     code = """
 import signal, time
-from geosim.refusing import refusing
+from geosim.commands.refusing import refusing
 now, heeded = 100.0, []
 time.monotonic = lambda: now
 def send(number):

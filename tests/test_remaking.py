@@ -9,9 +9,9 @@ from processes import call
 from rasters import drawn_pair, listing, write_pair
 
 from geosim import ChangeOptions, detect_change, open_result
+from geosim.delivering.printing import find_chromium, print_pdf
+from geosim.delivering.remaking import print_report, remake_report
 from geosim.errors import MissingDependencyError, OptionError, OutputError
-from geosim.printing import find_chromium, print_pdf
-from geosim.remaking import print_report, remake_report
 
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>'
 ASSESSED = {

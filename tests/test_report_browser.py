@@ -9,8 +9,8 @@ from browsers import MARKS, serious
 from rasters import drawn_pair, write_pair
 
 from geosim import ChangeOptions, detect_change
-from geosim.printing import print_pdf
-from geosim.remaking import remake_report
+from geosim.delivering.printing import print_pdf
+from geosim.delivering.remaking import remake_report
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is missing: pip install 'geosim[browser]'"

@@ -13,14 +13,14 @@ import shapely
 from PIL import Image
 from shapely import Polygon, box
 
-from geosim.publish.pictures import surroundings
-from geosim.reporting import (
+from geosim.delivering.reporting import (
     _mask,
     changed_places,
     coarser,
     in_strips,
     report_pictures,
 )
+from geosim.publish.pictures import surroundings
 
 
 def found(means, levels):

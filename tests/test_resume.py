@@ -24,8 +24,8 @@ from rasters import crop, drawn_pair, write, write_pair
 
 from geosim import ChangeOptions, detect_change
 from geosim.errors import OptionError, OutputError, RasterReadError, ResultExistsError
-from geosim.journal import Journal, finished_records
 from geosim.raster.staging import WorkFolder, work_folder
+from geosim.scoring.journal import Journal, finished_records
 
 CVA = ("--method", "cva", "--block-size", "16", "--tile-size", "64")
 """About 180 blocks of `drawn_pair`."""
@@ -379,7 +379,7 @@ def test_two_runs_into_one_folder(pair, tmp_path):
 
 def test_a_disk_that_fills_while_writing(pair, tmp_path, monkeypatch):
     """What was scored is kept: someone makes room and goes on."""
-    from geosim import recording
+    from geosim.delivering import recording
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")

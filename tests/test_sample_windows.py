@@ -9,8 +9,8 @@ from rasters import drawn_pair, texture, write_pair
 from geosim.options import ChangeOptions
 from geosim.pipeline import detect_change
 from geosim.raster.scene import open_scene
-from geosim.sample_windows import spread_cells, valid_pairs
-from geosim.sampling import take_sample
+from geosim.scoring.sample_windows import spread_cells, valid_pairs
+from geosim.scoring.sampling import take_sample
 
 
 def in_a_corner(folder, patch, at, size):

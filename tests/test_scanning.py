@@ -10,13 +10,13 @@ import pytest
 import rasterio
 from affine import Affine
 
-from geosim.overlapping import ahead, together
+from geosim.machine.overlapping import ahead, together
 from geosim.raster.grid import Grid, Window, blocks
 from geosim.raster.radiometry import fit
 from geosim.raster.scene import open_scene
-from geosim.scanning import Block, block_of, read_block
+from geosim.scoring.scanning import Block, block_of, read_block
+from geosim.scoring.tile_embeddings import TileEmbeddings
 from geosim.siamese.weights import load_weights
-from geosim.tile_embeddings import TileEmbeddings
 
 # blocks with margins
 

@@ -9,9 +9,9 @@ from geosim.options import ChangeOptions
 from geosim.raster.grid import Window
 from geosim.raster.radiometry import fit
 from geosim.raster.scene import Pair
-from geosim.sampling import Sample
-from geosim.scorer import block_score
-from geosim.scoring import METHODS
+from geosim.scoring.methods import METHODS
+from geosim.scoring.sampling import Sample
+from geosim.scoring.scorer import block_score
 from geosim.siamese.weighting import scene_weights
 
 RNG = np.random.default_rng(8)

@@ -247,7 +247,7 @@ def test_pixels_too_fine_to_tell_fields_from_roofs_are_left_alone(pairs, tmp_pat
 
 def test_nothing_depends_on_how_strips_are_cut_into_cells(pairs, tmp_path, monkeypatch):
     whole, _ = changed(pairs[10.0], tmp_path / "whole")
-    monkeypatch.setattr("geosim.seasons._CELL", 96)
+    monkeypatch.setattr("geosim.deciding.seasons._CELL", 96)
     parts, result = changed(pairs[10.0], tmp_path / "parts")
     assert (whole == parts).all()
     difference = [

@@ -14,7 +14,7 @@ from rasters import NORTH_UP, read, texture, write_pair
 
 from geosim import ChangeOptions, ClusterOptions, detect_change
 from geosim.errors import GeosimError, RasterReadError
-from geosim.spreading import with_whole_names
+from geosim.scoring.spreading import with_whole_names
 
 HOW = ("--method", "irmad", "--block-size", "128", "--workers", "2")
 RASTERS = ("change.tif", "difference.tif", "tiles.tif")

@@ -13,8 +13,8 @@ from rasters import drawn_pair, write_pair
 
 from geosim import ChangeOptions, detect_change, detect_series, open_result
 from geosim.errors import OutputError, ResultExistsError
-from geosim.journal import finished_blocks
 from geosim.raster.staging import work_folder, work_path
+from geosim.scoring.journal import finished_blocks
 
 CVA = {"method": "cva", "block_size": 64, "tile_size": 64}
 

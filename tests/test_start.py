@@ -11,10 +11,10 @@ from rasters import NORTH_UP, drawn_pair, texture, write_pair
 
 from geosim import ChangeOptions
 from geosim.batch import compare
-from geosim.batch_jobs import PairJob
-from geosim.pairs import ImagePair
+from geosim.batching.jobs import PairJob
+from geosim.batching.pairs import ImagePair
+from geosim.batching.worker import Here, Shared
 from geosim.siamese import keeping
-from geosim.worker import Here, Shared
 
 NEVER = {"torch", "matplotlib", "dask", "distributed", "openvino_telemetry"}
 LATER = {"openvino", "geopandas", "pandas", "pyogrio", "pystac", "scipy", "scipy.stats"}
@@ -35,7 +35,7 @@ def loaded(code, *arguments):
 
 def test_a_run_begins_with_little():
     modules, _ = loaded("import geosim.cli, geosim.pipeline")
-    assert {"geosim.scanning", "rasterio"} <= modules
+    assert {"geosim.scoring.scanning", "rasterio"} <= modules
     assert modules.isdisjoint(NEVER | LATER)
 
 
@@ -43,7 +43,7 @@ def test_threads_of_linear_algebra_are_told_to_sleep_before_they_start():
     code = (
         "import os, sys, geosim.cli\n"
         "names = list(sys.modules)\n"
-        "print(names.index('geosim.blas') < names.index('numpy'))\n"
+        "print(names.index('geosim.machine.blas') < names.index('numpy'))\n"
         "print(os.environ['OPENBLAS_THREAD_TIMEOUT'])"
     )
     done = run_code(code)

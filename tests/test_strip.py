@@ -8,11 +8,11 @@ from affine import Affine
 from rasters import UTM, texture, write_pair
 
 from geosim import ChangeOptions, detect_change, remake_report
-from geosim.gathering import preview_cell
 from geosim.publish.figure import Pin
 from geosim.publish.record import GridRecord
 from geosim.publish.strip import strip_html
 from geosim.raster.grid import Grid
+from geosim.scoring.gathering import preview_cell
 
 PICTURES = {"before": ("1990", "data:b"), "after": ("2020", "data:a")}
 

@@ -16,7 +16,7 @@ from rasters import listing
 from geosim import SynthOptions, make_pairs
 from geosim.errors import OptionError, PictureReadError, ResultExistsError
 from geosim.images.synthetic import make_pair, regions_of, square_of
-from geosim.labels import find_pairs
+from geosim.training.labels import find_pairs
 
 ONE, TWO = textured(31, 64, 80), textured(32, 64, 80)
 

@@ -18,7 +18,7 @@ from geosim.change.threshold import (
     logistic_probability,
     mixture_probability,
 )
-from geosim.probabilities import changed_where, level_maps
+from geosim.deciding.probabilities import changed_where, level_maps
 from geosim.raster.grid import Window
 
 CENTRES = ScoreScale(largest=1.0).bin_centres()

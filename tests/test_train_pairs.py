@@ -13,7 +13,11 @@ from geosim import TrainOptions, compare_images
 from geosim.errors import OptionError, PairListError, ResultExistsError
 from geosim.image_options import CompareOptions
 from geosim.siamese.weights import load_weights
-from geosim.similar_pairs import SimilarPair, hold_out_pairs, read_similar_pairs
+from geosim.training.similar_pairs import (
+    SimilarPair,
+    hold_out_pairs,
+    read_similar_pairs,
+)
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch

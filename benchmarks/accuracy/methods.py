@@ -32,7 +32,7 @@ from geosim.errors import GeosimError, WeightsError
 from geosim.raster.grid import Window, pixel_offset
 from geosim.raster.scene import open_scene
 from geosim.raster.source import plain_images_welcome
-from geosim.sampling import take_sample
+from geosim.scoring.sampling import take_sample
 from geosim.siamese.architecture import LEVELS, STRIDE
 from geosim.siamese.shipped import DEFAULT_WEIGHTS
 

@@ -14,7 +14,11 @@ from rasterio.features import rasterize
 
 from geosim.assessing.placing import lies_on, nearest_on
 from geosim.errors import LabelError
-from geosim.labels import (
+from geosim.raster.grid import Grid, pixel_offset
+from geosim.raster.polygons import polygons_on
+from geosim.raster.source import one_line_errors, open_raster
+from geosim.raster.transparency import alpha_band
+from geosim.training.labels import (
     FOLDERS,
     NUMBERED,
     SUFFIXES,
@@ -23,10 +27,6 @@ from geosim.labels import (
     has_classes,
     read_values,
 )
-from geosim.raster.grid import Grid, pixel_offset
-from geosim.raster.polygons import polygons_on
-from geosim.raster.source import one_line_errors, open_raster
-from geosim.raster.transparency import alpha_band
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,7 @@ def read_truth(
         grid: whose pixels are wanted.
         before: date 1's own pixels, on which a label without georeference lies; None:
             those of `grid`.
-        ones: as `geosim.labels.read_values`.
+        ones: as `geosim.training.labels.read_values`.
 
     Returns:
         (changed, labelled), each (height, width).

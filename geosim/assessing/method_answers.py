@@ -8,12 +8,12 @@ import numpy as np
 
 from geosim.assessment.measuring import Answer
 from geosim.change.scores import UNIT_LEVELS, UNIT_NODATA
-from geosim.opening import open_pair
 from geosim.raster.grid import Window
-from geosim.sampling import take_sample
-from geosim.scanning import read_block
-from geosim.scorer import block_score
-from geosim.scoring import METHODS
+from geosim.scoring.methods import METHODS
+from geosim.scoring.opening import open_pair
+from geosim.scoring.sampling import take_sample
+from geosim.scoring.scanning import read_block
+from geosim.scoring.scorer import block_score
 from geosim.siamese.architecture import STRIDE
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from geosim.assessing.method_answers import answer_of
 from geosim.assessing.placing import lies_on, nearest_on
 from geosim.assessment.measuring import Answer
 from geosim.change.scores import SCORE_LEVELS, SCORE_NODATA, UNIT_LEVELS, UNIT_NODATA
+from geosim.delivering.finished import open_result
 from geosim.errors import LabelError
-from geosim.finished import open_result
-from geosim.labels import SUFFIXES
 from geosim.raster.grid import Grid
 from geosim.raster.source import one_line_errors, open_raster
+from geosim.training.labels import SUFFIXES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ import typer
 
 from geosim.assessing.options import AssessOptions, SampleOptions, StrataOf
 from geosim.assessment.settings import Allocation
+from geosim.commands.console import hush_libraries, shown_progress
+from geosim.commands.refusing import refusing
 from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet
-from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
-from geosim.refusing import refusing
 
 if TYPE_CHECKING:
     from geosim.assess import Assessment

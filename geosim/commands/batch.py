@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from geosim.cluster_options import ClusterOptions
+from geosim.commands.console import (
+    batch_summary,
+    hush_libraries,
+    outcome_line,
+    shown_progress,
+)
 from geosim.commands.options import with_change_options
+from geosim.commands.refusing import refusing
 from geosim.commands.shared import AsJson, Debug, Quiet
-from geosim.console import batch_summary, hush_libraries, outcome_line, shown_progress
-from geosim.memory import ELSEWHERE, default_memory
+from geosim.machine.memory import ELSEWHERE, default_memory
 from geosim.options import ChangeOptions
-from geosim.refusing import refusing
 
 if TYPE_CHECKING:
-    from geosim.batch_summary import PairOutcome
+    from geosim.batching.summary import PairOutcome
 
 DEFAULTS = ClusterOptions()
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geosim.commands.console import bench_table, hush_libraries, shown_progress
 from geosim.commands.options import with_change_options
+from geosim.commands.refusing import refusing
 from geosim.commands.shared import AsJson, Debug, Quiet
-from geosim.console import bench_table, hush_libraries, shown_progress
 from geosim.options import BENCH_RESOLUTION, BENCH_SIZE, ChangeOptions
-from geosim.refusing import refusing
 
 if TYPE_CHECKING:
     from geosim.bench import BenchRecord

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from geosim.commands.console import aligned, hush_libraries
+from geosim.commands.refusing import refusing
 from geosim.commands.shared import (
     AsJson,
     Debug,
@@ -14,10 +16,8 @@ from geosim.commands.shared import (
     Threads,
     parse_threads,
 )
-from geosim.console import aligned, hush_libraries
 from geosim.image_options import CompareOptions
 from geosim.images.names import Align
-from geosim.refusing import refusing
 
 if TYPE_CHECKING:
     from geosim.comparison_files import ImageComparison

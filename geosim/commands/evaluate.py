@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geosim.assessing.options import EvaluateOptions
+from geosim.commands.console import hush_libraries, shown_progress
 from geosim.commands.options import with_change_options
+from geosim.commands.refusing import refusing
 from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet
-from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.options import ChangeOptions
-from geosim.refusing import refusing
 
 if TYPE_CHECKING:
     from geosim.evaluate import Evaluation

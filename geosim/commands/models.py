@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geosim.commands.console import hush_libraries, shown_progress
+from geosim.commands.refusing import one_line, refusing
 from geosim.commands.shared import (
     AsJson,
     Debug,
@@ -14,10 +16,8 @@ from geosim.commands.shared import (
     Threads,
     parse_threads,
 )
-from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.images.names import MODEL_NAMES
-from geosim.refusing import one_line, refusing
 
 if TYPE_CHECKING:
     from geosim.ranking import ModelComparison

@@ -9,7 +9,7 @@ import typer
 
 from geosim.commands.shared import Overwrite, Threads, parse_threads
 from geosim.errors import OptionError
-from geosim.memory import default_memory
+from geosim.machine.memory import default_memory
 from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskKind

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from geosim.commands.refusing import refusing
 from geosim.commands.shared import Debug, Quiet
-from geosim.refusing import refusing
 
 
 def report(  # noqa: PLR0913 - the options are the command
@@ -47,7 +47,7 @@ def report(  # noqa: PLR0913 - the options are the command
     """Make the report of a result anew: with a title, an assessment, as a PDF."""
     left = "interrupted: the report is as it was"
     with refusing(debug=debug, interrupted=left):
-        from geosim.remaking import remake_report
+        from geosim.delivering.remaking import remake_report
 
         result = remake_report(
             folder,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from geosim.commands.console import hush_libraries, shown_progress
+from geosim.commands.refusing import one_line, refusing
 from geosim.commands.shared import (
     AsJson,
     Debug,
@@ -14,9 +16,7 @@ from geosim.commands.shared import (
     Threads,
     parse_threads,
 )
-from geosim.console import hush_libraries, shown_progress
 from geosim.images.names import ModelName
-from geosim.refusing import one_line, refusing
 from geosim.search_options import (
     DEFAULT_PAIR_SIMILARITY,
     MOST_PAIRS,

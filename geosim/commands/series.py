@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geosim.commands.console import aligned, hush_libraries, shown_progress
 from geosim.commands.options import with_change_options
+from geosim.commands.refusing import refusing
 from geosim.commands.shared import AsJson, Debug, Quiet
-from geosim.console import aligned, hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.options import ChangeOptions
 from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
-from geosim.refusing import refusing
 from geosim.siamese.weights import reading_weights
 from geosim.timeline.options import Decide, Extent, SeriesOptions
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from geosim.commands.console import hush_libraries
+from geosim.commands.refusing import refusing
 from geosim.commands.shared import Debug, Quiet
-from geosim.console import hush_libraries
-from geosim.refusing import refusing
 
 
 def serve(

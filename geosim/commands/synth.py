@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geosim.commands.console import hush_libraries, shown_progress
+from geosim.commands.refusing import one_line, refusing
 from geosim.commands.shared import AsJson, Debug, Overwrite, Quiet
-from geosim.console import hush_libraries, shown_progress
 from geosim.errors import OptionError
 from geosim.image_options import SynthOptions
-from geosim.refusing import one_line, refusing
 
 if TYPE_CHECKING:
     from geosim.synth import MadePairs

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from geosim.commands.console import hush_libraries, shown_progress, training_summary
+from geosim.commands.refusing import refusing
 from geosim.commands.shared import (
     AsJson,
     Debug,
@@ -20,12 +22,10 @@ from geosim.commands.train_pairs import (
     is_table,
     train_table,
 )
-from geosim.console import hush_libraries, shown_progress, training_summary
-from geosim.refusing import refusing
 from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
-    from geosim.model_files import TrainResult
+    from geosim.training.model_files import TrainResult
 
 DEFAULTS = TrainOptions()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from geosim.console import aligned, shown_progress
+from geosim.commands.console import aligned, shown_progress
 from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:

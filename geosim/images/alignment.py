@@ -19,7 +19,7 @@ from skimage.transform import ProjectiveTransform, warp
 from geosim.errors import OptionError
 from geosim.images.pixels import resized
 from geosim.images.structure import brightness
-from geosim.process_wide import silence
+from geosim.machine.process_wide import silence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from geosim.errors import PictureReadError
-from geosim.process_wide import silence
+from geosim.machine.process_wide import silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

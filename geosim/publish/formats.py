@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pyproj.exceptions import CRSError
 
-from geosim.disk import cause_of
 from geosim.errors import MissingDependencyError, OutputError, ResultExistsError
-from geosim.process_wide import silence
+from geosim.machine.disk import cause_of
+from geosim.machine.process_wide import silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

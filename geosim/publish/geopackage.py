@@ -12,9 +12,9 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from geosim.disk import cause_of
 from geosim.errors import OutputError
-from geosim.process_wide import silence
+from geosim.machine.disk import cause_of
+from geosim.machine.process_wide import silence
 
 GEOPACKAGE_VERSION = "1.2"
 """The newest that GDAL 3.6 and older read without a warning."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import rasterio
 from rasterio.env import get_gdal_config, set_gdal_config
 
-from geosim.process_wide import Restored
+from geosim.machine.process_wide import Restored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

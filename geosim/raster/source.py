@@ -20,7 +20,7 @@ from rasterio.errors import (
 from rasterio.io import MemoryFile
 
 from geosim.errors import GridMismatchError, NoDataError, OptionError, RasterReadError
-from geosim.process_wide import silence
+from geosim.machine.process_wide import silence
 from geosim.raster.bands import choose_bands
 from geosim.raster.grid import Grid
 from geosim.raster.nodata import check_nodata

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from rasterio.errors import RasterioError
 
-from geosim.disk import cause_of
 from geosim.errors import OutputError
+from geosim.machine.disk import cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.disk import cause_of
 from geosim.errors import GeosimError, IndexFileError, OutputError
+from geosim.machine.disk import cause_of
 from geosim.retrieval.index_file import (
     APPLICATION_ID,
     FORMAT,

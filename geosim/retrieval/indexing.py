@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from geosim.errors import GeosimError, OptionError, PictureReadError
 from geosim.images.decoding import load_decoders
 from geosim.images.reading import find_pictures, read_picture
-from geosim.overlapping import ahead
+from geosim.machine.overlapping import ahead
 from geosim.retrieval import tiles, video
 from geosim.retrieval.records import Entry, Source
 from geosim.retrieval.samples import LONGEST_SIDE, Sample

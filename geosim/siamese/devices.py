@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from geosim.errors import OptionError
-from geosim.process_wide import Restored
+from geosim.machine.process_wide import Restored
 from geosim.siamese.backend import torch
 
 if TYPE_CHECKING:

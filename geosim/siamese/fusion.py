@@ -1,6 +1,6 @@
 """The score in torch: four distances become one, smoothed along edges.
 
-The main job does the same by `graph` (the network's terms), `geosim.scoring_network`
+The main job does the same by `graph` (the network's terms), `geosim.scoring.network`
 (the colour) and `geosim.change.scores` (the smoothing); tests hold them together.
 """
 

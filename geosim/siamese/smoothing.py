@@ -1,7 +1,7 @@
 """How the score is smoothed, by the size of a pixel, and what margin a block needs.
 
 Numbers only, as `architecture`: what they are used for is in `fusion` (torch) and in
-`geosim.scoring_network`.
+`geosim.scoring.network`.
 """
 
 import math

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.classifying import CONFIDENCE_LEVELS
+from geosim.deciding.classifying import CONFIDENCE_LEVELS
 from geosim.themes import colour
 from geosim.themes.classes import CHANGED_CLASS, CLASSES, COVERS
 from geosim.themes.cover import channels_with_banks

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.overlapping import ahead
+from geosim.machine.overlapping import ahead
 from geosim.raster.gaps import without_gaps
 from geosim.raster.grid import Grid, Window, blocks
 from geosim.siamese.smoothing import smoothing_spread

@@ -13,7 +13,8 @@ from affine import Affine
 from rasterio.windows import Window as RasterioWindow
 
 from geosim.change.scores import UNIT_LEVELS
-from geosim.deciding import CHANGED, NODATA
+from geosim.deciding.decision import CHANGED, NODATA
+from geosim.delivering.finished import open_result, same_run
 from geosim.errors import (
     GridMismatchError,
     NoDataError,
@@ -21,7 +22,6 @@ from geosim.errors import (
     OutputError,
     ResultExistsError,
 )
-from geosim.finished import open_result, same_run
 from geosim.pipeline import detect_change
 from geosim.raster.grid import Grid, Window, pixel_offset
 from geosim.result import RECORD

@@ -9,7 +9,7 @@ import numpy as np
 
 from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.vectorize import Outlines
-from geosim.classifying import CONFIDENCE_LEVELS
+from geosim.deciding.classifying import CONFIDENCE_LEVELS
 from geosim.raster.grid import Grid, Window, strips
 from geosim.timeline.deciding import RETURNS
 from geosim.timeline.summing import KIND, STRIP_ROWS, Key

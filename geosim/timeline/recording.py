@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import geosim
-from geosim.notes import theme_note
-from geosim.recording import crs_name
+from geosim.delivering.notes import theme_note
+from geosim.delivering.recording import crs_name
 from geosim.timeline.deciding import reach_of
 from geosim.timeline.pairs import PAIRS, pair_name
 from geosim.timeline.summing import changed_once

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import rasterio
 from rasterio.errors import RasterioError
 
+from geosim.batching.pairs import delimiter_of, located
 from geosim.dates import image_date, is_date
 from geosim.errors import OptionError, SceneListError
-from geosim.pairs import delimiter_of, located
 from geosim.raster.source import open_raster, plain_images_welcome
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from geosim.change.objects import ObjectFinder, Objects
 from geosim.change.vectorize import Outlines, pixels_of
-from geosim.classifying import CONFIDENCE_LEVELS
+from geosim.deciding.classifying import CONFIDENCE_LEVELS
 from geosim.raster.areas import area_of
 from geosim.raster.grid import Grid, Window, strips
 from geosim.themes.parts import split, window_side

@@ -1,0 +1,1 @@
+"""Many pairs: their list, their tasks on workers, the table of all."""

@@ -1,0 +1,1 @@
+"""Second pass over a pair: probability, threshold, objects, what they became."""

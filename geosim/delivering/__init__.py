@@ -1,0 +1,1 @@
+"""What a run leaves: rasters, polygons, record, report, and these made anew."""

@@ -1,0 +1,1 @@
+"""What a process has and shares: memory, threads, disk, settings of libraries."""
