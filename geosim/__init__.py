@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from geosim.errors import GeosimError
     from geosim.evaluate import Evaluation, evaluate_methods
     from geosim.image_options import CompareOptions, SynthOptions
-    from geosim.options import ChangeOptions, MinArea
+    from geosim.option_values import MinArea
+    from geosim.options import ChangeOptions
     from geosim.pipeline import detect_change
     from geosim.ranking import rank_models
     from geosim.result import ChangeResult
@@ -103,7 +104,7 @@ _HOMES = {
     "ImageComparison": "geosim.comparison_files",
     "ImagePair": "geosim.batching.pairs",
     "IndexOptions": "geosim.search_options",
-    "MinArea": "geosim.options",
+    "MinArea": "geosim.option_values",
     "PairOutcome": "geosim.batching.summary",
     "SearchOptions": "geosim.search_options",
     "PairTrainResult": "geosim.train_pairs",

@@ -10,7 +10,9 @@ import operator
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
 
 import numpy as np
 
@@ -97,3 +99,39 @@ def check_creation_options(pairs: tuple[tuple[str, str], ...]) -> None:
             raise OptionError(
                 f"--co {key} wants {wanted.replace('|', ', ')}; found '{value}'"
             )
+
+
+_HECTARE = 10_000
+"""Square metres."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinArea:
+    """Minimum mapping unit: objects smaller than this are dropped."""
+
+    value: float
+    """Size."""
+    unit: Literal["m2", "px"]
+    """Square metres on the ellipsoid, or pixels of the grid."""
+
+    @classmethod
+    def parse(cls, text: str) -> MinArea:
+        """Read "500" (square metres), "500m2", "0.5ha" or "50px".
+
+        Raises:
+            OptionError: anything else.
+        """
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(m2|ha|px)?\s*", text)
+        if not found:
+            raise OptionError(
+                "--min-area wants square metres, hectares or pixels, such as '500', "
+                f"'500m2', '0.5ha' or '50px'; found '{text}'"
+            )
+        if found[2] == "px":
+            return cls(value=float(found[1]), unit="px")
+        size = Fraction(found[1]) * (_HECTARE if found[2] == "ha" else 1)
+        return cls(value=float(size), unit="m2")
+
+    def __str__(self) -> str:
+        """As `parse` reads it."""
+        return f"{self.value:f}".rstrip("0").rstrip(".") + self.unit

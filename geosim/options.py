@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from geosim.change.threshold import Rule
@@ -14,6 +12,7 @@ from geosim.dates import is_date
 from geosim.errors import OptionError
 from geosim.machine.memory import ELSEWHERE, default_memory
 from geosim.option_values import (
+    MinArea,
     check_creation_options,
     plain_integer,
     plain_number,
@@ -56,42 +55,6 @@ _TEXTS = {
 """Options that are texts or paths, each with an example."""
 
 
-_HECTARE = 10_000
-"""Square metres."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MinArea:
-    """Minimum mapping unit: objects smaller than this are dropped."""
-
-    value: float
-    """Size."""
-    unit: Literal["m2", "px"]
-    """Square metres on the ellipsoid, or pixels of the grid."""
-
-    @classmethod
-    def parse(cls, text: str) -> MinArea:
-        """Read "500" (square metres), "500m2", "0.5ha" or "50px".
-
-        Raises:
-            OptionError: anything else.
-        """
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(m2|ha|px)?\s*", text)
-        if not found:
-            raise OptionError(
-                "--min-area wants square metres, hectares or pixels, such as '500', "
-                f"'500m2', '0.5ha' or '50px'; found '{text}'"
-            )
-        if found[2] == "px":
-            return cls(value=float(found[1]), unit="px")
-        size = Fraction(found[1]) * (_HECTARE if found[2] == "ha" else 1)
-        return cls(value=float(size), unit="m2")
-
-    def __str__(self) -> str:
-        """As `parse` reads it."""
-        return f"{self.value:f}".rstrip("0").rstrip(".") + self.unit
-
-
 @dataclass(frozen=True, kw_only=True)
 class ChangeOptions:
     """How `detect_change` works. Every field has the default of the command line."""
@@ -113,7 +76,7 @@ class ChangeOptions:
     where that is smaller."""
     threshold: Rule | float = "auto"
     """"auto", "otsu", "kapur" or a probability 0..1."""
-    min_area: MinArea = MinArea(value=50, unit="px")
+    min_area: MinArea = MinArea(value=50, unit="px")  # noqa: RUF009 - it is frozen
     """Minimum mapping unit. 50 px is about what the smoothing lets one tell apart."""
     normalize: Normalization = "histogram"
     """How date 2's radiometry is matched to date 1's."""

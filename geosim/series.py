@@ -13,7 +13,6 @@ from geosim.errors import NoDataError, ResultExistsError
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
-from geosim.publish.wording import SQUARE_METRES_PER_HECTARE
 from geosim.raster.environment import cache_for, gdal_environment
 from geosim.raster.output_folder import check_folder, check_inputs
 from geosim.raster.source import plain_images_welcome
@@ -21,16 +20,9 @@ from geosim.raster.staging import WorkFolder, check_space, publish_folder, work_
 from geosim.raster.writer import Layout, WorkRaster
 from geosim.scoring.identity import check_unchanged, file_states
 from geosim.scoring.opening import cache_within
-from geosim.themes.classes import THEMES
 from geosim.timeline.calibration import no_calibration
 from geosim.timeline.classes import fit_covering, slugs_of_codes
-from geosim.timeline.deciding import (
-    Decider,
-    block_side,
-    decide_all,
-    reach_of,
-    threads_within,
-)
+from geosim.timeline.deciding import Decider, reach_of
 from geosim.timeline.options import SeriesOptions
 from geosim.timeline.pairs import (
     PAIRS,
@@ -41,9 +33,8 @@ from geosim.timeline.pairs import (
     remove_pairs,
     run_pairs,
 )
-from geosim.timeline.places import Maps, find_places
 from geosim.timeline.plan import Plan, check_together, make_plan
-from geosim.timeline.recording import Made, series_record
+from geosim.timeline.recording import Made
 from geosim.timeline.result import (
     SERIES_FILES,
     SERIES_RASTERS,
@@ -51,9 +42,10 @@ from geosim.timeline.result import (
     SeriesResult,
 )
 from geosim.timeline.sampling import calibrate, samples_of
+from geosim.timeline.scanning import block_side, decide_all, threads_within
 from geosim.timeline.scenes import DatedScene, read_scenes, undated
 from geosim.timeline.stack import count_intervals, open_stack
-from geosim.timeline.summing import changed_once, clean, write_years
+from geosim.timeline.summing import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,9 +57,6 @@ if TYPE_CHECKING:
     from geosim.timeline.covers import Covered
     from geosim.timeline.pairs import PairMaps
     from geosim.timeline.stack import Stack
-
-_PREVIEW = 1000
-"""Longest side of the report's pictures in pixels."""
 
 
 def detect_series(
@@ -160,7 +149,9 @@ def _check_leftover(work: WorkFolder, options: ChangeOptions) -> None:
 
 def _run(plan: Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
     """Compare, decide and write into the working folder; the record comes back."""
+    # slow to import; whoever waits for the start need not wait for them
     from geosim.timeline.delivery import year_layout
+    from geosim.timeline.writing import write_result
 
     grid, dates, total = plan.grid, plan.dates, plan.grid.width * plan.grid.height
     layers = 3 * (len(dates) - 1) + 1 + 3 * 5
@@ -193,7 +184,7 @@ def _run(plan: Plan, work: WorkFolder, clock: Clock) -> dict[str, Any]:
             closing.callback(rasters[name].close)
         with clock.stage("deciding", total * (len(dates) + 1)) as tick:
             calibration, covered = _decide(plan, stack, maps, rasters, tick)
-        return _deliver(
+        return write_result(
             plan, work, clock,
             made=Made(
                 stack=stack, maps=maps, results=results, rasters=rasters,
@@ -290,56 +281,3 @@ def _decide(
         slugs, tick,
     )  # fmt: skip
     return calibration, covered if covering else None
-
-
-def _deliver(
-    plan: Plan, work: WorkFolder, clock: Clock, *, made: Made
-) -> dict[str, Any]:
-    """Write the files of the result into the working folder."""
-    from geosim.timeline import delivery
-    from geosim.timeline.pictures import previews
-    from geosim.timeline.tables import SeriesFound, bars_of, shortages, table_rows
-
-    staging, years = work.new_result(), delivery.years_of(plan.dates)
-    creation = dict(plan.options.creation_options)
-    rasters, grid = made.rasters, plan.grid
-    with clock.stage("writing", 6) as tick:
-        outputs = {name: rasters[name] for name in SERIES_RASTERS}
-        slugs = slugs_of_codes(plan.options.theme)
-        sums = write_years(
-            grid, rasters["codes"], rasters["since"], years, slugs, outputs
-        )
-        for name, raster in outputs.items():
-            raster.to_cog(staging / f"{name}.tif", creation)
-        delivery.write_styles(staging, years)
-        tick(2)
-        kept = THEMES[plan.options.theme].classes
-        keys = sorted(key for key in sums.changed if key[2] in kept)
-        own = {
-            cover: ha * SQUARE_METRES_PER_HECTARE for cover, ha in plan.series.initial
-        }
-        found = SeriesFound(
-            grid=grid,
-            dates=plan.dates,
-            sums=sums,
-            places=find_places(
-                Maps(grid=grid, rasters=rasters, pairs=made.maps, slugs=slugs), keys
-            ),
-            theme=plan.options.theme,
-            initial=own,
-            covered=made.covered,
-            compared=changed_once(grid, rasters["count"])[2],
-        )
-        tick(1)
-        rows = table_rows(found)
-        polygons = delivery.write_tables(staging, found, rows, bars_of(found))
-        tick(1)
-        pictures = previews(made.stack, rasters, _PREVIEW)
-        record = series_record(plan, made, clock.seconds, len(polygons))
-        record["notes"] += shortages(found, rows)
-        delivery.write_report(staging, found, record, pictures, rows, polygons)
-        tick(1)
-        delivery.write_record(staging, record)
-        (work.path / PAIRS).rename(staging / PAIRS)
-        tick(1)
-    return record

@@ -13,7 +13,8 @@ import pytest
 from geosim import cli
 from geosim.commands import options as cli_options
 from geosim.errors import GeosimError, OptionError
-from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, Method, MinArea
+from geosim.option_values import MinArea
+from geosim.options import DEFAULT_TILE, MIN_TILE, ChangeOptions, Method
 
 
 @pytest.mark.parametrize(

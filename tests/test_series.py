@@ -27,8 +27,9 @@ from geosim.cli import app
 from geosim.errors import NoDataError, OptionError, OutputError, ResultExistsError
 from geosim.raster.grid import Grid, Window
 from geosim.timeline.calibration import no_calibration
-from geosim.timeline.deciding import Decider, threads_within
+from geosim.timeline.deciding import Decider
 from geosim.timeline.result import SERIES_FILES
+from geosim.timeline.scanning import threads_within
 from geosim.timeline.scenes import read_scenes
 from geosim.timeline.stack import open_stack
 

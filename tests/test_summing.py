@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from geosim.options import MinArea
+from geosim.option_values import MinArea
 from geosim.raster.grid import Grid
 from geosim.raster.writer import Layout, WorkRaster
 from geosim.timeline.deciding import RETURNS

@@ -10,7 +10,8 @@ import typer
 from geosim.commands.shared import Overwrite, Threads, parse_threads
 from geosim.errors import OptionError
 from geosim.machine.memory import default_memory
-from geosim.options import DEFAULT_TILE, ChangeOptions, Method, MinArea
+from geosim.option_values import MinArea
+from geosim.options import DEFAULT_TILE, ChangeOptions, Method
 from geosim.publish.formats import Format
 from geosim.raster.mask_files import MaskKind
 from geosim.raster.matching import Normalization

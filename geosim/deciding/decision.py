@@ -22,6 +22,7 @@ from geosim.change.scores import (
 )
 from geosim.change.threshold import Threshold, choose_threshold
 from geosim.change.vectorize import Outlines
+from geosim.deciding.membership import Membership
 from geosim.deciding.probabilities import LevelMaps, changed_where, level_maps
 from geosim.deciding.splitting import split_mixed
 from geosim.machine.overlapping import ahead
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
     from geosim.deciding.classifying import Classifier
     from geosim.deciding.seasons import Seasons
-    from geosim.options import ChangeOptions, MinArea
+    from geosim.option_values import MinArea
+    from geosim.options import ChangeOptions
     from geosim.raster.writer import WorkRaster
     from geosim.scoring.scorer import Scorer
     from geosim.themes.transitions import ObjectClasses
@@ -135,10 +137,7 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     finder, minimum = ObjectFinder(), options.min_area
     histogram, valid_m2, season_px = _find(grid, rasters, maps, finder, progress)
     finished(layers)
-    objects = finder.finish(
-        min_pixels=int(np.ceil(minimum.value)) if minimum.unit == "px" else 1,
-        min_area=minimum.value if minimum.unit == "m2" else 0.0,
-    )
+    objects = _large_enough(finder, minimum)
     changed_px = int(objects.pixels.sum())
     kept = _Kept(
         tiles=CellSums(grid.width, grid.height, tile_size, 1),
@@ -147,17 +146,8 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
     )
     _keep(grid, rasters, objects, threshold, kept, progress)
     finished(change)
-    outlines, classes = kept.outlines.joined(len(objects.pixels)), None
-    if kept.classes is not None:
-        least = _least(minimum, valid_m2, int(histogram.sum()))
-        outlines, objects, classes = split_mixed(
-            outlines,
-            objects,
-            kept.classes,
-            layers,
-            least,
-            _Membership(grid, rasters, objects, threshold).of,
-        )
+    least = _least(minimum, valid_m2, int(histogram.sum()))
+    outlines, objects, classes = _told(grid, rasters, objects, threshold, kept, least)
     return Decision(
         threshold=threshold,
         histogram=histogram,
@@ -170,6 +160,14 @@ def decide(  # noqa: PLR0913 - one call, all of it by name
         changed_px=changed_px,
         classes=classes,
         season_px=season_px if seasons else None,
+    )
+
+
+def _large_enough(finder: ObjectFinder, minimum: MinArea) -> Objects:
+    """The objects of the minimum mapping unit and more."""
+    return finder.finish(
+        min_pixels=int(np.ceil(minimum.value)) if minimum.unit == "px" else 1,
+        min_area=minimum.value if minimum.unit == "m2" else 0.0,
     )
 
 
@@ -215,39 +213,6 @@ def _find(
     return histogram[:UNIT_NODATA], valid_m2, season_px
 
 
-class _Membership:
-    """Tells where an object is, by rows that are kept until others are asked for."""
-
-    def __init__(
-        self, grid: Grid, rasters: _Rasters, objects: Objects, threshold: Threshold
-    ) -> None:
-        self._grid, self._layers = grid, rasters.layers
-        self._objects, self._threshold = objects, threshold
-        self._held: tuple[int, int, int] | None = None
-        self._rows = np.zeros((0, 0), np.bool_)
-
-    def of(self, number: int, window: Window) -> NDArray[np.bool_]:
-        """(height, width), True in the object of a number, from 1."""
-        asked = number, window.row_off, window.row_end
-        if asked != self._held:
-            self._rows, self._held = self._read(number, window), asked
-        return self._rows[:, window.col_off : window.col_end]
-
-    def _read(self, number: int, window: Window) -> NDArray[np.bool_]:
-        """The window's rows, from side to side."""
-        found = np.zeros((window.height, self._grid.width), np.bool_)
-        for place, strip in enumerate(strips(self._grid, STRIP_ROWS)):
-            first = max(strip.row_off, window.row_off)
-            end = min(strip.row_end, window.row_end)
-            if first >= end:
-                continue
-            changed = changed_where(self._layers.read(strip, 1), self._threshold)
-            own = self._objects.numbers(place, changed) == number
-            rows = slice(first - window.row_off, end - window.row_off)
-            found[rows] = own[first - strip.row_off : end - strip.row_off]
-        return found
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Kept:
     """What the second run gathers of the objects."""
@@ -289,6 +254,32 @@ def _keep(
             kept.tiles.add(window.row_off, 0, changed[None])
             kept.preview.add(window.row_off, 0, (valid, levels * valid, changed))
             progress(window.width * window.height)
+
+
+def _told(
+    grid: Grid,
+    rasters: _Rasters,
+    objects: Objects,
+    threshold: Threshold,
+    kept: _Kept,
+    least: float,
+) -> tuple[list[shapely.Polygon], Objects, ObjectClasses | None]:
+    """Outlines, objects and their classes; mixed objects cut, where classes are told.
+
+    Args:
+        grid: the scene's grid.
+        rasters: hold the probability.
+        objects: as they were kept.
+        threshold: where probability became change.
+        kept: what was gathered of them.
+        least: the minimum mapping unit in pixels.
+    """
+    outlines = kept.outlines.joined(len(objects.pixels))
+    if kept.classes is None:
+        return outlines, objects, None
+    windows = tuple(strips(grid, STRIP_ROWS))
+    member = Membership(windows, rasters.layers, objects, threshold).of
+    return split_mixed(outlines, objects, kept.classes, rasters.layers, least, member)
 
 
 def _per_bin(probability: NDArray[np.float64]) -> NDArray[np.float64]:

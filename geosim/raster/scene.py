@@ -17,14 +17,8 @@ from geosim.raster.held import holding
 from geosim.raster.mask import Mask, open_mask
 from geosim.raster.mask_files import MaskFiles
 from geosim.raster.overlap import common_grid
-from geosim.raster.source import (
-    Source,
-    check_colours,
-    check_roles,
-    grid_of,
-    open_raster,
-    open_source,
-)
+from geosim.raster.same_bands import check_colours, check_roles
+from geosim.raster.source import Source, grid_of, open_raster, open_source
 from geosim.themes.roles import ROLES, per_date
 
 if TYPE_CHECKING:

@@ -27,7 +27,6 @@ from geosim.raster.nodata import check_nodata
 from geosim.raster.png import png_is_whole
 from geosim.raster.transparency import alpha_band, has_shades
 from geosim.themes.roles import (
-    COLOURS,
     band_roles,
     is_sensor,
     known_roles,
@@ -37,7 +36,7 @@ from geosim.themes.roles import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 PLAIN_CRS = "EPSG:3857"
 """Stands in for the missing CRS of plain images, which GDAL's warper insists on."""
@@ -246,49 +245,6 @@ def _check_one_nodata(path: str, dataset: Any, bands: Iterable[int]) -> None:  #
         f'"{" ".join(found)}" -dstnodata {known} IN OUT\', or name the one that '
         "counts with --nodata"
     )
-
-
-def check_colours(sources: Iterable[Source]) -> None:
-    """Refuse, where no bands are asked for, red beside whatever comes first.
-
-    Raises:
-        OptionError: a file names its colours, which are not its first bands, and
-            another with as many bands, so perhaps in the same order, names none: its
-            first bands would be taken.
-    """
-    sources = list(sources)
-    named = [one for one in sources if set(COLOURS) <= set(one.roles)]
-    for other in sources:
-        for one in named:
-            if other.roles or len(other.scaling) != len(one.scaling):
-                continue
-            if one.bands != other.bands:
-                told = ",".join(f"{role}={one.roles[role]}" for role in COLOURS)
-                raise OptionError(
-                    "the bands of all files must be known, or of none: "
-                    f"'{one.path}' names its colours ({told}), '{other.path}' names "
-                    f"none; say with --bands which they are, such as --bands {told}"
-                )
-
-
-def check_roles(sources: Sequence[Source]) -> None:
-    """Refuse red beside blue, as far as names tell what the bands are.
-
-    Raises:
-        OptionError: as said.
-    """
-    first = sources[0]
-    roles = {number: role for role, number in first.roles.items()}
-    for other in sources[1:]:
-        others = {number: role for role, number in other.roles.items()}
-        for number, beside in zip(first.bands, other.bands, strict=False):
-            told = roles.get(number), others.get(beside)
-            if None not in told and told[0] != told[1]:
-                raise OptionError(
-                    f"bands that show the same are wanted; band {number} of "
-                    f"'{first.path}' is {told[0]}, band {beside} of '{other.path}' is "
-                    f"{told[1]}; choose them by their names, as --bands red,green,blue"
-                )
 
 
 def _alpha_has_a_role(dataset: Any, bands: str | None) -> bool:  # noqa: ANN401

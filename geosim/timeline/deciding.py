@@ -9,34 +9,29 @@ the change's height, where it ends.
 from __future__ import annotations
 
 import math
-from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosim.machine.overlapping import ahead
 from geosim.raster.gaps import without_gaps
-from geosim.raster.grid import Grid, Window, blocks
 from geosim.siamese.smoothing import smoothing_spread
 from geosim.themes.classes import COVERS
 from geosim.themes.cover import COVER_REACH
 from geosim.timeline.classes import UNKNOWN, state_means
-from geosim.timeline.covers import CoverSums
 from geosim.timeline.edges import MARGIN, at_least_half, small_holes, within
 from geosim.timeline.steps import fit_steps, lasting, previous_valid, returned
 from geosim.windows import box_sum, filtered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from geosim.raster.writer import WorkRaster
+    from geosim.raster.grid import Grid, Window
     from geosim.timeline.calibration import Calibration
     from geosim.timeline.classes import Covering
-    from geosim.timeline.covers import Covered
     from geosim.timeline.pairs import PairMaps
     from geosim.timeline.stack import Stack
 
@@ -48,10 +43,6 @@ _HIGH = 4.0
 twice as high as what the noise would pass."""
 _FURTHER = 2
 """Reach around what is likely, in reaches around what is sure."""
-_ROOMY = 512
-"""Side in pixels of the smallest block for which a thread of its own is taken."""
-_BYTES = 60
-"""Bytes per date, band and pixel of a block, about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,67 +291,3 @@ def _carried(
 def reach_of(grid: Grid) -> float:
     """How far from what a comparison found a change may lie, in pixels."""
     return 3.0 * smoothing_spread(grid.ground_resolution())
-
-
-def threads_within(memory: int, layers: int, threads: int) -> int:
-    """How many threads may decide a block each: smaller ones would be margin mostly.
-
-    Args:
-        memory: MB, see `block_side`.
-        layers: bands times dates.
-        threads: at most.
-    """
-    room = memory * 1e6 / 4 // (_BYTES * layers * _ROOMY**2)
-    return int(min(max(room, 1), threads))
-
-
-def block_side(memory: int, layers: int, threads: int) -> int:
-    """Side in pixels of a block of so many layers, margins included in the memory.
-
-    Args:
-        memory: MB for all blocks that are worked on.
-        layers: bands times dates.
-        threads: each works on a block.
-    """
-    side = math.sqrt(memory * 1e6 / 4 / threads / (_BYTES * layers))
-    return int(min(max(side, 128), 1024)) // 16 * 16
-
-
-def decide_all(
-    decider: Decider,
-    rasters: Mapping[str, WorkRaster],
-    side: int,
-    threads: int,
-    tick: Callable[[float], None],
-) -> Covered:
-    """Decide every block and write it into "codes", "sure", "since" and "last".
-
-    Args:
-        decider: decides a block.
-        rasters: take what it says.
-        side: of a block.
-        threads: decide as many blocks at a time.
-        tick: called with the number of pixels done.
-
-    Returns:
-        Area of each land cover, m2; pixels without a CRS.
-    """
-    grid = decider.stack.grid
-    sums = CoverSums(len(decider.stack.sources))
-
-    def decided(window: Window) -> tuple[Window, BlockDecision]:
-        return window, decider.block(window)
-
-    aside = threads if threads > 1 else 0
-    windows = blocks(grid, side)
-    with closing(ahead(decided, windows, depth=threads, threads=aside)) as found:
-        for window, block in found:
-            for name, layers in (
-                ("codes", block.codes), ("sure", block.sure), ("since", block.since)
-            ):  # fmt: skip
-                for band, layer in enumerate(layers, start=1):
-                    rasters[name].write(layer, window, band)
-            rasters["last"].write(block.last, window, 1)
-            sums.add(block.covers, block.since, grid.pixel_areas.within(window))
-            tick(window.width * window.height)
-    return sums.covered()

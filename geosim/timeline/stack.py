@@ -15,13 +15,8 @@ from geosim.raster.date import open_on
 from geosim.raster.grid import Grid, strips
 from geosim.raster.mask import open_mask
 from geosim.raster.overlap import common_grid
-from geosim.raster.source import (
-    check_colours,
-    check_roles,
-    describe,
-    open_raster,
-    open_source,
-)
+from geosim.raster.same_bands import check_colours, check_roles
+from geosim.raster.source import describe, open_raster, open_source
 from geosim.themes.roles import ROLES
 from geosim.timeline.steps import previous_valid
 

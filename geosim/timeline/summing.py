@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import shapely
     from numpy.typing import NDArray
 
-    from geosim.options import MinArea
+    from geosim.option_values import MinArea
     from geosim.raster.writer import WorkRaster
 
 STRIP_ROWS = 256
