@@ -14,8 +14,9 @@ from PIL import Image
 from rasterio.features import rasterize
 from rasters import write
 
-from geosim import ChangeOptions, MinArea, detect_change, open_result, splitting
+from geosim import ChangeOptions, MinArea, detect_change, open_result
 from geosim.commands.console import summary
+from geosim.deciding import splitting
 from geosim.errors import OptionError
 
 SHAPE = 160, 200
