@@ -446,7 +446,8 @@ def test_a_scheduler_that_goes_away(root, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
-        "from geosim import ChangeOptions, ClusterOptions, tasks, detect_changes\n"
+        "from geosim import ChangeOptions, ClusterOptions, detect_changes\n"
+        "from geosim.batching import tasks\n"
         "tasks.PATIENCE_S = 3.0\n"
         "found = detect_changes('pairs.csv', 'out', ChangeOptions(method='cva'),\n"
         "    ClusterOptions(scheduler=sys.argv[1]))\n"
