@@ -176,7 +176,7 @@ def test_wrong_usage(tmp_path, monkeypatch, arguments):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("option", ["--model=ssim", "--weights=w", "--out=o"])
+@pytest.mark.parametrize("option", ["--model=ssim", "--out=o"])
 def test_models_without_a_comparison_takes_nothing(option):
     done = CliRunner().invoke(app, ["models", option])
     assert done.exit_code == 1

@@ -8,7 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 from pictures import textured
+from rasters import drawn_pair, write_pair
 
+from geosim import ChangeOptions, detect_change
 from geosim.errors import OptionError, WeightsError
 from geosim.images.models import MODEL_NAMES, open_model, working_size
 from geosim.images.pixels import resized
@@ -240,7 +242,46 @@ def test_without_network_the_remedy_is_named(server, monkeypatch, capsys):
     _, url, _ = server
     for where in (f"{url}/resnet18-1.pth", "http://127.0.0.1:1/resnet18-1.pth"):
         offered(monkeypatch, where)
-        with pytest.raises(WeightsError, match="give it with --weights") as caught:
+        with pytest.raises(WeightsError, match="elsewhere and put it into ") as caught:
             open_model("resnet18")
         assert "\n" not in str(caught.value)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.torch
+def test_imagenet_is_a_trunk_for_two_dates(server, monkeypatch, tmp_path):
+    folder, url, asked = server
+    content = saved("vgg16", tmp_path / "new.pth").read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    (folder / f"vgg16-{sha256[:8]}.pth").write_bytes(content)
+    offered(monkeypatch, f"{url}/vgg16-{sha256[:8]}.pth")
+    found, own = load_weights("imagenet"), load_weights()
+    assert found.record.sha256 == sha256
+    state = random_state("vgg16")
+    for name, values in found.arrays.items():
+        if name.startswith("features."):
+            assert np.array_equal(values, state[name].numpy())
+        elif name.startswith("head."):
+            assert np.array_equal(values, own.arrays[name])
+    axes = found.arrays["embedding.weight"]
+    np.testing.assert_allclose(axes @ axes.T, np.eye(len(axes)), atol=1e-5)
+
+    pair = write_pair(tmp_path, *drawn_pair())
+    options = ChangeOptions(weights="imagenet", threads=2)
+    record = detect_change(*pair, tmp_path / "out", options).record
+    assert (record.weights.name, record.weights.sha256) == ("imagenet", sha256)
+    assert "float32" in record.engine
+    assert len(asked) == 1  # what was fetched is kept
+
+
+@pytest.mark.torch
+def test_imagenet_without_network_is_asked_for_once(server, monkeypatch, tmp_path):
+    _, url, asked = server
+    offered(monkeypatch, f"{url}/vgg16-00000000.pth")
+    pair = write_pair(tmp_path, *drawn_pair())
+    options = ChangeOptions(weights="imagenet", threads=2)
+    with pytest.raises(WeightsError, match=r"cannot be fetched \("):
+        detect_change(*pair, tmp_path / "out", options)
+    assert set(asked) == {"/vgg16-00000000.pth"}
+    assert len(asked) <= 2  # the server tells of an error and of the request
+    assert not list(tmp_path.glob("*out*"))

@@ -608,7 +608,6 @@ def test_the_commands(tmp_path, monkeypatch):
     told = call(*asked, "--overwrite", "--rank", "class").stdout.splitlines()
     assert told[0].split() == ["1", "1.000", "2.png"]
     assert "pairs_pictures: 0 pairs, 0 groups" in call("pairs", "-i", asked[3]).stdout
-    assert call("models").stdout.split()[:2] == ["siamese", "ssim"]
     for name in ("a", "b"):
         put(tmp_path / "classes" / name, range(2), side=32)
     ranked = call("models", "--compare", "classes", "--model", "ssim")

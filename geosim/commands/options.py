@@ -114,7 +114,7 @@ _Weights = Annotated[
     str,
     typer.Option(
         help=f"Name or path of the network's weights; {VGG16_WEIGHTS}: four times the "
-        "work, the whole of VGG16."
+        "work, the whole of VGG16; see 'geosim models'."
     ),
 ]
 _Device = Annotated[Device, typer.Option(help="cuda and torch need the extra 'torch'.")]

@@ -7,15 +7,16 @@ the file's name and keeps the file in torch's cache (`TORCH_HOME`), or from a fi
 from __future__ import annotations
 
 import hashlib
-import io
+import math
 import pickle
 import re
 import sys
+import time
 import urllib.error
-from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,16 @@ BACKBONES: Mapping[str, Taps] = MappingProxyType(
 )
 """The networks there are."""
 
+_FETCHING = Lock()
+"""Held while a file is fetched: another thread that wants it waits for it."""
+
+_GIVEN_UP: dict[str, tuple[float, str]] = {}
+"""Addresses that could not be reached: when, and what was told."""
+
+_NOT_AGAIN_S = 30.0
+"""Seconds in which such an address is not tried again: threads of a run ask for the
+same weights, and each try may wait for a network that is not there."""
+
 
 class Backbone:
     """A network of torchvision on the CPU, float32."""
@@ -96,7 +107,7 @@ class Backbone:
         self._threads = partial(torch_threads, threads)
         taps = BACKBONES[name]
         state, self.weights_sha256 = (
-            _downloaded(name) if weights is None else _read(Path(weights))
+            downloaded(name) if weights is None else _read(Path(weights))
         )
         nodes = {
             f"layers.{node}": part
@@ -199,37 +210,62 @@ def pretrained(name: str) -> Any:  # noqa: ANN401 - torchvision has no types
     return models.get_model_weights(name).IMAGENET1K_V1
 
 
-def _place(entry: Any) -> Path:  # noqa: ANN401 - torchvision has no types
-    """Where torch keeps the file of an entry."""
-    name = str(entry.url).rsplit("/", 1)[-1]
-    return Path(torch.hub.get_dir()) / "checkpoints" / name
+def address(name: str) -> str:
+    """Where the ImageNet weights are fetched from."""
+    return str(pretrained(name).url)
 
 
-def _downloaded(name: str) -> tuple[dict[str, Any], str]:
-    """The tensors from torch's cache, or from the network into it; their SHA-256."""
-    entry = pretrained(name)
-    place = _place(entry)
-    there = place.exists()
-    watched = sys.stderr.isatty()
-    # torch names the file on stderr; in a script only our own line is wanted there
-    aside = nullcontext() if watched else redirect_stderr(io.StringIO())
+def _place(url: str) -> Path:
+    """Where torch keeps the file of an address."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+
+
+def downloaded(name: str) -> tuple[dict[str, Any], str]:
+    """The tensors from torch's cache, or from the network into it; their SHA-256.
+
+    Raises:
+        WeightsError: they cannot be fetched, or what lies in the cache cannot be read.
+    """
+    url = address(name)
+    place = _place(url)
+    with _FETCHING:
+        if not place.exists():
+            _fetch(name, url, place)
     try:
-        with aside:
-            state = entry.get_state_dict(
-                progress=watched, check_hash=True, weights_only=True, map_location="cpu"
-            )
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        if there:
-            cause = f"'{place}' cannot be read; remove it and try again"
-        elif isinstance(error, RuntimeError) and "hash" in str(error):
-            cause = f"{entry.url} sent other bytes than were wanted; try again"
+        state = torch.load(place, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"weights of {name}: '{place}' cannot be read; remove it and try again"
+        ) from error
+    return state, _sha256(place)
+
+
+def _fetch(name: str, url: str, place: Path) -> None:
+    """Fetch a file whose name holds the start of its SHA-256, which is checked."""
+    when, cause = _GIVEN_UP.get(url, (-math.inf, ""))
+    if time.monotonic() - when < _NOT_AGAIN_S:
+        raise WeightsError(cause)
+    promised = re.search(r"-([0-9a-f]{8,})\.", place.name)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(
+            url,
+            str(place),
+            hash_prefix=promised[1] if promised else None,
+            progress=sys.stderr.isatty(),
+        )
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "hash" in str(error):
+            cause = f"weights of {name}: {url} sent other bytes than were wanted"
+            cause += "; try again"
         else:
             cause = (
-                f"{entry.url} cannot be fetched ({_reason(error)}); connect to the "
-                "network once, or fetch that file elsewhere and give it with --weights"
+                f"weights of {name}: {url} cannot be fetched ({_reason(error)}); "
+                "connect to the network once, or fetch that file elsewhere and put it "
+                f"into '{place.parent}'"
             )
-        raise WeightsError(f"weights of {name}: {cause}") from error
-    return state, _sha256(place)
+            _GIVEN_UP[url] = time.monotonic(), cause
+        raise WeightsError(cause) from error
 
 
 def _reason(error: Exception) -> str:
@@ -276,4 +312,4 @@ def _sha256(path: Path) -> str:
 
 def is_downloaded(name: str) -> bool:
     """Whether the ImageNet weights lie in torch's cache, so that none are fetched."""
-    return _place(pretrained(name)).is_file()
+    return _place(address(name)).is_file()

@@ -17,6 +17,10 @@ DEFAULT_WEIGHTS = SMALL_WEIGHTS
 """Name of the weights that two dates are compared with unless others are asked for:
 about as accurate as the whole on the labelled pairs, in half of the time."""
 
+IMAGENET = "imagenet"
+"""Name of a trunk that does not come with geosim: torchvision's VGG16, which its own
+download fetches (see `imagenet`)."""
+
 PREPROCESSING = (
     "red, green, blue in 0..1 over the scene's range, date 2 histogram-matched to "
     "date 1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)"

@@ -25,6 +25,7 @@ from geosim.siamese.keeping import keeping, kept
 from geosim.siamese.ranges import from_tensors, has_ranges, range_shapes
 from geosim.siamese.shipped import (
     DATA_FOLDER,
+    IMAGENET,
     PREPROCESSING,
     VGG16_WEIGHTS,
     WEIGHTS,
@@ -63,8 +64,9 @@ def load_weights(name_or_path: str | Path = VGG16_WEIGHTS) -> LoadedWeights:
     """Read a weights file and check everything about it.
 
     Args:
-        name_or_path: A name of `WEIGHTS`, or the path of a safetensors file with the
-            tensors of `architecture.state_shapes()`.
+        name_or_path: A name of `WEIGHTS`; `imagenet`, torchvision's VGG16, which it
+            fetches; or the path of a safetensors file with the tensors of
+            `architecture.state_shapes()`.
 
     Returns:
         The record and the tensors as float32 (large ones are float16 in the file).
@@ -73,7 +75,10 @@ def load_weights(name_or_path: str | Path = VGG16_WEIGHTS) -> LoadedWeights:
         WeightsError: The name is unknown, the file is missing, is no whole safetensors
             file, has other bytes than it was shipped with, or a tensor is missing,
             unexpected, misshapen or not finite.
+        MissingDependencyError: `imagenet` is asked for and torchvision not installed.
     """
+    if str(name_or_path) == IMAGENET:
+        return _imagenet()
     shipped = WEIGHTS.get(str(name_or_path))
     path = DATA_FOLDER / shipped.file if shipped else Path(name_or_path)
     content = _read_bytes(path, shipped=shipped is not None)
@@ -98,12 +103,24 @@ def load_weights(name_or_path: str | Path = VGG16_WEIGHTS) -> LoadedWeights:
     return LoadedWeights(record=record, arrays=arrays, ranges=ranges)
 
 
+def _imagenet() -> LoadedWeights:
+    """The convolutions of torchvision under the head of geosim's VGG16."""
+    from geosim.siamese.imagenet import imagenet_trunk, with_head  # needs torch
+
+    trunk, record = imagenet_trunk()
+    tensors = with_head(trunk, load_weights(VGG16_WEIGHTS).arrays)
+    arrays = check_tensors(tensors, source=record.attribution)
+    return LoadedWeights(record=record, arrays=arrays)
+
+
 def kept_weights(name_or_path: str | Path = VGG16_WEIGHTS) -> LoadedWeights:
     """The same as `load_weights`, read once while they are kept (see `keeping`).
 
     Raises:
         WeightsError: as `load_weights`.
     """
+    if str(name_or_path) == IMAGENET:
+        return kept("weights", (IMAGENET,), _imagenet)
     shipped = WEIGHTS.get(str(name_or_path))
     path = DATA_FOLDER / shipped.file if shipped else Path(name_or_path).absolute()
     try:
@@ -159,7 +176,7 @@ def check_tensors(
         raise WeightsError(
             f"{source} is not a weights file of the Siamese VGG16: "
             f"{_summary(problems)}; train one with `geosim train` or name one of: "
-            f"{', '.join(WEIGHTS)}"
+            f"{', '.join((*WEIGHTS, IMAGENET))}"
         )
     return {name: np.asarray(tensors[name], dtype=np.float32) for name in shapes}
 
@@ -205,7 +222,8 @@ def _read_bytes(path: Path, *, shipped: bool) -> bytes:
         remedy = (
             "install geosim again"
             if shipped
-            else f"give the path of a safetensors file or one of: {', '.join(WEIGHTS)}"
+            else "give the path of a safetensors file or one of: "
+            f"{', '.join((*WEIGHTS, IMAGENET))}"
         )
         reason = error.strerror or str(error)
         raise WeightsError(
