@@ -9,7 +9,6 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +29,7 @@ from geosim.commands.console import (
     summary,
 )
 from geosim.commands.evaluate import evaluate
+from geosim.commands.extras import Extras, Ogr, OgrLayer, Pdf
 from geosim.commands.models import models
 from geosim.commands.options import with_change_options
 from geosim.commands.refusing import refusing
@@ -40,7 +40,6 @@ from geosim.commands.serve import serve
 from geosim.commands.shared import AsJson, Debug, Quiet
 from geosim.commands.synth import synth
 from geosim.commands.train import train
-from geosim.errors import GeosimError, OptionError
 from geosim.machine.heap import keep_memory
 from geosim.options import ChangeOptions
 from geosim.siamese.weights import reading_weights
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python's own choice is 700 to 10,000, by version."""
-
-_OGR_LAYER = "changes"
 
 _SECONDS_BETWEEN_THREADS = 0.0005
 """Python's own choice is 0.005."""
@@ -108,24 +105,9 @@ def change(  # noqa: PLR0913 - the options are the command
         ),
     ] = None,
     options: Callable[[], ChangeOptions],
-    ogr: Annotated[
-        str | None,
-        typer.Option(
-            help="Write the polygons there too: 'PG:dbname=...' for PostGIS, or a "
-            "file that OGR writes. Never recorded.",
-            metavar="DSN",
-        ),
-    ] = None,
-    ogr_layer: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the layer or table of --ogr.", show_default=_OGR_LAYER
-        ),
-    ] = None,
-    pdf: Annotated[
-        bool,
-        typer.Option("--pdf", help="Print the report too, by an installed Chromium."),
-    ] = False,
+    ogr: Ogr = None,
+    ogr_layer: OgrLayer = None,
+    pdf: Pdf = False,
     workers: WorkersOption = None,
     scheduler: Annotated[
         str | None,
@@ -155,59 +137,17 @@ def change(  # noqa: PLR0913 - the options are the command
         if workers is not None or scheduler is not None:
             cluster = ClusterOptions(scheduler=scheduler, workers=workers)
         wanted = options()
-        extras = _Extras(ogr=ogr, named=ogr_layer, pdf=pdf, replace=wanted.overwrite)
+        extras = Extras(ogr=ogr, named=ogr_layer, pdf=pdf, replace=wanted.overwrite)
         extras.check()
         result = _run(before, after, out, wanted, cluster, quiet=quiet)
-        extras.deliver(result)
+        extras.deliver(result, lambda: _print_report(result))
         _tell(result, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Extras:
-    """What is made of a result once it is whole."""
+def _print_report(result: "ChangeResult") -> None:
+    from geosim.delivering.remaking import print_report
 
-    ogr: str | None = field(repr=False)
-    named: str | None
-    pdf: bool
-    replace: bool
-
-    @property
-    def layer(self) -> str:
-        """Name of the layer or table."""
-        return _OGR_LAYER if self.named is None else self.named
-
-    def check(self) -> None:
-        """Refuse what cannot be made, before any work."""
-        if self.named is not None and self.ogr is None:
-            raise OptionError(
-                f"--ogr-layer {self.named} names the layer that --ogr writes; give "
-                "--ogr too, or leave both out"
-            )
-        if self.pdf:
-            from geosim.delivering.printing import find_chromium
-
-            find_chromium()
-        if self.ogr is not None:
-            from geosim.delivering.exporting import check_target
-
-            check_target(self.ogr, self.layer, overwrite=self.replace)
-
-    def deliver(self, result: "ChangeResult") -> None:
-        """Make it; where that fails, tell that the result itself is whole."""
-        try:
-            if self.pdf:
-                from geosim.delivering.remaking import print_report
-
-                print_report(result)
-            if self.ogr is not None:
-                from geosim.delivering.exporting import export_changes
-
-                export_changes(
-                    result.changes, self.ogr, self.layer, overwrite=self.replace
-                )
-        except GeosimError as error:
-            error.add_note(f"the result in '{result.folder}' is whole")
-            raise
+    print_report(result)
 
 
 def _run(

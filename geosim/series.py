@@ -13,6 +13,7 @@ from geosim.errors import NoDataError, ResultExistsError
 from geosim.options import ChangeOptions
 from geosim.pipeline import choose_tile_size
 from geosim.progress import Clock, Progress
+from geosim.publish.formats import check_formats
 from geosim.raster.environment import cache_for, gdal_environment
 from geosim.raster.output_folder import check_folder, check_inputs
 from geosim.raster.source import plain_images_welcome
@@ -36,6 +37,7 @@ from geosim.timeline.pairs import (
 from geosim.timeline.plan import Plan, check_together, make_plan
 from geosim.timeline.recording import Made
 from geosim.timeline.result import (
+    SERIES_EXTRA_FILES,
     SERIES_FILES,
     SERIES_RASTERS,
     SERIES_RECORD,
@@ -81,7 +83,7 @@ def detect_series(
         out: folder of the result; None: `series_<first>_<last>` here.
         options: of each comparison; `grid` "before" is the first scene's grid; `bands`
             None are all bands, red, green and blue first, where all scenes have the
-            same. With
+            same; `formats` are those of the series' polygons. With
             `resume` comparisons that are finished stay, those of an earlier series in
             `out` included, so that a later date can be added.
         series: how they are put together; the defaults where None.
@@ -100,8 +102,9 @@ def detect_series(
     folder = Path(out) if out is not None else default_series_folder(listed)
     replaced = options.overwrite or options.resume
     named = [name for scene in listed for name in (scene.path, scene.mask)]
-    check_inputs(folder, SERIES_FILES, [*named, options.grid])
-    check_folder(folder, SERIES_FILES, overwrite=replaced)
+    files = *SERIES_FILES, *SERIES_EXTRA_FILES.values()
+    check_inputs(folder, files, [*named, options.grid])
+    check_folder(folder, files, overwrite=replaced)
     check_pairs(folder / PAIRS)
     clock = Clock(progress)
     with (
@@ -111,8 +114,9 @@ def detect_series(
     ):
         _check_leftover(work, options)
         # another run may have ended meanwhile
-        check_folder(folder, SERIES_FILES, overwrite=replaced)
+        check_folder(folder, files, overwrite=replaced)
         plan = make_plan(listed, options, series, folder)
+        check_formats(options.formats, plan.grid.crs)
         plan = replace(plan, notes=tuple(undated(scenes)))
         choose_tile_size(plan.grid, options)
         inputs = [n for s in plan.scenes for n in (s.path, s.mask) if n]
@@ -120,7 +124,8 @@ def detect_series(
         record = _run(plan, work, clock)
         check_unchanged(states, inputs)
         remove_pairs(folder / PAIRS)
-        publish_folder(work.result, folder, SERIES_RECORD)
+        extra = tuple(SERIES_EXTRA_FILES.values())
+        publish_folder(work.result, folder, SERIES_RECORD, extra)
         work.published = f"the result in '{folder}' is complete"
     return SeriesResult(folder=folder, record=record)
 

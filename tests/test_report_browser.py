@@ -2,13 +2,15 @@
 
 import re
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from affine import Affine
 from browsers import MARKS, serious
 from rasters import drawn_pair, write_pair
 
-from geosim import ChangeOptions, detect_change
+from geosim import ChangeOptions, detect_change, detect_series
 from geosim.delivering.printing import print_pdf
 from geosim.delivering.remaking import remake_report
 
@@ -19,6 +21,7 @@ playwright = pytest.importorskip(
 pytestmark = list(MARKS)
 expect = playwright.expect
 A4 = (595, 842)
+YEARS = (1990, 2000, 2010)
 PER_RESULT = 4
 """Maps of a report."""
 
@@ -174,6 +177,29 @@ def test_printed_both_dates_stand_side_by_side(page):
 
 def pdf_of(path):
     return pytest.importorskip("pypdfium2").PdfDocument(path)
+
+
+def test_a_printed_series_shows_all_dates(chromium, root):
+    """Paper has no slider."""
+    options = ChangeOptions(method="cva", threshold=0.5)
+    scenes = [root / "sample_data" / "series" / f"{year}.tif" for year in YEARS]
+    with tempfile.TemporaryDirectory() as folder:
+        found = detect_series(scenes, Path(folder) / "series", options)
+        page = chromium.new_context(offline=True).new_page()
+        page.goto(found.paths["report"].as_uri())
+        page.emulate_media(media="print")
+        boxes = [one.bounding_box() for one in page.locator(".date img").all()]
+        assert len(boxes) == len(YEARS)
+        assert all(box["width"] > 100 and box["height"] > 100 for box in boxes)
+        assert len({(box["x"], box["y"]) for box in boxes}) == len(YEARS)
+        for year in YEARS:
+            caption = page.locator(".date figcaption").get_by_text(str(year))
+            expect(caption).to_be_visible()
+        sheet = page.locator(".sheet").bounding_box()
+        for overlay in page.locator(".overlay img").all():
+            assert overlay.bounding_box()["width"] == pytest.approx(sheet["width"])
+            expect(overlay).to_be_visible()
+        page.context.close()
 
 
 def test_printed_to_a4_nothing_is_cut(result, tmp_path):

@@ -5,6 +5,7 @@ import re
 import shutil
 from dataclasses import replace
 
+import geopandas as gpd
 import numpy as np
 import pyogrio
 import pytest
@@ -352,6 +353,45 @@ def test_resume_keeps_comparisons_and_adds_a_date(few, tmp_path):
         assert path.stat().st_mtime_ns == moment
     assert len(again.record["intervals"]) == len(first.record["intervals"]) + 1
     assert not list(tmp_path.glob(".*.partial"))
+
+
+def test_polygons_in_other_formats(few, tmp_path):
+    out = tmp_path / "out"
+    wanted = replace(FAST, formats=("geojson", "flatgeobuf"))
+    result = detect_series(few, out, wanted)
+    own = result.changes
+    assert len(own)
+    assert set(result.paths) >= {"geojson", "flatgeobuf"}
+    same = gpd.read_file(result.paths["flatgeobuf"])  # its index has its own order
+    same = same.sort_values("id", ignore_index=True)
+    assert same.id.tolist() == own.id.tolist()
+    assert same.geometry.geom_equals(own.geometry).all()
+    lonlat = gpd.read_file(result.paths["geojson"])
+    assert lonlat.crs == "EPSG:4326"
+    assert lonlat.date_to.astype(str).tolist() == own.date_to.astype(str).tolist()
+    assert lonlat.to_crs(own.crs).area.to_numpy() == pytest.approx(own.area, rel=1e-4)
+    assert not list((out / "pairs").glob("*/changes.geojson"))
+    # of an earlier result, and not wanted any more
+    again = detect_series(few, out, replace(FAST, resume=True))
+    assert "geojson" not in again.paths
+    assert not list(out.glob("changes.fgb"))
+
+
+def test_the_command_writes_polygons_elsewhere(commands, few, tmp_path):
+    some = ["series", few, "--method", "cva", "--threshold", "0.5"]
+    code, _, stderr = commands(tmp_path, *some, "--ogr", "all.gpkg", "-o", "out")
+    assert code == 0, stderr
+    own = gpd.read_file(tmp_path / "out" / "changes.gpkg", layer="changes")
+    there = gpd.read_file(tmp_path / "all.gpkg", layer="changes")
+    assert len(own)
+    assert there.drop(columns="geometry").equals(own.drop(columns="geometry"))
+    code, _, stderr = commands(tmp_path, *some, "--ogr", "all.gpkg", "-o", "two")
+    assert code == 1
+    assert "has a layer 'changes' already" in stderr
+    assert not (tmp_path / "two").exists()
+    code, _, stderr = commands(tmp_path, *some, "--ogr-layer", "x", "-o", "two")
+    assert code == 1
+    assert "give --ogr too" in stderr
 
 
 @pytest.mark.parametrize("written", [True, False])

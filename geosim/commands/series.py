@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geosim.commands.console import aligned, hush_libraries, shown_progress
+from geosim.commands.extras import Extras, Ogr, OgrLayer, Pdf
 from geosim.commands.options import with_change_options
 from geosim.commands.refusing import refusing
 from geosim.commands.shared import AsJson, Debug, Quiet
@@ -45,7 +46,7 @@ _Resume = Annotated[
         "method", "bands", "theme", "season", "tile_size", "threshold", "min_area",
         "normalize", "coregister", "mask_kind", "nodata", "grid", "resolution",
         "bounds", "weights", "device", "precision", "threads", "memory", "block_size",
-        "co", "overwrite", "resume",
+        "co", "formats", "overwrite", "resume",
     ],
     grid=_Grid,
     nodata=_Nodata,
@@ -96,6 +97,9 @@ def series(  # noqa: PLR0913 - the options are the command
         ),
     ] = None,
     options: Callable[[], ChangeOptions],
+    ogr: Ogr = None,
+    ogr_layer: OgrLayer = None,
+    pdf: Pdf = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Annotated[
@@ -122,7 +126,10 @@ def series(  # noqa: PLR0913 - the options are the command
         how = options()
         if not debug:
             hush_libraries()
+        extras = Extras(ogr=ogr, named=ogr_layer, pdf=pdf, replace=how.overwrite)
+        extras.check()
         result = _run(scenes, out, how, own, quiet=quiet)
+        extras.deliver(result, lambda: _print_report(result))
         if as_json:
             typer.echo(json.dumps(result.record | {"folder": str(result.folder)}))
         elif not quiet:
@@ -133,6 +140,14 @@ def series(  # noqa: PLR0913 - the options are the command
         )
     if result.left_out:
         raise typer.Exit(1)
+
+
+def _print_report(result: "SeriesResult") -> None:
+    from geosim.delivering.printing import print_pdf
+    from geosim.timeline.result import SERIES_EXTRA_FILES
+
+    page = result.paths["report"]
+    print_pdf(page, result.folder / SERIES_EXTRA_FILES["pdf"])
 
 
 def _dates(text: str | None) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geosim.publish.formats import write_formats
 from geosim.publish.geopackage import write_geopackage
 from geosim.publish.series_chart import Bars, chart_png, chart_svg
 from geosim.publish.series_report import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from geosim.publish.formats import Format
     from geosim.themes.classes import RGBA
     from geosim.timeline.tables import SeriesFound
 
@@ -90,9 +92,16 @@ def write_styles(staging: Path, years: Sequence[int]) -> None:
 
 
 def write_tables(
-    staging: Path, found: SeriesFound, rows: Sequence[Mapping[str, Any]], bars: Bars
+    staging: Path,
+    found: SeriesFound,
+    rows: Sequence[Mapping[str, Any]],
+    bars: Bars,
+    formats: Sequence[Format],
 ) -> gpd.GeoDataFrame:
-    """Write `changes.gpkg`, `areas.csv` and the chart; the polygons come back."""
+    """Write `changes.gpkg`, `areas.csv` and the chart; the polygons come back.
+
+    The polygons are written in `formats` as well.
+    """
     polygons = change_table(found)
     write_geopackage(
         staging / "changes.gpkg",
@@ -100,6 +109,7 @@ def write_tables(
         {"changes": LAYER_STYLES["changes"]()},
         created=datetime.now(UTC),
     )
+    write_formats(staging, polygons, formats)
     path = staging / "areas.csv"
     with writing(path), path.open("w", encoding="utf-8", newline="") as file:
         names = columns(known=found.grid.crs is not None)

@@ -22,6 +22,7 @@ from geosim.errors import (
     OutputError,
     ResultExistsError,
 )
+from geosim.options import ChangeOptions
 from geosim.pipeline import detect_change
 from geosim.raster.grid import Grid, Window, pixel_offset
 from geosim.result import RECORD
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geosim.options import ChangeOptions
     from geosim.result import ChangeResult
     from geosim.timeline.scenes import DatedScene
 
@@ -121,6 +121,7 @@ def run_pairs(
                 mask_before=before.mask,
                 mask_after=after.mask,
                 overwrite=True,
+                formats=ChangeOptions().formats,  # others are the series' own
             )
             try:
                 found = None

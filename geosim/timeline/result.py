@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from geosim.errors import OutputError
+from geosim.publish.formats import FORMAT_FILES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,11 @@ SERIES_FILES = (
 )
 """Names of the files of a series; its comparisons lie in the folder `pairs`."""
 
+SERIES_EXTRA_FILES: dict[str, str] = {
+    name: path for name, path in FORMAT_FILES.items() if path not in SERIES_FILES
+} | {"pdf": "report.pdf"}
+"""Names of the files that a series has where they were asked for, by their form."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesResult:
@@ -47,11 +53,15 @@ class SeriesResult:
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files by name without suffix; "chart" is the PNG, "pairs" the folder."""
+        """The files by name without suffix; "chart" is the PNG, "pairs" the folder.
+
+        Files that were asked for are named by their form (`geojson`, `pdf`, ...).
+        """
         shown = [name for name in SERIES_FILES if not name.endswith((".qml", ".svg"))]
-        return {name.split(".")[0]: self.folder / name for name in shown} | {
-            "pairs": self.folder / "pairs"
-        }
+        paths = {name.split(".")[0]: self.folder / name for name in shown}
+        extra = {form: self.folder / name for form, name in SERIES_EXTRA_FILES.items()}
+        there = {form: path for form, path in extra.items() if path.is_file()}
+        return paths | {"pairs": self.folder / "pairs"} | there
 
     @property
     def changes(self) -> gpd.GeoDataFrame:

@@ -69,7 +69,9 @@ def write_result(
         )
         tick(1)
         rows = table_rows(found)
-        polygons = delivery.write_tables(staging, found, rows, bars_of(found))
+        polygons = delivery.write_tables(
+            staging, found, rows, bars_of(found), plan.options.formats
+        )
         tick(1)
         pictures = previews(made.stack, rasters, _PREVIEW)
         record = series_record(plan, made, clock.seconds, len(polygons))
