@@ -44,7 +44,7 @@ _METRES = 60.0
 _SIDES = 7, 61
 """Least width of a cloud: metres, and its limits in pixels."""
 
-_SHARP = 0.2
+SHARP = 0.2
 """Median gradient per pixel at the edge, as a share of the rise, from which the edge is
 that of a field or a roof."""
 
@@ -89,11 +89,7 @@ def cloud_signs(
             on one scale for all bands, and (height, width), True where valid.
         metres: size of a pixel on the ground; None: not known.
     """
-    side = (
-        _SIDES[0]
-        if metres is None
-        else int(np.clip(round(_METRES / metres) // 2 * 2 + 1, *_SIDES))
-    )
+    side = cloud_side(metres)
     seen = max(sum(int(valid.sum()) for *_, valid in pieces), 1)
     shares = []
     for order in ((0, 1), (1, 0)):
@@ -101,13 +97,24 @@ def cloud_signs(
             _cloud(dates[order[0]], dates[order[1]], dates[2], side) for dates in pieces
         ]
         edges = np.concatenate([edge for _, edge in found]) if found else np.zeros(0)
-        soft = len(edges) > 0 and float(np.median(edges)) < _SHARP
+        soft = len(edges) > 0 and float(np.median(edges)) < SHARP
         shares.append(sum(count for count, _ in found) / seen if soft else 0.0)
     darkest = [_darkest(pieces, date) for date in (0, 1)]
     return (
         CloudSigns(share=shares[0], haze=darkest[0] - darkest[1]),
         CloudSigns(share=shares[1], haze=darkest[1] - darkest[0]),
     )
+
+
+def cloud_side(metres: float | None) -> int:
+    """Least width of a cloud in pixels, odd.
+
+    Args:
+        metres: size of a pixel on the ground; None: not known.
+    """
+    if metres is None:
+        return _SIDES[0]
+    return int(np.clip(round(_METRES / metres) // 2 * 2 + 1, *_SIDES))
 
 
 def _cloud(

@@ -1,4 +1,4 @@
-"""Signs of cloud and haze in a scene, in sentences."""
+"""Signs of cloud, shadow and haze in a scene, in sentences."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosim.change.clouds import cloud_signs
+from geosim.change.shadows import shadow_shares
 from geosim.raster.gaps import without_gaps
 
 if TYPE_CHECKING:
@@ -28,20 +29,28 @@ _BEYOND = 8.0
 
 
 def notes_on_clouds(found: Found, *, haze: bool) -> list[str]:
-    """Signs of cloud and, where wanted, of haze in the sampled pieces of the scene.
+    """Signs of cloud, shadow and, where wanted, haze in the scene's sampled pieces.
 
     Haze is told from the darkest places; a black edge that is no place spoils that.
     """
     grid = found.scene.grid
     notes = []
-    signs = cloud_signs(_shown(found), grid.ground_resolution())
-    for date, sign in zip(("before", "after"), signs, strict=True):
+    shown, metres = _shown(found), grid.ground_resolution()
+    signs, shares = cloud_signs(shown, metres), shadow_shares(shown, metres)
+    for date, sign, shade in zip(("before", "after"), signs, shares, strict=True):
         if sign.cloudy:
             notes.append(
                 f"The image of {date} seems to hold clouds (about "
                 f"{100 * sign.share:.0f} % of what was looked at is bright, colourless "
                 "and soft-edged, and is not so on the other date; pale bare fields can "
                 f"look alike); --mask-{date} takes them out."
+            )
+        if shade:
+            notes.append(
+                f"The image of {date} seems to hold clouds' shadows (about "
+                f"{100 * shade:.0f} % of what was looked at is darker by the same part "
+                "in all bands, soft-edged, and shows the ground of the other date); "
+                f"--mask-{date} takes them out."
             )
         if haze and sign.hazy:
             notes.append(
