@@ -3,7 +3,9 @@
 import dataclasses
 from datetime import UTC, datetime
 
+import pytest
 from pyproj import CRS
+from pystac.validation.local_validator import get_local_schema_cache
 
 from geosim.publish.record import (
     AreaRecord,
@@ -75,3 +77,15 @@ def make_record(**changes):
         notes=("Both dates were scaled by one range.",),
     )
     return dataclasses.replace(record, **changes)
+
+
+def validate(item):
+    """Check against pystac's own copy of the core schema; nothing is fetched."""
+    jsonschema = pytest.importorskip("jsonschema")
+    referencing = pytest.importorskip("referencing")
+    schemas = get_local_schema_cache()
+    registry = referencing.Registry().with_resources(
+        [(k, referencing.Resource.from_contents(v)) for k, v in schemas.items()]
+    )
+    core = next(v for k, v in schemas.items() if k.endswith("/item.json"))
+    jsonschema.Draft7Validator(core, registry=registry).validate(item)

@@ -1,5 +1,6 @@
 """`geosim series`: against the truth of the sample series, and with scenes missing."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -12,6 +13,8 @@ import pytest
 import rasterio
 from affine import Affine
 from PIL import Image
+from publish_records import validate
+from rasterio.warp import transform_bounds
 from rio_cogeo.cogeo import cog_validate
 from typer.testing import CliRunner
 
@@ -353,6 +356,32 @@ def test_resume_keeps_comparisons_and_adds_a_date(few, tmp_path):
         assert path.stat().st_mtime_ns == moment
     assert len(again.record["intervals"]) == len(first.record["intervals"]) + 1
     assert not list(tmp_path.glob(".*.partial"))
+
+
+def test_the_item_tells_of_scenes_files_and_comparisons(result):
+    item = json.loads(result.paths["item"].read_text())
+    validate(item)
+    assert item["id"] == result.folder.name
+    properties = item["properties"]
+    assert properties["start_datetime"] == "1990-01-01T00:00:00Z"
+    assert properties["end_datetime"] == "2020-12-31T23:59:59Z"
+    with rasterio.open(result.paths["count"]) as file:
+        assert properties["proj:code"] == str(file.crs)
+        assert properties["proj:shape"] == [file.height, file.width]
+        assert properties["proj:transform"] == list(file.transform)[:6]
+        left, bottom, right, top = transform_bounds(file.crs, "OGC:CRS84", *file.bounds)
+    assert item["bbox"] == pytest.approx([left, bottom, right, top], abs=1e-4)
+    named = {name for name in SERIES_FILES if name != "item.json"}
+    assert set(item["assets"]) == named
+    for name, asset in item["assets"].items():
+        content = (result.folder / name).read_bytes()
+        assert asset["file:size"] == len(content)
+        assert asset["file:checksum"] == "1220" + hashlib.sha256(content).hexdigest()
+    assert item["assets"]["last_change.tif"]["bands"][0]["nodata"] == 65535
+    linked = [(one["rel"], result.folder / one["href"]) for one in item["links"]]
+    assert [rel for rel, _ in linked].count("derived_from") == len(YEARS)
+    assert [rel for rel, _ in linked].count("related") == len(YEARS) - 1
+    assert all(path.is_file() for _, path in linked)
 
 
 def test_polygons_in_other_formats(few, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pystac
 import pytest
-from publish_records import make_grid, make_input, make_record
+from publish_records import make_grid, make_input, make_record, validate
 from pyproj import CRS
 from pystac.validation.local_validator import get_local_schema_cache
 
@@ -18,19 +18,6 @@ from geosim.errors import OptionError
 from geosim.publish.footprint import footprint
 from geosim.publish.record import AreaRecord, plain, rfc3339
 from geosim.publish.stac import AssetRecord, change_item, date_period, read_asset
-
-
-def validate(item):
-    """Check against pystac's own copy of the core schema; nothing is fetched."""
-    jsonschema = pytest.importorskip("jsonschema")
-    referencing = pytest.importorskip("referencing")
-    schemas = get_local_schema_cache()
-    registry = referencing.Registry().with_resources(
-        [(k, referencing.Resource.from_contents(v)) for k, v in schemas.items()]
-    )
-    core = next(v for k, v in schemas.items() if k.endswith("/item.json"))
-    jsonschema.Draft7Validator(core, registry=registry).validate(item)
-
 
 RASTERS = (
     AssetRecord(

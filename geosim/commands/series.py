@@ -144,10 +144,12 @@ def series(  # noqa: PLR0913 - the options are the command
 
 def _print_report(result: "SeriesResult") -> None:
     from geosim.delivering.printing import print_pdf
+    from geosim.timeline.delivery import register
     from geosim.timeline.result import SERIES_EXTRA_FILES
 
-    page = result.paths["report"]
-    print_pdf(page, result.folder / SERIES_EXTRA_FILES["pdf"])
+    name = SERIES_EXTRA_FILES["pdf"]
+    print_pdf(result.paths["report"], result.folder / name)
+    register(result, name)
 
 
 def _dates(text: str | None) -> tuple[str, ...] | None:

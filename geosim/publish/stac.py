@@ -48,23 +48,37 @@ _FORMS = {
     ".html": (pystac.MediaType.HTML, ["overview"]),
     ".png": (pystac.MediaType.PNG, ["visual"]),
     ".jpg": (pystac.MediaType.JPEG, ["visual"]),
+    ".svg": ("image/svg+xml", ["visual"]),
+    ".csv": ("text/csv", ["data"]),
+    ".json": (pystac.MediaType.JSON, ["metadata"]),
 }
 _TITLES = {
     "tiles.tif": "Scores, one pixel per tile",
     "difference.tif": "Probability of change and what it is made of",
     "change.tif": "Decision: 0 same, 1 changed",
-    "changes.gpkg": "Change polygons and scored tiles",
+    "first_change.tif": "Year of the first change",
+    "last_change.tif": "Year of the latest change",
+    "count.tif": "Number of changes",
+    "areas.csv": "Areas and rates by interval and class",
+    "chart.png": "Areas by interval and class",
+    "chart.svg": "Areas by interval and class",
+    "series.json": "Scenes, intervals, settings",
+    "changes.gpkg": "Change polygons with their attributes",
     "changes.parquet": "Change polygons as GeoParquet",
     "changes.fgb": "Change polygons as FlatGeobuf",
     "changes.geojson": "Change polygons in longitude and latitude",
     "report.html": "Report to read in a browser",
     "report.pdf": "Report to print",
 }
+_NO_YEAR = 65535
 # File name to the form of its values: data type, nodata, scale.
 _VALUES: dict[str, tuple[str, float | str, float | None]] = {
     "tiles.tif": ("float32", "nan", None),
     "difference.tif": ("uint8", styles.NODATA, SCALE),
     "change.tif": ("uint8", styles.NODATA, None),
+    "first_change.tif": ("uint16", _NO_YEAR, None),
+    "last_change.tif": ("uint16", _NO_YEAR, None),
+    "count.tif": ("uint8", styles.NODATA, None),
 }
 
 
@@ -173,16 +187,12 @@ def _period(record: RunRecord) -> tuple[datetime, datetime] | None:
 
 
 def _properties(record: RunRecord) -> dict[str, Any]:
-    grid = record.grid
     shown = record.to_dict()
     known = ("name", "version", "created", "software")
     properties = {
         "title": f"Change between {record.before.path} and {record.after.path}",
         "created": rfc3339(record.created),
-        "proj:code": grid.crs if _CODE.fullmatch(grid.crs or "") else None,
-        "proj:shape": [grid.height, grid.width],
-        "proj:transform": list(grid.transform),
-        "proj:bbox": list(grid.bounds),
+        **projection(record.grid),
         "processing:lineage": _lineage(record),
         "processing:datetime": rfc3339(record.created),
         "processing:version": record.version,
@@ -192,10 +202,22 @@ def _properties(record: RunRecord) -> dict[str, Any]:
             for one in method_text(record).references
         ],
     }
-    if grid.wkt is not None and properties["proj:code"] is None:
-        properties["proj:wkt2"] = grid.wkt
     own = {PREFIX + key: value for key, value in shown.items() if key not in known}
     return properties | own
+
+
+def projection(grid: GridRecord) -> dict[str, Any]:
+    """Fields of the projection extension: where pixels lie."""
+    code = grid.crs if _CODE.fullmatch(grid.crs or "") else None
+    found: dict[str, Any] = {
+        "proj:code": code,
+        "proj:shape": [grid.height, grid.width],
+        "proj:transform": list(grid.transform),
+        "proj:bbox": list(grid.bounds),
+    }
+    if grid.wkt is not None and code is None:
+        found["proj:wkt2"] = grid.wkt
+    return found
 
 
 def _lineage(record: RunRecord) -> str:
@@ -275,7 +297,7 @@ def _classes() -> list[dict[str, Any]]:
 def _derived_from(role: str, source: InputRecord, folder: Path | None) -> pystac.Link:
     link = pystac.Link(
         rel=pystac.RelType.DERIVED_FROM,
-        target=_href(source.path, folder),
+        target=href_of(source.path, folder),
         media_type=pystac.MediaType.GEOTIFF if source.driver == "GTiff" else None,
         title=f"{role}: {source.path}",
     )
@@ -286,7 +308,7 @@ def _derived_from(role: str, source: InputRecord, folder: Path | None) -> pystac
     return link
 
 
-def _href(path: str, folder: Path | None) -> str:
+def href_of(path: str, folder: Path | None) -> str:
     """The input as a URL or as a path seen from the run's folder."""
     for prefix, scheme in _REMOTE.items():
         if path.startswith(prefix):

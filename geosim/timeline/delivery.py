@@ -11,19 +11,29 @@ import numpy as np
 
 from geosim.publish.formats import write_formats
 from geosim.publish.geopackage import write_geopackage
+from geosim.publish.record import plain
 from geosim.publish.series_chart import Bars, chart_png, chart_svg
 from geosim.publish.series_report import (
     SeriesPictures,
     SeriesStyle,
     render_series_report,
 )
+from geosim.publish.series_stac import grid_of, series_item
+from geosim.publish.stac import asset_entry, read_asset
 from geosim.publish.styles import LAYER_STYLES, palette_style
 from geosim.raster.staging import writing
 from geosim.raster.writer import Layout
+from geosim.result import RECORD
 from geosim.themes.classes import CLASSES, THEMES
 from geosim.timeline.areas import columns
 from geosim.timeline.classes import slugs_of_codes
-from geosim.timeline.result import SERIES_RECORD
+from geosim.timeline.result import (
+    SERIES_EXTRA_FILES,
+    SERIES_FILES,
+    SERIES_ITEM,
+    SERIES_RASTERS,
+    SERIES_RECORD,
+)
 from geosim.timeline.summing import NO_COUNT_DATA, NO_YEAR_DATA
 from geosim.timeline.tables import bars_of, change_table, largest
 
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
 
     from geosim.publish.formats import Format
     from geosim.themes.classes import RGBA
+    from geosim.timeline.result import SeriesResult
     from geosim.timeline.tables import SeriesFound
 
 _YEAR_STOPS = np.array(
@@ -59,6 +70,10 @@ def year_layout(name: str) -> Layout:
     return Layout(
         dtype="uint16", nodata=NO_YEAR_DATA, bands=("year",), overviews="mode"
     )
+
+
+_BANDS = {f"{name}.tif": year_layout(name).bands for name in SERIES_RASTERS}
+"""Names of the bands of each raster."""
 
 
 def ramp(stops: NDArray[np.int64], count: int) -> list[RGBA]:
@@ -161,7 +176,39 @@ def write_report(
 
 
 def write_record(staging: Path, record: Mapping[str, Any]) -> None:
-    """Write `series.json`, last."""
-    path = staging / SERIES_RECORD
+    """Write `series.json`."""
+    _write_json(staging / SERIES_RECORD, record)
+
+
+def write_item(staging: Path, record: Mapping[str, Any], folder: Path) -> None:
+    """Write `item.json`, which tells of all other files, last.
+
+    Args:
+        staging: holds them.
+        record: contents of `series.json`.
+        folder: where the result will lie.
+    """
+    names = [*SERIES_FILES, *SERIES_EXTRA_FILES.values()]
+    there = [staging / name for name in names if (staging / name).is_file()]
+    assets = [
+        read_asset(path, bands=_BANDS.get(path.name, ()))
+        for path in there
+        if path.name != SERIES_ITEM
+    ]
+    name = folder.absolute().name
+    item = series_item(record, assets, name=name, folder=folder, pairs=RECORD)
+    _write_json(staging / SERIES_ITEM, plain(item))
+
+
+def register(result: SeriesResult, name: str) -> None:
+    """Tell of a file that was made afterwards in `item.json`."""
+    path = result.folder / SERIES_ITEM
+    item = json.loads(path.read_text(encoding="utf-8"))
+    asset = read_asset(result.folder / name)
+    item["assets"][name] = asset_entry(asset, grid_of(result.record))
+    _write_json(path, item)
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     with writing(path):
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SERIES_RECORD = "series.json"
 """Tells of the other files."""
 
+SERIES_ITEM = "item.json"
+"""The STAC Item."""
+
 SERIES_RASTERS = ("first_change", "last_change", "count")
 
 SERIES_FILES = (
@@ -32,6 +35,7 @@ SERIES_FILES = (
     "chart.png",
     "chart.svg",
     "report.html",
+    SERIES_ITEM,
     SERIES_RECORD,
 )
 """Names of the files of a series; its comparisons lie in the folder `pairs`."""

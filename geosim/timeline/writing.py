@@ -79,6 +79,7 @@ def write_result(
         delivery.write_report(staging, found, record, pictures, rows, polygons)
         tick(1)
         delivery.write_record(staging, record)
+        delivery.write_item(staging, record, plan.folder)
         (work.path / PAIRS).rename(staging / PAIRS)
         tick(1)
     return record
