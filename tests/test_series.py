@@ -28,7 +28,14 @@ from geosim import (
 )
 from geosim.assessing.options import SampleOptions
 from geosim.cli import app
-from geosim.errors import NoDataError, OptionError, OutputError, ResultExistsError
+from geosim.delivering.printing import find_chromium
+from geosim.errors import (
+    MissingDependencyError,
+    NoDataError,
+    OptionError,
+    OutputError,
+    ResultExistsError,
+)
 from geosim.raster.grid import Grid, Window
 from geosim.timeline.calibration import no_calibration
 from geosim.timeline.deciding import Decider
@@ -404,6 +411,27 @@ def test_polygons_in_other_formats(few, tmp_path):
     again = detect_series(few, out, replace(FAST, resume=True))
     assert "geojson" not in again.paths
     assert not list(out.glob("changes.fgb"))
+
+
+def test_the_report_of_a_series_is_printed_but_not_made_anew(result, tmp_path):
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for name in SERIES_FILES:
+        shutil.copy(result.folder / name, folder)
+    for more in ([], ["--title", "Another"], ["--pdf", "--author", "Somebody"]):
+        done = CliRunner().invoke(app, ["report", str(folder), *more])
+        assert done.exit_code == 1
+        assert "can only be printed: give --pdf alone" in done.stderr
+    try:
+        find_chromium()
+    except MissingDependencyError:
+        pytest.skip("no Chromium to print with")
+    done = CliRunner().invoke(app, ["report", str(folder), "--pdf"])
+    assert done.exit_code == 0, done.stderr
+    assert (folder / "report.pdf").read_bytes()[:5] == b"%PDF-"
+    item = json.loads((folder / "item.json").read_text())
+    size = (folder / "report.pdf").stat().st_size
+    assert item["assets"]["report.pdf"]["file:size"] == size
 
 
 def test_the_command_writes_polygons_elsewhere(commands, few, tmp_path):

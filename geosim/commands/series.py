@@ -143,13 +143,9 @@ def series(  # noqa: PLR0913 - the options are the command
 
 
 def _print_report(result: "SeriesResult") -> None:
-    from geosim.delivering.printing import print_pdf
-    from geosim.timeline.delivery import register
-    from geosim.timeline.result import SERIES_EXTRA_FILES
+    from geosim.timeline.printing import print_series
 
-    name = SERIES_EXTRA_FILES["pdf"]
-    print_pdf(result.paths["report"], result.folder / name)
-    register(result, name)
+    print_series(result)
 
 
 def _dates(text: str | None) -> tuple[str, ...] | None:
