@@ -32,8 +32,8 @@ from geosim.images.models import open_model
 from geosim.images.reading import read_picture
 from geosim.retrieval.checking import pixels_of, same_first
 from geosim.retrieval.finding import Searcher
+from geosim.retrieval.index_draft import editing
 from geosim.retrieval.index_file import ImageIndex, open_index
-from geosim.retrieval.index_writer import editing
 from geosim.retrieval.measures import diffused_ranks, leave_one_out
 from geosim.retrieval.records import Entry, ModelRecord, Source
 from geosim.search import build_index, query_views

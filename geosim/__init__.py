@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from geosim.timeline.scenes import DatedScene, read_scenes
     from geosim.train import train_model
     from geosim.train_options import TrainOptions
-    from geosim.train_pairs import PairTrainResult, train_on_pairs
+    from geosim.train_pairs import train_on_pairs
     from geosim.training.model_files import TrainResult
+    from geosim.training.pair_model_files import PairTrainResult
 
 __all__ = [
     "AssessOptions",
@@ -107,7 +108,7 @@ _HOMES = {
     "MinArea": "geosim.option_values",
     "PairOutcome": "geosim.batching.summary",
     "SearchOptions": "geosim.search_options",
-    "PairTrainResult": "geosim.train_pairs",
+    "PairTrainResult": "geosim.training.pair_model_files",
     "SeriesOptions": "geosim.timeline.options",
     "SeriesResult": "geosim.timeline.result",
     "SynthOptions": "geosim.image_options",

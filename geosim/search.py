@@ -16,8 +16,8 @@ from geosim.raster.source import plain_images_welcome
 from geosim.retrieval import checking, delivering, tiles
 from geosim.retrieval.building import Building, add_graph
 from geosim.retrieval.finding import Hit, Searcher
+from geosim.retrieval.index_draft import editing
 from geosim.retrieval.index_file import ImageIndex, open_index
-from geosim.retrieval.index_writer import editing
 from geosim.retrieval.indexing import describe_source, read_alone
 from geosim.retrieval.records import ModelRecord
 from geosim.retrieval.samples import LONGEST_SIDE

@@ -13,8 +13,8 @@ from geosim.errors import IndexFileError, OutputError
 from geosim.retrieval import approximate, exact
 from geosim.retrieval.diffusion import diffused
 from geosim.retrieval.finding import Searcher
+from geosim.retrieval.index_draft import editing
 from geosim.retrieval.index_file import open_index
-from geosim.retrieval.index_writer import editing
 from geosim.retrieval.measures import diffused_ranks, leave_one_out
 from geosim.retrieval.records import Entry, ModelRecord, Place, Source
 

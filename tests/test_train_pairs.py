@@ -22,11 +22,11 @@ from geosim.training.similar_pairs import (
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
-from geosim import train_pairs  # noqa: E402
 from geosim.siamese import metric  # noqa: E402
 from geosim.siamese.decoder import decoder_shapes  # noqa: E402
 from geosim.siamese.losses import pair_loss  # noqa: E402
 from geosim.train_pairs import train_on_pairs  # noqa: E402
+from geosim.training import pair_pictures  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def small(*_):
 def trained(table, tmp_path_factory):
     said, seen = [], []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_pairs, "working_size", small)
+        patch.setattr(pair_pictures, "working_size", small)
         result = train_on_pairs(
             table,
             tmp_path_factory.mktemp("model") / "mine.safetensors",
@@ -127,7 +127,7 @@ def test_compare_takes_the_model(trained, table):
 
 def test_interrupted_and_resumed_ends_alike(table, tmp_path, monkeypatch):
     monkeypatch.setattr(metric, "_LOOK_EVERY", 2)
-    monkeypatch.setattr(train_pairs, "working_size", small)
+    monkeypatch.setattr(pair_pictures, "working_size", small)
     options = TrainOptions(steps=4, threads=2)
     whole = train_on_pairs(table, tmp_path / "whole.safetensors", options)
 
@@ -240,7 +240,7 @@ def test_command(commands, table, tmp_path):
 def test_the_checkpoint_stays_where_that_is_asked_for(
     table, tmp_path, monkeypatch, keep
 ):
-    monkeypatch.setattr(train_pairs, "working_size", small)
+    monkeypatch.setattr(pair_pictures, "working_size", small)
     model = tmp_path / "mine.safetensors"
     options = TrainOptions(steps=1, threads=2, keep_checkpoint=keep)
     train_on_pairs(table, model, options)

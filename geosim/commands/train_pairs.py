@@ -11,7 +11,7 @@ from geosim.commands.console import aligned, shown_progress
 from geosim.train_options import TrainOptions
 
 if TYPE_CHECKING:
-    from geosim.train_pairs import PairTrainResult
+    from geosim.training.pair_model_files import PairTrainResult
 
 DistanceOption = Annotated[
     Literal["cosine", "euclidean"],

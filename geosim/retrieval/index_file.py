@@ -1,6 +1,6 @@
 """The index file: embeddings, where each picture is, thumbnails; one SQLite database.
 
-Read here, written by `index_writer`.
+Read here, written by `index_writer` in `index_draft`.
 """
 
 from __future__ import annotations
